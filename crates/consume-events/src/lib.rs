@@ -1,0 +1,1 @@
+//! Moves events from SQS to S3, one compressed object per batch.

@@ -1,0 +1,1 @@
+//! Redshift: a Postgres-wire relay that executes COPY.

@@ -1,0 +1,1 @@
+//! S3: our storage behind the s3s protocol crate.

@@ -1,0 +1,1 @@
+//! SQS: a pure queue machine under a thin protocol.

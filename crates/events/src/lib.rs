@@ -1,0 +1,1 @@
+//! The event, the table it must fit, and whether it does.

@@ -1,0 +1,1 @@
+//! Sends random events to SQS.

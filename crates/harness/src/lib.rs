@@ -1,0 +1,1 @@
+//! Runs and kills the programs, then compares what was sent with what arrived.

@@ -1,0 +1,1 @@
+//! Loads objects from S3 into Redshift, each event exactly once.

@@ -1,0 +1,1 @@
+//! Draws counts per day and device type from Redshift.
