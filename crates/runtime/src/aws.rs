@@ -1,0 +1,38 @@
+//! AWS clients. Endpoints come from the SDK's own `AWS_ENDPOINT_URL*`, so moving between laptop,
+//! CI and AWS changes no code path.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::Credentials;
+
+use crate::settings::AwsSettings;
+
+/// Resolves region and credentials: those of the settings, else the SDK's default chain.
+pub async fn load(settings: &AwsSettings) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some((id, secret)) = &settings.credentials {
+        loader = loader.credentials_provider(Credentials::new(
+            id.clone(),
+            secret.reveal(),
+            None,
+            None,
+            "settings.ini",
+        ));
+    }
+    loader.load().await
+}
+
+/// A client for SQS.
+pub fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::new(config)
+}
+
+/// A client for S3. With an endpoint of its own it addresses buckets by path, because host names
+/// such as `bucket.127.0.0.1` do not exist.
+pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let by_path = config.endpoint_url().is_some();
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path).build();
+    aws_sdk_s3::Client::from_conf(config)
+}

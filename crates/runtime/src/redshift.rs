@@ -1,0 +1,181 @@
+//! A connection to Redshift, and the two functions that quote what goes into SQL.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::settings::{RedshiftSettings, SslMode};
+
+/// How long a connection attempt may take.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody answers there, or what answers refuses us.
+    #[error("redshift at {host}:{port} as user {user}, database {database}: {reason}")]
+    Refused {
+        /// The host asked.
+        host: String,
+        /// The port asked.
+        port: u16,
+        /// The user given.
+        user: String,
+        /// The database given.
+        database: String,
+        /// The server's or the system's words.
+        reason: String,
+        /// The client library's error.
+        #[source]
+        source: Box<tokio_postgres::Error>,
+    },
+    /// TLS cannot be set up on this machine.
+    #[error("no TLS to redshift: {problem}")]
+    NoTls {
+        /// What is missing.
+        problem: String,
+    },
+}
+
+/// A session. Dropping it ends it, together with its open transaction.
+#[derive(Debug)]
+pub struct Session {
+    /// For statements.
+    pub client: Client,
+    connection: JoinHandle<()>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// Opens a session.
+pub async fn connect(settings: &RedshiftSettings) -> Result<Session, ConnectError> {
+    let mut config = Config::new();
+    config
+        .host(&settings.host)
+        .port(settings.port)
+        .user(&settings.user)
+        .dbname(&settings.database)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .application_name("blueshift");
+    if !settings.password.reveal().is_empty() {
+        config.password(settings.password.reveal());
+    }
+    match settings.sslmode {
+        SslMode::Disable => {
+            config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+            let (client, connection) =
+                config.connect(NoTls).await.map_err(|source| refused(settings, source))?;
+            Ok(Session { client, connection: tokio::spawn(drive(connection)) })
+        }
+        SslMode::VerifyFull => {
+            config.ssl_mode(tokio_postgres::config::SslMode::Require);
+            let (client, connection) =
+                config.connect(tls()?).await.map_err(|source| refused(settings, source))?;
+            Ok(Session { client, connection: tokio::spawn(drive(connection)) })
+        }
+    }
+}
+
+async fn drive<S, T>(connection: tokio_postgres::Connection<S, T>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    if let Err(error) = connection.await {
+        // The statement in flight fails with the same error, which its caller handles.
+        tracing::debug!(%error, "redshift connection ended");
+    }
+}
+
+fn tls() -> Result<MakeRustlsConnect, ConnectError> {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let problem = "this machine has no CA certificates (SSL_CERT_FILE names a bundle)";
+        return Err(ConnectError::NoTls { problem: problem.to_owned() });
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ConnectError::NoTls { problem: error.to_string() })?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
+
+fn refused(settings: &RedshiftSettings, source: tokio_postgres::Error) -> ConnectError {
+    let cause = std::error::Error::source(&source);
+    ConnectError::Refused {
+        host: settings.host.clone(),
+        port: settings.port,
+        user: settings.user.clone(),
+        database: settings.database.clone(),
+        reason: cause.map_or_else(|| source.to_string(), ToString::to_string),
+        source: Box::new(source),
+    }
+}
+
+/// `text` as an SQL string literal. Redshift reads backslashes in ordinary literals, so both `'`
+/// and `\` are doubled. NUL cannot stand in SQL at all; the server refuses it.
+pub fn quote_literal(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('\'');
+    for character in text.chars() {
+        if matches!(character, '\'' | '\\') {
+            quoted.push(character);
+        }
+        quoted.push(character);
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// `name` as an SQL identifier. Backslashes mean nothing there; only `"` is doubled.
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A table name that may carry its schema (`schema.table`), quoted part by part.
+pub fn quote_table(name: &str) -> String {
+    name.split('.').map(quote_identifier).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_literals_stay_inside_their_quotes() {
+        for (text, quoted) in [
+            ("plain", "'plain'"),
+            ("o'clock", "'o''clock'"),
+            (r"a\b", r"'a\\b'"),
+            (r"\'; DROP TABLE events; --", r"'\\''; DROP TABLE events; --'"),
+            ("", "''"),
+            ("zeile\nzwei", "'zeile\nzwei'"),
+            ("$1 $$ ü 🦀", "'$1 $$ ü 🦀'"),
+        ] {
+            assert_eq!(quote_literal(text), quoted);
+        }
+    }
+
+    #[test]
+    fn hostile_identifiers_stay_inside_their_quotes() {
+        for (name, quoted) in [
+            ("events", r#""events""#),
+            (r#"a"b"#, r#""a""b""#),
+            (r#"x"; DROP TABLE y; --"#, r#""x""; DROP TABLE y; --""#),
+            (r"back\slash", r#""back\slash""#),
+        ] {
+            assert_eq!(quote_identifier(name), quoted);
+        }
+        assert_eq!(quote_table("staging.events"), r#""staging"."events""#);
+    }
+}

@@ -1,0 +1,94 @@
+//! What can be wrong with settings, always with file, section, key and what is allowed.
+
+use std::path::PathBuf;
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file named by `--settings` cannot be read.
+    #[error("settings file {} cannot be read", path.display())]
+    Unreadable {
+        /// The file as it was named.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not an INI file.
+    #[error("settings file {}, line {line}: {problem}", path.display())]
+    Malformed {
+        /// The file as it was named.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What the parser stumbled over.
+        problem: String,
+    },
+    /// A section nobody reads.
+    #[error("settings file {}: unknown section [{section}]; allowed are {allowed}", path.display())]
+    UnknownSection {
+        /// The file as it was named.
+        path: PathBuf,
+        /// The section as it was written.
+        section: String,
+        /// The sections there are.
+        allowed: String,
+    },
+    /// A key nobody reads.
+    #[error(
+        "settings file {}, section [{section}]: unknown key {key}; allowed are {allowed}",
+        path.display()
+    )]
+    UnknownKey {
+        /// The file as it was named.
+        path: PathBuf,
+        /// The section it stands in.
+        section: String,
+        /// The key as it was written.
+        key: String,
+        /// The keys of that section.
+        allowed: String,
+    },
+    /// A value the key cannot take. Values of secret keys are not shown.
+    #[error(
+        "settings file {}, section [{section}], key {key}: {value:?} is not {allowed}",
+        path.display()
+    )]
+    BadValue {
+        /// The file as it was named.
+        path: PathBuf,
+        /// The section it stands in.
+        section: &'static str,
+        /// The key.
+        key: &'static str,
+        /// The value as it was written.
+        value: String,
+        /// What would be allowed.
+        allowed: &'static str,
+    },
+    /// Nothing gives a value that has no default.
+    #[error(
+        "no {key} is set: give --{flag}, the environment variable {environment}, or the key \
+         {key} in section [{section}] of the settings file"
+    )]
+    Missing {
+        /// The section it would stand in.
+        section: &'static str,
+        /// The key.
+        key: &'static str,
+        /// The flag that sets it.
+        flag: String,
+        /// The environment variable that sets it.
+        environment: String,
+    },
+    /// One half of a pair of credentials.
+    #[error("settings file {}, section [aws]: {present} is set but {absent} is blank", path.display())]
+    HalfCredentials {
+        /// The file as it was named.
+        path: PathBuf,
+        /// The key that has a value.
+        present: &'static str,
+        /// The key that has none.
+        absent: &'static str,
+    },
+}

@@ -1,0 +1,21 @@
+//! Settings: flag > environment > `settings.ini` > default, and secrets that never print.
+//!
+//! `clap` resolves flag and environment; [`SettingsFile`] holds the checked file; the groups in
+//! [`args`] put the two together, so that each program shows only the flags it heeds.
+
+pub mod args;
+mod environment;
+mod error;
+mod file;
+pub mod keys;
+mod secret;
+
+pub use args::{AwsArgs, BucketArgs, EventsArgs, QueueArgs, RedshiftArgs, SettingsArgs};
+pub use args::{
+    AwsSettings, BucketSettings, EventsSettings, QueueSettings, RedshiftSettings, SslMode,
+    TableSettings,
+};
+pub use error::SettingsError;
+pub use file::SettingsFile;
+pub use keys::{Key, Section};
+pub use secret::Secret;
