@@ -1,1 +1,144 @@
-//! Draws counts per day and device type from Redshift.
+//! Draws, for each event in `report_events`, how often it happened per day and device type.
+//!
+//! One query, then pure functions up to the bytes of each picture, then files that appear whole or
+//! not at all. Invariants: nothing in Redshift is changed; the same rows give the same pictures;
+//! no name out of the data decides where a file is written. Deliberately unknown here: how the
+//! rows got into the table.
+//!
+//! - [`config`] what to count and where to put the charts
+//! - `query` the SQL and its answer
+//! - [`series`] rows → steps of time × groups (pure)
+//! - [`charts`] series → SVG and PNG (pure)
+//! - `files` safe names, whole files
+
+pub mod charts;
+pub mod config;
+pub mod error;
+mod files;
+mod query;
+pub mod series;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use config::Config;
+use error::VisualizeError;
+use files::Stems;
+use series::{DayCount, Series};
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The files written: for each event its PNG, then its SVG.
+    pub charts: Vec<PathBuf>,
+    /// Table rows the charts show, all together.
+    pub rows: u64,
+    /// From start to end.
+    pub took: Duration,
+}
+
+/// Counts, draws and writes one picture per event, as PNG and SVG. `now` is in the files' names.
+///
+/// An event without rows gets a picture that says so. A stop is heeded while Redshift is asked;
+/// charts once begun are finished.
+pub async fn run(
+    config: &Config,
+    now: OffsetDateTime,
+    shutdown: &CancellationToken,
+) -> Result<Summary, VisualizeError> {
+    let started = Instant::now();
+    files::make_directory(&config.out)?;
+    let rows = shutdown.run_until_cancelled(ask(config)).await.ok_or(VisualizeError::Stopped)??;
+    let of_run = config.clone();
+    let charts = tokio::task::spawn_blocking(move || draw(&of_run, &rows, now));
+    let (charts, rows) = charts.await.expect("drawing neither panics nor is aborted")?;
+    let summary = Summary { charts, rows, took: started.elapsed() };
+    tracing::info!(
+        chart_count = config.events.len(),
+        row_count = summary.rows,
+        directory = %config.out.display(),
+        "charts drawn"
+    );
+    Ok(summary)
+}
+
+async fn ask(config: &Config) -> Result<Vec<DayCount>, VisualizeError> {
+    let session = runtime::redshift::connect(&config.redshift).await?;
+    query::count(&session.client, &config.columns, &config.events).await
+}
+
+fn draw(
+    config: &Config,
+    rows: &[DayCount],
+    now: OffsetDateTime,
+) -> Result<(Vec<PathBuf>, u64), VisualizeError> {
+    let all = series::assemble(rows, &config.events);
+    let mut stems = Stems::at(now);
+    let mut written = Vec::new();
+    for series in &all {
+        let picture = charts::grouped_bars(series, &config.columns.group);
+        let stem = stems.take(&series.event);
+        written.push(files::write(&config.out, &format!("{stem}.png"), &picture.png)?);
+        written.push(files::write(&config.out, &format!("{stem}.svg"), picture.svg.as_bytes())?);
+    }
+    Ok((written, all.iter().map(Series::total).fold(0, u64::saturating_add)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::path::Path;
+
+    /// A run against port `port` of this machine into `out`.
+    async fn run_against(
+        port: u16,
+        out: &Path,
+        shutdown: &CancellationToken,
+    ) -> Result<Summary, VisualizeError> {
+        let port = port.to_string();
+        let config = config::Args::parse_from([
+            "visualize",
+            "--redshift-host=127.0.0.1",
+            "--redshift-user=awsuser",
+            "--redshift-database=dev",
+            "--redshift-table=events",
+            "--redshift-port",
+            &port,
+            "--out",
+            out.to_str().unwrap(),
+        ]);
+        run(&config.resolve().unwrap(), OffsetDateTime::UNIX_EPOCH, shutdown).await
+    }
+
+    #[tokio::test]
+    async fn without_a_server_the_hint_says_how_to_start_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let shutdown = CancellationToken::new();
+        let error = run_against(port, directory.path(), &shutdown).await.unwrap_err();
+        assert_eq!(error.hint(), Some("is the stack up? cargo xtask up"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_stop_is_heeded_while_redshift_is_silent() {
+        let directory = tempfile::tempdir().unwrap();
+        // Accepts, thanks to its backlog, and never answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shutdown = CancellationToken::new();
+        let run = run_against(port, directory.path(), &shutdown);
+        let stop = async {
+            tokio::task::yield_now().await;
+            shutdown.cancel();
+        };
+        let (outcome, ()) = tokio::join!(run, stop);
+        assert!(matches!(outcome, Err(VisualizeError::Stopped)), "{outcome:?}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,205 @@
+//! Flags, environment, settings file and defaults, checked once.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use events::Table;
+use runtime::redshift::{quote_identifier, quote_table};
+use runtime::settings::{EventsArgs, RedshiftArgs, RedshiftSettings, SettingsArgs, TableSettings};
+use runtime::telemetry::OutputArgs;
+
+use crate::error::VisualizeError;
+
+/// Draw how often events happened, per day and device type
+///
+/// Asks Redshift once, then draws a grouped bar chart for each event: <EVENT>-<YYYYMMDD-HHMMSS>.png
+/// and .svg (the time is UTC). An event without rows gets a picture that says so.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "visualize", version)]
+pub struct Args {
+    /// The directory for the charts; made if it is not there.
+    #[arg(long, value_name = "DIR", env = "VISUALIZE_OUT", default_value = "charts")]
+    pub out: PathBuf,
+    /// The column whose values become the bars of a day.
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        env = "VISUALIZE_GROUP_BY",
+        default_value = "context_device_type"
+    )]
+    pub group_by: String,
+    /// Names of the events to draw, separated by commas
+    /// [default: submission_success, registration_initiated].
+    #[arg(long, value_name = "NAMES", env = "EVENTS_REPORT_EVENTS", help_heading = "Settings")]
+    pub report_events: Option<String>,
+    /// Which settings file.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Where Redshift is and what its table is like.
+    #[command(flatten)]
+    pub redshift: RedshiftArgs,
+    /// Logs and result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What to count and where to put the charts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach Redshift.
+    pub redshift: RedshiftSettings,
+    /// The table and its columns.
+    pub columns: Columns,
+    /// The events to draw: at least one, none twice.
+    pub events: Vec<String>,
+    /// The directory for the charts.
+    pub out: PathBuf,
+}
+
+/// The table, and the columns that are counted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// The table as it stands in SQL, quoted.
+    pub table: String,
+    /// When an event happened.
+    pub time: String,
+    /// An event's name.
+    pub event: String,
+    /// Whose values become the bars of a day.
+    pub group: String,
+}
+
+impl Args {
+    /// Reads the settings file, and `create_table.sql` unless the table is named in the settings.
+    pub fn resolve(&self) -> Result<Config, VisualizeError> {
+        let file = self.settings.load()?;
+        let redshift = self.redshift.resolve(&file)?;
+        let names = EventsArgs { report_events: self.report_events.clone(), ..Default::default() };
+        let mut events: Vec<String> = Vec::new();
+        for name in names.resolve(&file).report_events {
+            if !events.contains(&name) {
+                events.push(name);
+            }
+        }
+        if events.is_empty() {
+            return Err(VisualizeError::NoEvents);
+        }
+        let columns = columns(&redshift.table, &self.group_by)?;
+        Ok(Config { redshift, columns, events, out: self.out.clone() })
+    }
+}
+
+fn columns(settings: &TableSettings, group_by: &str) -> Result<Columns, VisualizeError> {
+    let table = match &settings.name {
+        Some(name) => quote_table(name),
+        None => {
+            let table = Table::parse(&settings.read_create_table()?).map_err(|source| {
+                VisualizeError::CreateTable { path: settings.create_table.clone(), source }
+            })?;
+            let flags = [
+                ("redshift-time-column", settings.time_column.as_str()),
+                ("redshift-event-column", settings.event_column.as_str()),
+                ("group-by", group_by),
+            ];
+            for (flag, column) in flags {
+                check_column(&table, flag, column)?;
+            }
+            let schema = table.schema.map(|schema| quote_identifier(&schema) + ".");
+            schema.unwrap_or_default() + &quote_identifier(&table.name)
+        }
+    };
+    Ok(Columns {
+        table,
+        time: settings.time_column.clone(),
+        event: settings.event_column.clone(),
+        group: group_by.to_owned(),
+    })
+}
+
+fn check_column(table: &Table, flag: &'static str, column: &str) -> Result<(), VisualizeError> {
+    if table.column(&column.to_lowercase()).is_some() {
+        return Ok(());
+    }
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    Err(VisualizeError::NoSuchColumn {
+        flag,
+        column: column.to_owned(),
+        table: table.name.clone(),
+        columns: names.join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TABLE: &str = "CREATE TABLE lake.\"Clicks\" (id INT, at TIMESTAMP, name TEXT, os TEXT);";
+
+    /// Arguments with a settings file and a CREATE TABLE file in `directory`.
+    fn args(directory: &Path, settings: &str, flags: &[&str]) -> Args {
+        let settings_path = directory.join("settings.ini");
+        let create_table = directory.join("create_table.sql");
+        std::fs::write(&settings_path, settings).unwrap();
+        std::fs::write(&create_table, TABLE).unwrap();
+        let paths = ["--settings".as_ref(), settings_path.as_os_str()];
+        let paths = paths.into_iter().chain(["--create-table".as_ref(), create_table.as_os_str()]);
+        let program: [&std::ffi::OsStr; 1] = ["visualize".as_ref()];
+        let flags = flags.iter().map(AsRef::as_ref);
+        Args::try_parse_from(program.into_iter().chain(paths).chain(flags)).unwrap()
+    }
+
+    const SETTINGS: &str = "\
+[redshift]
+host = localhost
+user = awsuser
+database = dev
+time_column = at
+event_column = name
+[events]
+report_events = a, b,a ,
+";
+
+    #[test]
+    fn the_settings_file_says_what_to_draw_and_a_flag_wins() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = args(directory.path(), SETTINGS, &["--group-by", "os"]).resolve().unwrap();
+        assert_eq!(config.events, ["a", "b"], "each once");
+        assert_eq!(config.columns.table, r#""lake"."clicks""#, "Redshift folds names");
+        assert_eq!(config.columns.time, "at");
+        assert_eq!(config.out, Path::new("charts"));
+        let flags =
+            ["--report-events", "c", "--redshift-table", "x.y", "--out", "/tmp/x", "--group-by=z"];
+        let config = args(directory.path(), SETTINGS, &flags).resolve().unwrap();
+        assert_eq!(config.events, ["c"]);
+        assert_eq!(config.columns.table, r#""x"."y""#);
+        assert_eq!(config.columns.group, "z", "of another table nothing is known");
+        assert_eq!(config.out, Path::new("/tmp/x"));
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_refused_before_redshift_is_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let refused = |flags: &[&str]| {
+            args(directory.path(), SETTINGS, flags)
+                .resolve()
+                .unwrap_err()
+                .to_string()
+                .replace("; ", ";\n")
+        };
+        insta::assert_snapshot!(refused(&[]), @r"
+        table clicks has no column context_device_type (--group-by);
+        its columns are id, at, name, os
+        ");
+        let no_names = ["--group-by", "os", "--report-events", ","];
+        insta::assert_snapshot!(refused(&no_names), @r"
+        there is no event to draw: report_events names none
+        ");
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+}

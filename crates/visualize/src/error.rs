@@ -1,0 +1,123 @@
+//! Why there are no charts, and what helps.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use events::SchemaError;
+use runtime::redshift::ConnectError;
+use runtime::settings::SettingsError;
+use tokio_postgres::error::SqlState;
+
+/// Why a run ended without its charts.
+#[derive(Debug, thiserror::Error)]
+pub enum VisualizeError {
+    /// A flag, the environment or the settings file is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The file that declares the table is no CREATE TABLE statement we understand.
+    #[error("{} is not understood", path.display())]
+    CreateTable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        #[source]
+        source: SchemaError,
+    },
+    /// The table, as its file declares it, lacks a column we would count by.
+    #[error("table {table} has no column {column} (--{flag}); its columns are {columns}")]
+    NoSuchColumn {
+        /// The flag that named the column.
+        flag: &'static str,
+        /// The column.
+        column: String,
+        /// The table.
+        table: String,
+        /// Its columns, separated by commas.
+        columns: String,
+    },
+    /// The list of events is empty.
+    #[error("there is no event to draw: report_events names none")]
+    NoEvents,
+    /// There is no session with Redshift.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Redshift refused the query or went away.
+    #[error("count the rows of {table}")]
+    Query {
+        /// The table, quoted.
+        table: String,
+        /// What the server or the connection said.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// The answer is not of the shape that was asked for.
+    #[error("redshift answered {column} with {value:?}")]
+    Answer {
+        /// Which column of the answer.
+        column: &'static str,
+        /// What stood there; `None` is NULL.
+        value: Option<String>,
+    },
+    /// The answer is too long: one row per day, event and value of the group column.
+    #[error("column {column} has too many values: more than {rows_max} counts")]
+    TooManyGroups {
+        /// The group column.
+        column: String,
+        /// The bound.
+        rows_max: usize,
+    },
+    /// The directory for the charts cannot be made.
+    #[error("make directory {}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A chart cannot be written.
+    #[error("write {}", path.display())]
+    Write {
+        /// The chart's file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A signal came before there was anything to draw.
+    #[error("stopped before redshift answered")]
+    Stopped,
+}
+
+impl VisualizeError {
+    /// What the user can do about it, if we know.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(error) if has_io_cause(error) => Some("is the stack up? cargo xtask up"),
+            Self::Query { source, .. } => match source.code() {
+                Some(code) if *code == SqlState::UNDEFINED_TABLE => Some(
+                    "create the table with create_table.sql, or name another with --redshift-table",
+                ),
+                Some(code) if *code == SqlState::UNDEFINED_COLUMN => Some(
+                    "--redshift-time-column, --redshift-event-column and --group-by name columns",
+                ),
+                _ => None,
+            },
+            Self::Settings(SettingsError::Unreadable { .. }) => {
+                Some("--settings and --create-table name files; --redshift-table needs none")
+            }
+            Self::NoEvents => Some("give names with --report-events a,b"),
+            Self::TooManyGroups { .. } => Some("give a column with few values with --group-by"),
+            Self::Directory { .. } | Self::Write { .. } => {
+                Some("give a directory this user may write to with --out")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether the network, not the server, refused.
+fn has_io_cause(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
+        .any(|error| error.is::<std::io::Error>())
+}
