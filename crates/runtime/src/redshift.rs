@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Nobody answers there, or what answers refuses us.
-    #[error("redshift at {host}:{port} as user {user}, database {database}: {reason}")]
+    #[error("no session with redshift at {host}:{port} as user {user}, database {database}")]
     Refused {
         /// The host asked.
         host: String,
@@ -26,8 +26,6 @@ pub enum ConnectError {
         /// The database given.
         database: String,
         /// The server's or the system's words.
-        reason: String,
-        /// The client library's error.
         #[source]
         source: Box<tokio_postgres::Error>,
     },
@@ -111,13 +109,11 @@ fn tls() -> Result<MakeRustlsConnect, ConnectError> {
 }
 
 fn refused(settings: &RedshiftSettings, source: tokio_postgres::Error) -> ConnectError {
-    let cause = std::error::Error::source(&source);
     ConnectError::Refused {
         host: settings.host.clone(),
         port: settings.port,
         user: settings.user.clone(),
         database: settings.database.clone(),
-        reason: cause.map_or_else(|| source.to_string(), ToString::to_string),
         source: Box::new(source),
     }
 }

@@ -103,7 +103,7 @@ impl VisualizeError {
                 ),
                 _ => None,
             },
-            Self::Settings(SettingsError::Unreadable { .. }) => {
+            Self::Settings(SettingsError::NoCreateTable { .. }) => {
                 Some("--settings and --create-table name files; --redshift-table needs none")
             }
             Self::NoEvents => Some("give names with --report-events a,b"),

@@ -5,7 +5,7 @@
 //! file.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -298,7 +298,10 @@ impl RedshiftArgs {
 impl TableSettings {
     /// The text of the CREATE TABLE file.
     pub fn read_create_table(&self) -> Result<String, SettingsError> {
-        read(&self.create_table)
+        std::fs::read_to_string(&self.create_table).map_err(|source| SettingsError::NoCreateTable {
+            path: self.create_table.clone(),
+            source,
+        })
     }
 }
 
@@ -387,13 +390,10 @@ fn checked<T: std::str::FromStr>(file: &SettingsFile, key: &Key) -> T {
     value.parse().ok().expect("the file and the defaults were checked")
 }
 
-fn read(path: &Path) -> Result<String, SettingsError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn file(text: &str) -> SettingsFile {

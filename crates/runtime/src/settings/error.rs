@@ -14,6 +14,15 @@ pub enum SettingsError {
         #[source]
         source: std::io::Error,
     },
+    /// The file that declares the table cannot be read.
+    #[error("the CREATE TABLE file {} cannot be read", path.display())]
+    NoCreateTable {
+        /// The file as it was named.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The file is not an INI file.
     #[error("settings file {}, line {line}: {problem}", path.display())]
     Malformed {
