@@ -9,9 +9,18 @@ use events::{Table, Validator, Verdict};
 struct Case {
     name: String,
     verdict: String,
+    id: Option<String>,
     rule: Option<String>,
     field: Option<String>,
     body: String,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Judged<'a> {
+    verdict: &'a str,
+    id: Option<String>,
+    rule: Option<String>,
+    field: Option<String>,
 }
 
 fn read(path: &str) -> String {
@@ -28,6 +37,7 @@ fn cases() -> Vec<Case> {
         Case {
             name: required("name"),
             verdict: required("verdict"),
+            id: text("id"),
             rule: text("rule"),
             field: text("field"),
             body: required("body"),
@@ -43,18 +53,22 @@ fn every_verdict_of_the_prototype_s_day_is_the_validator_s() {
     let mut seen = HashSet::new();
     let mut wrong = Vec::new();
     for case in cases() {
-        let (verdict, rule, field, reason) = match validator.validate(&case.body) {
-            Verdict::Valid(event) if seen.insert(event.id.clone()) => {
-                ("loaded", None, None, String::new())
+        let mut judged = Judged::default();
+        match validator.validate(&case.body) {
+            Verdict::Valid(event) => {
+                let is_new = seen.insert(event.id.clone());
+                judged.verdict = if is_new { "loaded" } else { "duplicate" };
+                judged.id = Some(event.id);
             }
-            Verdict::Valid(_) => ("duplicate", None, None, String::new()),
             Verdict::Refused(refusal) => {
-                let rule = refusal.rule.code().to_owned();
-                ("dead-letter", Some(rule), refusal.field, refusal.reason)
+                judged.verdict = "dead-letter";
+                judged.rule = Some(refusal.rule.code().to_owned());
+                judged.field = refusal.field;
             }
-        };
-        if (verdict, &rule, &field) != (&case.verdict, &case.rule, &case.field) {
-            wrong.push(format!("{}: {verdict} {rule:?} {field:?} {reason}", case.name));
+        }
+        let Case { name, verdict, id, rule, field, .. } = case;
+        if judged != (Judged { verdict: &verdict, id, rule, field }) {
+            wrong.push(format!("{name}: {judged:?}"));
         }
     }
     assert!(wrong.is_empty(), "the validator says otherwise:\n{}", wrong.join("\n"));
