@@ -1,1 +1,119 @@
-//! Loads objects from S3 into Redshift, each event exactly once.
+//! Loads the objects that `consume-events` stored into Redshift, each event exactly once.
+//!
+//! Invariants:
+//! - An object is archived or deleted only when the ledger, a table in Redshift beside the target,
+//!   says that it was loaded; and the ledger says so in the same transaction that adds its rows.
+//! - The table gets one row per id, however often an event was stored.
+//! - Nothing is remembered between runs but in Redshift and S3: a run may be killed anywhere, and
+//!   the next one completes it. Runs may overlap; the lock on the ledger orders them.
+//!
+//! Deliberately unknown here: SQS, what an event means, and how the objects came to S3.
+
+pub mod archive;
+pub mod config;
+pub mod copy_sql;
+pub mod error;
+mod ledger;
+mod load;
+pub mod manifest;
+mod pending;
+mod plan;
+mod store;
+mod summary;
+mod warehouse;
+
+#[cfg(test)]
+mod fakes;
+
+use std::time::Instant;
+
+use runtime::failure::WithHint;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+pub use config::{Args, Config};
+pub use pending::events_prefix;
+pub use plan::Plan;
+pub use store::StoredObject;
+pub use summary::Summary;
+
+use error::{LoadError, StoreError};
+use load::Loader;
+use pending::Pending;
+use store::{Bucket, ObjectStore};
+use warehouse::{Redshift, Warehouse};
+
+/// Loads everything that waits, then ends. `shutdown` is heeded between two loads.
+///
+/// # Errors
+/// Whatever stands in [`error`], with a hint where we know the cure. What was committed before the
+/// error stays loaded; the next run goes on from there.
+pub async fn run(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Summary> {
+    upload(config, &Redshift(&config.redshift), &bucket(config).await, shutdown).await
+}
+
+/// What the next load would do. Reads the bucket and the ledger, changes nothing.
+///
+/// # Errors
+/// If the bucket or the ledger cannot be read.
+pub async fn dry_run(config: &Config) -> anyhow::Result<Plan> {
+    plan::plan(config, &Redshift(&config.redshift), &bucket(config).await).await
+}
+
+async fn bucket(config: &Config) -> Bucket {
+    let sdk = runtime::aws::load(&config.aws).await;
+    Bucket::new(runtime::aws::s3(&sdk), config.bucket.bucket.clone())
+}
+
+async fn upload(
+    config: &Config,
+    warehouse: &impl Warehouse,
+    store: &impl ObjectStore,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Summary> {
+    let started = Instant::now();
+    let prefix = config.bucket.prefix.as_str();
+    let statements = &config.statements;
+    let loader = Loader { warehouse, store, statements, prefix, lock_wait: config.lock_wait };
+    let mut pending = Pending::new(store, prefix);
+    let mut summary = Summary::default();
+    while !shutdown.is_cancelled() {
+        let candidates = hinted(pending.next(config.objects_max).await, StoreError::hint)?;
+        if candidates.is_empty() {
+            break;
+        }
+        // From here to the end of the loop nothing may be cancelled.
+        let loaded = hinted(loader.load(&candidates).await, LoadError::hint)?;
+        summary.objects += loaded.objects;
+        summary.rows_loaded += loaded.rows;
+        summary.duplicates += loaded.duplicates;
+        let archived = archive::put_away(store, prefix, &candidates, config.after_load)
+            .await
+            .hint("the rows are safe in the table; the next run puts these objects away")?;
+        if 0 < archived {
+            info!(object_count = archived, "objects archived");
+        }
+        summary.archived += archived;
+    }
+    if 0 < pending.ignored_count() {
+        let prefix = events_prefix(prefix);
+        let object_count = pending.ignored_count();
+        warn!(object_count, prefix, "objects ignored that are neither .json nor .json.gz");
+    }
+    summary.seconds = started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+/// Adds the hint that the error itself knows.
+fn hinted<T, E>(outcome: Result<T, E>, hint: fn(&E) -> Option<&'static str>) -> anyhow::Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match outcome {
+        Ok(value) => Ok(value),
+        Err(error) => match hint(&error) {
+            Some(hint) => Err(error).hint(hint),
+            None => Err(error.into()),
+        },
+    }
+}

@@ -1,0 +1,90 @@
+//! What becomes of objects once they are loaded.
+//!
+//! Called only after COMMIT. Everything here may be repeated: an object that was copied but not
+//! deleted is copied again by the next run, which finds it in the ledger.
+
+use clap::ValueEnum;
+use futures_util::StreamExt;
+
+use crate::error::{ArchiveError, StoreError};
+use crate::store::{ObjectStore, StoredObject};
+
+/// Requests at once.
+const CONCURRENT_MAX: usize = 16;
+
+/// What to do with loaded objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AfterLoad {
+    /// Move them from `events/…` to `archive/events/…`.
+    Archive,
+    /// Delete them.
+    Delete,
+    /// Leave them; each run then asks the ledger about all of them.
+    Keep,
+}
+
+/// Puts loaded objects away; returns how many now lie in the archive because of this call.
+///
+/// All are tried, whatever happens to one.
+pub(crate) async fn put_away(
+    store: &impl ObjectStore,
+    prefix: &str,
+    objects: &[StoredObject],
+    after_load: AfterLoad,
+) -> Result<u64, ArchiveError> {
+    let mut archived = 0;
+    let mut failures = Vec::new();
+    let each = |object| put_one_away(store, prefix, object, after_load);
+    let mut outcomes =
+        futures_util::stream::iter(objects.iter().map(each)).buffer_unordered(CONCURRENT_MAX);
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            Ok(moved) => archived += u64::from(moved),
+            Err(error) => failures.push(error),
+        }
+    }
+    let (count, of) = (failures.len(), objects.len());
+    match failures.into_iter().next() {
+        Some(source) => Err(ArchiveError { count, of, source }),
+        None => Ok(archived),
+    }
+}
+
+async fn put_one_away(
+    store: &impl ObjectStore,
+    prefix: &str,
+    object: &StoredObject,
+    after_load: AfterLoad,
+) -> Result<bool, StoreError> {
+    match after_load {
+        AfterLoad::Keep => Ok(false),
+        AfterLoad::Delete => store.delete(&object.key).await.map(|()| false),
+        AfterLoad::Archive => match store.copy(object, &archive_key(prefix, &object.key)).await {
+            Ok(()) => store.delete(&object.key).await.map(|()| true),
+            // Another run was faster, or the object was written anew and the next run loads it.
+            Err(StoreError::NoObject { .. } | StoreError::Changed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Where an object goes: the original key, prefix aside, under `archive/`.
+pub fn archive_key(prefix: &str, key: &str) -> String {
+    format!("{prefix}archive/{}", key.strip_prefix(prefix).unwrap_or(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::archive_key;
+
+    #[test]
+    fn the_archive_keeps_the_original_key_behind_the_prefix() {
+        for (prefix, key, expected) in [
+            ("", "events/20260101/a.json.gz", "archive/events/20260101/a.json.gz"),
+            ("pipe/", "pipe/events/20260101/a.json", "pipe/archive/events/20260101/a.json"),
+            ("a/b/", "a/b/events/x.json", "a/b/archive/events/x.json"),
+        ] {
+            assert_eq!(archive_key(prefix, key), expected);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Flags, settings and the table, put together and checked before anything is touched.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use events::schema::{ColumnType, Table};
+use runtime::settings::{
+    AwsArgs, AwsSettings, BucketArgs, BucketSettings, RedshiftArgs, RedshiftSettings, SettingsArgs,
+    TableSettings,
+};
+use runtime::telemetry::OutputArgs;
+
+use crate::archive::AfterLoad;
+use crate::copy_sql::{LEDGER, STAGING, Statements, Target};
+
+/// Loads the objects under `<s3_prefix>events/` into Redshift, each event exactly once, and moves
+/// them to `<s3_prefix>archive/`.
+///
+/// Runs once and ends; start it from cron, systemd or EventBridge. Runs may overlap: they wait for
+/// each other. Whatever is interrupted, the next run completes.
+#[derive(Debug, Parser)]
+#[command(name = "upload-data", version)]
+pub struct Args {
+    /// What becomes of objects once they are loaded.
+    #[arg(long, value_name = "WHAT", env = "UPLOAD_AFTER_LOAD", default_value = "archive")]
+    pub after_load: AfterLoad,
+    /// Seconds to wait for another run that is loading.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "UPLOAD_LOCK_WAIT",
+        default_value = "300",
+        value_parser = clap::value_parser!(u32).range(1..=2_000_000)
+    )]
+    pub lock_wait: u32,
+    /// Objects in one COPY at most; if there are more, several transactions follow each other.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "UPLOAD_OBJECTS_MAX",
+        default_value = "5000",
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub objects_max: u32,
+    /// Print the objects and the SQL of the next load, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The settings file.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// The AWS account.
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// The bucket.
+    #[command(flatten)]
+    pub bucket: BucketArgs,
+    /// The warehouse.
+    #[command(flatten)]
+    pub redshift: RedshiftArgs,
+    /// Logs and result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where in AWS, and as whom.
+    pub aws: AwsSettings,
+    /// Where the objects are.
+    pub bucket: BucketSettings,
+    /// Where the table is.
+    pub redshift: RedshiftSettings,
+    /// The SQL, with names and role filled in.
+    pub statements: Statements,
+    /// What becomes of objects once they are loaded.
+    pub after_load: AfterLoad,
+    /// How long another load may hold the ledger.
+    pub lock_wait: Duration,
+    /// Objects in one load at most.
+    pub objects_max: usize,
+}
+
+/// What the settings say about the table that its CREATE TABLE does not bear out.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// A setting names a column that is not there.
+    #[error("{setting} is {column:?}, but table {table} has no such column; it has {columns}")]
+    NoColumn {
+        /// The key in section [redshift].
+        setting: &'static str,
+        /// What it says.
+        column: String,
+        /// The table.
+        table: String,
+        /// The columns there are.
+        columns: String,
+    },
+    /// The table has the name of one that the upload makes for itself.
+    #[error("the table to load into cannot be called {name}: the upload needs that name")]
+    Reserved {
+        /// The name.
+        name: String,
+    },
+    /// The name has more parts than schema and table.
+    #[error("table is {name:?}, not a table or schema.table")]
+    BadName {
+        /// What the setting says.
+        name: String,
+    },
+}
+
+impl Args {
+    /// Reads the settings file and the CREATE TABLE file and checks all of it.
+    pub fn resolve(&self) -> anyhow::Result<Config> {
+        let file = self.settings.load()?;
+        let bucket = self.bucket.resolve(&file)?;
+        let redshift = self.redshift.resolve(&file)?;
+        let sql = redshift.table.read_create_table()?;
+        let table = Table::parse(&sql).with_context(|| {
+            format!("read table from {}", redshift.table.create_table.display())
+        })?;
+        let target = target(&table, &redshift.table)?;
+        Ok(Config {
+            aws: self.aws.resolve(&file),
+            statements: Statements::new(target, bucket.bucket.clone(), redshift.iam_role.clone()),
+            bucket,
+            redshift,
+            after_load: self.after_load,
+            lock_wait: Duration::from_secs(self.lock_wait.into()),
+            objects_max: self.objects_max as usize,
+        })
+    }
+}
+
+/// The table to load into, as the CREATE TABLE file declares it and the settings name it.
+fn target(table: &Table, settings: &TableSettings) -> Result<Target, TargetError> {
+    let (schema, name) = match &settings.name {
+        Some(name) => split(name)?,
+        None => (table.schema.clone(), table.name.clone()),
+    };
+    if [LEDGER, STAGING].contains(&name.as_str()) {
+        return Err(TargetError::Reserved { name });
+    }
+    let id_column = column(table, "id_column", &settings.id_column)?;
+    let time_column = column(table, "time_column", &settings.time_column)?;
+    let filled: Vec<_> = table.columns.iter().filter(|column| !column.identity).collect();
+    let others = filled
+        .iter()
+        .filter(|column| has_order(column.column_type))
+        .map(|column| column.name.clone())
+        .filter(|name| *name != id_column && *name != time_column);
+    Ok(Target {
+        schema,
+        table: name,
+        columns: filled.iter().map(|column| column.name.clone()).collect(),
+        order_by: std::iter::once(time_column.clone()).chain(others).collect(),
+        id_column,
+        has_identity: filled.len() < table.columns.len(),
+    })
+}
+
+/// `schema.table` or `table`, folded to lower case as Redshift folds names.
+fn split(name: &str) -> Result<(Option<String>, String), TargetError> {
+    let parts: Vec<_> = name.split('.').map(|part| part.trim().to_lowercase()).collect();
+    match parts.as_slice() {
+        [table] if !table.is_empty() => Ok((None, table.clone())),
+        [schema, table] if !schema.is_empty() && !table.is_empty() => {
+            Ok((Some(schema.clone()), table.clone()))
+        }
+        _ => Err(TargetError::BadName { name: name.to_owned() }),
+    }
+}
+
+fn column(table: &Table, setting: &'static str, name: &str) -> Result<String, TargetError> {
+    let folded = name.to_lowercase();
+    match table.column(&folded) {
+        Some(column) if !column.identity => Ok(folded),
+        _ => {
+            let columns: Vec<_> = table.columns.iter().map(|it| it.name.as_str()).collect();
+            Err(TargetError::NoColumn {
+                setting,
+                column: name.to_owned(),
+                table: table.name.clone(),
+                columns: columns.join(", "),
+            })
+        }
+    }
+}
+
+/// Whether `ORDER BY` takes the type.
+fn has_order(column_type: ColumnType) -> bool {
+    !matches!(column_type, ColumnType::Super | ColumnType::Varbyte(_) | ColumnType::Opaque(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(name: Option<&str>, id_column: &str) -> TableSettings {
+        TableSettings {
+            create_table: "create_table.sql".into(),
+            name: name.map(str::to_owned),
+            id_column: id_column.to_owned(),
+            time_column: "at".to_owned(),
+            event_column: "event".to_owned(),
+        }
+    }
+
+    fn table() -> Table {
+        Table::parse(
+            "CREATE TABLE app.clicks (number BIGINT IDENTITY(1, 1), id VARCHAR(36) NOT NULL,
+             properties SUPER, event VARCHAR(32), at TIMESTAMP SORTKEY)",
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn the_target_leaves_out_what_redshift_fills_and_orders_by_what_has_an_order() {
+        let target = target(&table(), &settings(None, "ID")).unwrap();
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let expected = Target {
+            schema: Some("app".to_owned()),
+            table: "clicks".to_owned(),
+            columns: names(&["id", "properties", "event", "at"]),
+            id_column: "id".to_owned(),
+            order_by: names(&["at", "event"]),
+            has_identity: true,
+        };
+        assert_eq!(target, expected);
+    }
+
+    #[test]
+    fn the_settings_may_name_another_table() {
+        for (name, expected) in [
+            ("Other", Ok((None, "other"))),
+            ("lab.events", Ok((Some("lab"), "events"))),
+            ("load_ledger", Err("cannot be called load_ledger: the upload needs that name")),
+            ("x.blueshift_staging", Err("cannot be called blueshift_staging")),
+            ("a.b.c", Err(r#"table is "a.b.c", not a table or schema.table"#)),
+            ("a.", Err("not a table or schema.table")),
+        ] {
+            let found = target(&table(), &settings(Some(name), "id"));
+            match (found, expected) {
+                (Ok(target), Ok((schema, table))) => {
+                    assert_eq!((target.schema.as_deref(), &*target.table), (schema, table));
+                }
+                (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
+                (found, _) => panic!("{name}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_is_named_with_those_that_are() {
+        let error = target(&table(), &settings(None, "uuid")).unwrap_err();
+        insta::assert_snapshot!(error, @r#"id_column is "uuid", but table clicks has no such column; it has number, id, properties, event, at"#);
+        target(&table(), &settings(None, "number")).unwrap_err();
+    }
+
+    #[test]
+    fn the_flags_are_well_formed() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+}

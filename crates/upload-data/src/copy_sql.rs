@@ -1,0 +1,260 @@
+//! Every statement that `upload-data` sends, as text.
+//!
+//! Pure. Only what both Redshift and its stand-in take: no `ON CONFLICT`, `RETURNING`,
+//! `DISTINCT ON` or advisory lock. Whatever comes from outside is quoted: literals by
+//! `quote_literal`, which doubles `'` and `\`, names by `quote_identifier`.
+
+use std::time::Duration;
+
+use runtime::redshift::{quote_identifier, quote_literal};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use uuid::Uuid;
+
+use crate::manifest::{Compression, object_url};
+use crate::store::StoredObject;
+
+/// The table that remembers which objects were loaded; it stands beside the target table.
+pub const LEDGER: &str = "load_ledger";
+/// The temporary table that COPY fills. A fixed name, because no name may pass 127 bytes.
+pub const STAGING: &str = "blueshift_staging";
+/// Opens the transaction.
+pub const BEGIN: &str = "BEGIN";
+/// Makes all of it visible at once.
+pub const COMMIT: &str = "COMMIT";
+/// Undoes it.
+pub const ROLLBACK: &str = "ROLLBACK";
+/// Ends the bound that [`Statements::bound_lock_wait`] set: COPY may take as long as it takes, or
+/// as long as the user's own setting allows.
+pub const UNBOUND: &str = "RESET statement_timeout";
+/// The number by which `stl_load_errors` knows this session.
+pub const SESSION_ID: &str = "SELECT pg_backend_pid()";
+/// How many bad rows are read from `stl_load_errors`.
+const REJECTS_MAX: usize = 20;
+
+/// The table to load into. Names in lower case, as Redshift folds them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The schema, if one is named.
+    pub schema: Option<String>,
+    /// The bare name.
+    pub table: String,
+    /// The columns that events fill: all but IDENTITY columns.
+    pub columns: Vec<String>,
+    /// One row per value of this column.
+    pub id_column: String,
+    /// Decides which of several staged rows with one id is taken; orders all columns that have an
+    /// order, so that the choice does not depend on Redshift's slices.
+    pub order_by: Vec<String>,
+    /// Whether the table has a column that Redshift numbers itself.
+    pub has_identity: bool,
+}
+
+impl Target {
+    fn in_schema(&self, name: &str) -> String {
+        match &self.schema {
+            Some(schema) => format!("{}.{}", quote_identifier(schema), quote_identifier(name)),
+            None => quote_identifier(name),
+        }
+    }
+}
+
+/// The statements of loads from one bucket into one table.
+#[derive(Debug, Clone)]
+pub struct Statements {
+    target: Target,
+    bucket: String,
+    iam_role: String,
+}
+
+impl Statements {
+    /// `iam_role` is an ARN, several joined by commas, or `default`.
+    pub fn new(target: Target, bucket: String, iam_role: String) -> Self {
+        Self { target, bucket, iam_role }
+    }
+
+    /// The table to load into.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The bucket to load from.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The table's name in SQL.
+    pub fn table(&self) -> String {
+        self.target.in_schema(&self.target.table)
+    }
+
+    /// The ledger's name in SQL.
+    pub fn ledger(&self) -> String {
+        self.target.in_schema(LEDGER)
+    }
+
+    /// Bounds how long [`Statements::lock`] waits; Redshift has no `NOWAIT` and no `lock_timeout`.
+    /// Sent before the transaction.
+    pub fn bound_lock_wait(&self, wait_max: Duration) -> String {
+        format!("SET statement_timeout TO {}", wait_max.as_millis())
+    }
+
+    /// Lets one load at a time past. Always the first statement of the transaction: Redshift takes
+    /// its snapshot at the first statement that reads, and a lock taken later guards nothing.
+    pub fn lock(&self) -> String {
+        format!("LOCK {}", self.ledger())
+    }
+
+    /// Creates the ledger, outside the transaction.
+    pub fn create_ledger(&self) -> String {
+        let ledger = self.ledger();
+        format!(
+            r#"CREATE TABLE IF NOT EXISTS {ledger} (
+    "table_name" VARCHAR(127) NOT NULL,
+    "bucket" VARCHAR(255) NOT NULL,
+    "object_key" VARCHAR(1024) NOT NULL,
+    "etag" VARCHAR(255) NOT NULL,
+    "object_bytes" BIGINT NOT NULL,
+    "load_id" VARCHAR(36) NOT NULL,
+    "loaded_at" TIMESTAMP NOT NULL
+) SORTKEY ("object_key")"#
+        )
+    }
+
+    /// What the ledger knows of these keys: key, entity tag, load.
+    pub fn read_ledger<'a>(&self, objects: impl IntoIterator<Item = &'a StoredObject>) -> String {
+        let keys = objects.into_iter().map(|object| quote_literal(&object.key));
+        let keys = keys.collect::<Vec<_>>().join(",\n");
+        format!(
+            "SELECT \"object_key\", \"etag\", \"load_id\"\nFROM {}\nWHERE \"table_name\" = {}\n\
+             AND \"bucket\" = {}\nAND \"object_key\" IN (\n{keys})",
+            self.ledger(),
+            quote_literal(&self.target.table),
+            quote_literal(&self.bucket),
+        )
+    }
+
+    /// Creates the table that COPY fills: the target's columns and their NOT NULL, no rows.
+    ///
+    /// A copy of an IDENTITY column would keep its NOT NULL but number nothing, and COPY would
+    /// fail on it; so a table with one is copied by column.
+    pub fn create_staging(&self) -> String {
+        let staging = quote_identifier(STAGING);
+        let table = self.table();
+        if self.target.has_identity {
+            let columns = self.columns("");
+            return format!(
+                "CREATE TEMP TABLE {staging} AS\nSELECT {columns}\nFROM {table}\nWHERE 1 = 0"
+            );
+        }
+        format!("CREATE TEMP TABLE {staging} (LIKE {table})")
+    }
+
+    /// Loads the objects of a manifest into the staging table. The staging table is read once, so
+    /// neither choosing encodings nor counting its values pays.
+    pub fn copy(&self, manifest_key: &str, compression: Compression) -> String {
+        let role = if self.iam_role.eq_ignore_ascii_case("default") {
+            "default".to_owned()
+        } else {
+            quote_literal(&self.iam_role)
+        };
+        let gzip = match compression {
+            Compression::Plain => "",
+            Compression::Gzip => "GZIP\n",
+        };
+        format!(
+            "COPY {} ({})\nFROM {}\nIAM_ROLE {role}\nMANIFEST\nFORMAT AS JSON 'auto'\n\
+             TIMEFORMAT 'auto'\n{gzip}COMPUPDATE OFF\nSTATUPDATE OFF",
+            quote_identifier(STAGING),
+            self.columns(""),
+            quote_literal(&object_url(&self.bucket, manifest_key)),
+        )
+    }
+
+    /// How many rows are staged, and how many of them have an id.
+    pub fn count_staged(&self) -> String {
+        format!(
+            "SELECT COUNT(*), COUNT({})\nFROM {}",
+            quote_identifier(&self.target.id_column),
+            quote_identifier(STAGING),
+        )
+    }
+
+    /// Inserts one row per id that the table does not have yet: the first one loaded stays.
+    ///
+    /// `NOT EXISTS` does not see doubles among the staged rows themselves; `ROW_NUMBER` does.
+    pub fn insert_new(&self) -> String {
+        let id = quote_identifier(&self.target.id_column);
+        let rank = quote_identifier(&self.rank_column());
+        let order: Vec<_> =
+            self.target.order_by.iter().map(|name| quote_identifier(name)).collect();
+        let order = if order.is_empty() { id.clone() } else { order.join(", ") };
+        format!(
+            "INSERT INTO {table} ({columns})\nSELECT {staged_columns}\nFROM (\n\
+             SELECT {columns},\nROW_NUMBER() OVER (PARTITION BY {id} ORDER BY {order}) AS {rank}\n\
+             FROM {staging}\n) AS staged\nWHERE staged.{rank} = 1\nAND NOT EXISTS (\n\
+             SELECT 1\nFROM {table} AS loaded\nWHERE loaded.{id} = staged.{id}\n)",
+            table = self.table(),
+            columns = self.columns(""),
+            staged_columns = self.columns("staged."),
+            staging = quote_identifier(STAGING),
+        )
+    }
+
+    /// Remembers these objects as loaded.
+    pub fn record<'a>(
+        &self,
+        objects: impl IntoIterator<Item = &'a StoredObject>,
+        load_id: Uuid,
+        loaded_at: OffsetDateTime,
+    ) -> String {
+        let table = quote_literal(&self.target.table);
+        let bucket = quote_literal(&self.bucket);
+        let loaded_at = loaded_at
+            .format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second]"))
+            .expect("the format has date and time only");
+        let rows: Vec<_> = objects
+            .into_iter()
+            .map(|object| {
+                let key = quote_literal(&object.key);
+                let etag = quote_literal(&object.etag);
+                let bytes = object.bytes;
+                format!("({table}, {bucket}, {key}, {etag}, {bytes}, '{load_id}', '{loaded_at}')")
+            })
+            .collect();
+        format!(
+            "INSERT INTO {} (\"table_name\", \"bucket\", \"object_key\", \"etag\", \
+             \"object_bytes\", \"load_id\", \"loaded_at\")\nVALUES\n{}",
+            self.ledger(),
+            rows.join(",\n"),
+        )
+    }
+
+    /// The bad rows that COPY met in the session of that number, the latest COPY first.
+    pub fn load_errors(&self, session_id: u64) -> String {
+        format!(
+            "SELECT query, TRIM(filename), line_number, TRIM(colname), TRIM(raw_field_value), \
+             TRIM(err_reason)\nFROM stl_load_errors\nWHERE session = {session_id}\n\
+             ORDER BY query DESC, filename, line_number\nLIMIT {REJECTS_MAX}"
+        )
+    }
+
+    fn columns(&self, qualifier: &str) -> String {
+        let columns = self.target.columns.iter();
+        let columns = columns.map(|name| format!("{qualifier}{}", quote_identifier(name)));
+        columns.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A name that no column of the table has.
+    fn rank_column(&self) -> String {
+        let mut name = "rank_of_id".to_owned();
+        while self.target.columns.contains(&name) {
+            name.push('_');
+        }
+        name
+    }
+}
+
+#[cfg(test)]
+#[path = "copy_sql/tests.rs"]
+mod tests;

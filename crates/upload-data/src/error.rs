@@ -1,0 +1,305 @@
+//! What can go wrong, one variant per thing a caller or a user can do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use runtime::redshift::ConnectError;
+
+/// SQLSTATE of a table that does not exist.
+pub const UNDEFINED_TABLE: &str = "42P01";
+/// SQLSTATE of a schema that does not exist.
+pub const UNDEFINED_SCHEMA: &str = "3F000";
+/// SQLSTATE of a statement that ran into `statement_timeout`.
+pub const QUERY_CANCELED: &str = "57014";
+/// SQLSTATE of two transactions that cannot both be right.
+pub const SERIALIZATION_FAILURE: &str = "40001";
+
+/// Why S3 did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such bucket.
+    #[error("bucket {bucket} does not exist")]
+    NoBucket {
+        /// The bucket's name.
+        bucket: String,
+    },
+    /// There is no such object (any more).
+    #[error("object {key} is not in bucket {bucket}")]
+    NoObject {
+        /// The bucket's name.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
+    /// The object is not the one that was listed: somebody wrote it anew.
+    #[error("object {key} in bucket {bucket} has changed since it was listed")]
+    Changed {
+        /// The bucket's name.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
+    /// S3 answered, with a refusal.
+    #[error("bucket {bucket}: {operation} was refused: {code}: {message}")]
+    Refused {
+        /// The bucket's name.
+        bucket: String,
+        /// What was asked, with the key or prefix.
+        operation: String,
+        /// S3's error code.
+        code: String,
+        /// S3's words.
+        message: String,
+    },
+    /// S3 did not answer, after the SDK's retries.
+    #[error("bucket {bucket}: no answer to {operation}: {reason}")]
+    Unreachable {
+        /// The bucket's name.
+        bucket: String,
+        /// What was asked, with the key or prefix.
+        operation: String,
+        /// The SDK's words.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// What the user can do, where we know it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoBucket { .. } => {
+                Some("create the bucket, or set s3_bucket in section [aws] of the settings")
+            }
+            Self::Refused { .. } => {
+                Some("may these credentials list, read, write and delete there?")
+            }
+            Self::Unreachable { .. } => {
+                Some("is S3 reachable from here? look at region, credentials and AWS_ENDPOINT_URL")
+            }
+            Self::NoObject { .. } | Self::Changed { .. } => None,
+        }
+    }
+}
+
+/// Why a statement has no result.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StatementError {
+    /// Redshift refused it; what it did is undone.
+    #[error("{message} (SQLSTATE {sqlstate})")]
+    Refused {
+        /// The five characters of the SQLSTATE.
+        sqlstate: String,
+        /// Redshift's words, its DETAIL included.
+        message: String,
+    },
+    /// The connection ended before the answer: nobody here knows whether the statement worked.
+    #[error("the connection to redshift was lost: {reason}")]
+    Lost {
+        /// The client library's words.
+        reason: String,
+    },
+    /// The answer is not what the statement asks for.
+    #[error("redshift answered {answer:?}, not {expected}")]
+    Unexpected {
+        /// The answer.
+        answer: String,
+        /// What would have been understood.
+        expected: &'static str,
+    },
+}
+
+impl StatementError {
+    /// Whether Redshift refused the statement with this SQLSTATE.
+    pub fn is(&self, wanted: &str) -> bool {
+        matches!(self, Self::Refused { sqlstate, .. } if sqlstate == wanted)
+    }
+
+    /// Whether the same transaction may well succeed when it starts over.
+    ///
+    /// Redshift reports a serializable isolation violation as error 1023.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Lost { .. } => true,
+            Self::Refused { sqlstate, message } => {
+                sqlstate == SERIALIZATION_FAILURE || message.starts_with("1023")
+            }
+            Self::Unexpected { .. } => false,
+        }
+    }
+}
+
+/// A place in an object that COPY could not load, from `stl_load_errors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedRow {
+    /// The object, `s3://…`; Redshift cuts it at 256 bytes.
+    pub url: String,
+    /// The line in the uncompressed object, from 1.
+    pub line_number: String,
+    /// The column; empty if the line as a whole is at fault.
+    pub column: String,
+    /// The value that hurt; may be empty.
+    pub value: String,
+    /// Redshift's reason.
+    pub reason: String,
+}
+
+impl fmt::Display for RejectedRow {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} line {}", self.url, self.line_number)?;
+        if !self.column.is_empty() {
+            write!(formatter, ", column {}", self.column)?;
+        }
+        if !self.value.is_empty() {
+            write!(formatter, ", value {:?}", self.value)?;
+        }
+        write!(formatter, ": {}", self.reason)
+    }
+}
+
+/// Why objects were not loaded. Nothing was archived, and the next run starts over.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// There is no connection to Redshift.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// S3 did not take the manifest.
+    #[error("put the manifest")]
+    Store(#[from] StoreError),
+    /// Another load holds the ledger.
+    #[error("another load held the ledger {ledger} for more than {waited:?}")]
+    Locked {
+        /// The ledger as it stands in SQL.
+        ledger: String,
+        /// The bound given by `--lock-wait`.
+        waited: Duration,
+    },
+    /// The table to load into is not there.
+    #[error("table {table} does not exist")]
+    NoTable {
+        /// The table as it stands in SQL.
+        table: String,
+    },
+    /// The ledger is not there and could not be created.
+    #[error("create the ledger {ledger}")]
+    NoLedger {
+        /// The ledger as it stands in SQL.
+        ledger: String,
+        /// Why.
+        #[source]
+        source: StatementError,
+    },
+    /// Objects hold lines that the table cannot take.
+    #[error("COPY could not load {}", list(rejects))]
+    BadRows {
+        /// The first of them.
+        rejects: Vec<RejectedRow>,
+    },
+    /// Events without the column that tells them apart; "once" means nothing for them.
+    #[error("{count} events to load have no {id_column}")]
+    NoId {
+        /// How many.
+        count: u64,
+        /// The column of ids.
+        id_column: String,
+    },
+    /// The answer to COMMIT never came.
+    #[error("the outcome of COMMIT is unknown")]
+    CommitUnknown(#[source] StatementError),
+    /// Any other statement that failed.
+    #[error("{step}")]
+    Statement {
+        /// Verb and object.
+        step: &'static str,
+        /// Why.
+        #[source]
+        source: StatementError,
+    },
+}
+
+fn list(rejects: &[RejectedRow]) -> String {
+    rejects.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl LoadError {
+    /// Whether the same load may well succeed when it starts over.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::CommitUnknown(_) => true,
+            Self::Statement { source, .. } => source.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// What the user can do, where we know it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(_) => Some("is the cluster up? look at [redshift] in the settings"),
+            Self::Store(error) => error.hint(),
+            Self::Locked { .. } => Some("let it finish, or wait longer with --lock-wait"),
+            Self::NoTable { .. } => {
+                Some("create it with create_table.sql, or set table in section [redshift]")
+            }
+            Self::NoLedger { .. } => Some("may this user create a table in that schema?"),
+            Self::BadRows { .. } => Some(
+                "nothing was loaded; move these objects from events/ to rejected/ and run again",
+            ),
+            Self::NoId { .. } => Some("id_column in section [redshift] must be set in each event"),
+            Self::CommitUnknown(_) => {
+                Some("run again: the ledger tells whether the objects were loaded")
+            }
+            Self::Statement { .. } => None,
+        }
+    }
+}
+
+/// Objects that are loaded but still lie where they were.
+#[derive(Debug, thiserror::Error)]
+#[error("{count} of {of} loaded objects could not be put away")]
+pub struct ArchiveError {
+    /// How many failed.
+    pub count: usize,
+    /// How many were to be put away.
+    pub of: usize,
+    /// The first failure.
+    #[source]
+    pub source: StoreError,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_row_names_file_line_column_value_and_reason() {
+        let mut reject = RejectedRow {
+            url: "s3://lake/events/a.json".to_owned(),
+            line_number: "3".to_owned(),
+            column: "user_id".to_owned(),
+            value: "x1".to_owned(),
+            reason: "Invalid digit".to_owned(),
+        };
+        let error = LoadError::BadRows { rejects: vec![reject.clone()] };
+        insta::assert_snapshot!(error, @r#"COPY could not load s3://lake/events/a.json line 3, column user_id, value "x1": Invalid digit"#);
+        reject.column.clear();
+        reject.value.clear();
+        insta::assert_snapshot!(reject, @"s3://lake/events/a.json line 3: Invalid digit");
+    }
+
+    #[test]
+    fn only_lost_connections_and_isolation_conflicts_are_worth_another_try() {
+        let refused = |sqlstate: &str, message: &str| StatementError::Refused {
+            sqlstate: sqlstate.to_owned(),
+            message: message.to_owned(),
+        };
+        let lost = StatementError::Lost { reason: "reset".to_owned() };
+        for (error, expected) in [
+            (lost, true),
+            (refused("40001", "could not serialize access"), true),
+            (refused("XX000", "1023: Serializable isolation violation on table 1"), true),
+            (refused("XX000", "Load into table 'events' failed."), false),
+            (refused("42501", "permission denied"), false),
+        ] {
+            assert_eq!(error.is_transient(), expected, "{error}");
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! A bucket and a warehouse in memory, for tests: they keep a journal, fail on command, and refuse
+//! to let an object vanish that the committed ledger does not know.
+//!
+//! The warehouse understands exactly the statements of `copy_sql`, by their first words. Its
+//! sessions take their snapshot as Redshift does, at the first statement that reads, and `LOCK`
+//! waits; so a lock taken too late shows as a double load.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use runtime::redshift::ConnectError;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::error::{StatementError, StoreError};
+use crate::store::{ObjectStore, Page, StoredObject};
+use crate::warehouse::{Reply, Session, Warehouse};
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is refused, without effect.
+    Refuse,
+    /// The connection is cut before it has an effect.
+    Cut,
+    /// It has its effect, but the answer is lost, and with it the connection.
+    LoseAnswer,
+    /// The program is killed before the call.
+    KillBefore,
+    /// The program is killed after the call.
+    KillAfter,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Refuse, Self::Cut, Self::LoseAnswer, Self::KillBefore, Self::KillAfter];
+}
+
+/// A row of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LedgerRow {
+    pub key: String,
+    pub etag: String,
+    pub load_id: String,
+}
+
+/// Everything there is. Bodies are ids with blanks between; the table holds ids.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub objects: BTreeMap<String, String>,
+    pub table: Vec<String>,
+    pub ledger: Option<Vec<LedgerRow>>,
+    /// Every call, in order.
+    pub journal: Vec<String>,
+    /// The call to fail, counted from 0, and how.
+    pub fault: Option<(usize, Fault)>,
+    /// Rows of `stl_load_errors`.
+    pub load_errors: Vec<[String; 6]>,
+    pub dead: bool,
+}
+
+/// What the caller of a failing call must still do.
+enum Effect {
+    Fully,
+    ThenLost,
+}
+
+impl World {
+    /// Notes a call and decides what becomes of it.
+    fn enter(&mut self, call: String) -> Result<Effect, Fault> {
+        if self.dead {
+            return Err(Fault::KillBefore);
+        }
+        let number = self.journal.len();
+        self.journal.push(call);
+        let fault = self.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+        self.dead = matches!(fault, Some(Fault::KillBefore | Fault::KillAfter));
+        match fault {
+            None => Ok(Effect::Fully),
+            Some(Fault::LoseAnswer | Fault::KillAfter) => Ok(Effect::ThenLost),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    pub(crate) fn etag(body: &str) -> String {
+        format!("etag-of-{}", body.replace(' ', "-"))
+    }
+
+    fn must_be_in_ledger(&self, key: &str) {
+        let etag = Self::etag(&self.objects[key]);
+        let ledger = self.ledger.as_deref().unwrap_or_default();
+        let committed = ledger.iter().any(|row| row.key == key && row.etag == etag);
+        assert!(committed, "{key} is put away, but not committed: {:#?}", self.journal);
+    }
+}
+
+/// A bucket called `lake`.
+pub(crate) struct FakeStore<'a>(pub &'a RefCell<World>);
+
+impl FakeStore<'_> {
+    async fn call<T>(
+        &self,
+        call: String,
+        effect: impl FnOnce(&mut World) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        tokio::task::yield_now().await;
+        let mut world = self.0.borrow_mut();
+        let bucket = "lake".to_owned();
+        let unreachable =
+            StoreError::Unreachable { bucket, operation: call.clone(), reason: "cut".to_owned() };
+        match world.enter(call.clone()) {
+            Ok(Effect::Fully) => effect(&mut world),
+            Ok(Effect::ThenLost) => effect(&mut world).and(Err(unreachable)),
+            Err(Fault::Refuse) => Err(StoreError::Refused {
+                bucket: "lake".to_owned(),
+                operation: call,
+                code: "AccessDenied".to_owned(),
+                message: "on command".to_owned(),
+            }),
+            Err(_) => Err(unreachable),
+        }
+    }
+}
+
+/// Manifests have names made of time and chance.
+fn in_journal(key: &str) -> &str {
+    if key.starts_with("manifests/") { "manifest" } else { key }
+}
+
+impl ObjectStore for FakeStore<'_> {
+    async fn list(&self, prefix: &str, _page: Option<&str>) -> Result<Page, StoreError> {
+        self.call(format!("list {prefix}"), |world| {
+            let listed = world.objects.iter().filter(|(key, _)| key.starts_with(prefix));
+            let objects = listed.map(|(key, body)| StoredObject {
+                key: key.clone(),
+                etag: World::etag(body),
+                bytes: body.len() as u64,
+            });
+            Ok(Page { objects: objects.collect(), next: None })
+        })
+        .await
+    }
+
+    async fn put(&self, key: &str, body: String) -> Result<(), StoreError> {
+        self.call(format!("put {}", in_journal(key)), |world| {
+            world.objects.insert(key.to_owned(), body);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError> {
+        self.call(format!("copy {}", object.key), |world| {
+            let (bucket, key) = ("lake".to_owned(), object.key.clone());
+            let Some(body) = world.objects.get(&key).cloned() else {
+                return Err(StoreError::NoObject { bucket, key });
+            };
+            if World::etag(&body) != object.etag {
+                return Err(StoreError::Changed { bucket, key });
+            }
+            world.must_be_in_ledger(&key);
+            world.objects.insert(to.to_owned(), body);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.call(format!("delete {}", in_journal(key)), |world| {
+            if key.starts_with("events/") && world.objects.contains_key(key) {
+                world.must_be_in_ledger(key);
+            }
+            world.objects.remove(key);
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// A warehouse with one table.
+pub(crate) struct FakeWarehouse<'a> {
+    pub world: &'a RefCell<World>,
+    lock: Arc<Mutex<()>>,
+}
+
+impl<'a> FakeWarehouse<'a> {
+    pub(crate) fn new(world: &'a RefCell<World>) -> Self {
+        Self { world, lock: Arc::default() }
+    }
+}
+
+impl<'a> Warehouse for FakeWarehouse<'a> {
+    type Session = FakeSession<'a>;
+
+    async fn connect(&self) -> Result<Self::Session, ConnectError> {
+        match self.world.borrow_mut().enter("connect".to_owned()) {
+            Ok(Effect::Fully) => Ok(FakeSession {
+                world: self.world,
+                lock: self.lock.clone(),
+                transaction: None,
+                lost: false,
+            }),
+            _ => Err(ConnectError::NoTls { problem: "on command".to_owned() }),
+        }
+    }
+}
+
+/// What a transaction sees and has done.
+#[derive(Default)]
+struct Transaction {
+    held: Option<OwnedMutexGuard<()>>,
+    snapshot: Option<(Vec<String>, Vec<LedgerRow>)>,
+    staged: Vec<String>,
+    rows: Vec<String>,
+    ledger: Vec<LedgerRow>,
+}
+
+pub(crate) struct FakeSession<'a> {
+    world: &'a RefCell<World>,
+    lock: Arc<Mutex<()>>,
+    transaction: Option<Transaction>,
+    lost: bool,
+}
+
+impl Session for FakeSession<'_> {
+    async fn run(&mut self, sql: &str) -> Result<Reply, StatementError> {
+        tokio::task::yield_now().await;
+        let lost = StatementError::Lost { reason: "cut".to_owned() };
+        if self.lost {
+            return Err(lost);
+        }
+        let entered = self.world.borrow_mut().enter(name(sql).to_owned());
+        match entered {
+            Ok(Effect::Fully) => self.take_effect(sql).await,
+            Ok(Effect::ThenLost) => {
+                let _ = self.take_effect(sql).await;
+                self.lost = true;
+                self.transaction = None;
+                Err(lost)
+            }
+            Err(Fault::Refuse) => {
+                // A refused COMMIT is a rollback.
+                if name(sql) == "COMMIT" {
+                    self.transaction = None;
+                }
+                Err(refused("XX000", "on command"))
+            }
+            Err(_) => {
+                self.lost = true;
+                self.transaction = None;
+                Err(lost)
+            }
+        }
+    }
+}
+
+fn refused(sqlstate: &str, message: &str) -> StatementError {
+    StatementError::Refused { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
+}
+
+/// What the journal calls a statement.
+fn name(sql: &str) -> &'static str {
+    let names = [
+        ("SET statement_timeout", "SET statement_timeout"),
+        ("RESET", "RESET statement_timeout"),
+        ("BEGIN", "BEGIN"),
+        ("LOCK", "LOCK"),
+        ("CREATE TABLE IF NOT", "create ledger"),
+        ("SELECT \"object_key\"", "read ledger"),
+        ("CREATE TEMP TABLE", "CREATE TEMP TABLE"),
+        ("COPY", "COPY"),
+        ("SELECT COUNT", "count"),
+        ("INSERT INTO \"load_ledger\"", "insert ledger"),
+        ("INSERT INTO", "insert events"),
+        ("COMMIT", "COMMIT"),
+        ("ROLLBACK", "ROLLBACK"),
+        ("SELECT pg_backend_pid", "session id"),
+        ("SELECT query", "read stl_load_errors"),
+    ];
+    let found = names.iter().find(|(start, _)| sql.starts_with(start));
+    found.unwrap_or_else(|| panic!("a statement the fake does not know: {sql}")).1
+}
+
+impl FakeSession<'_> {
+    async fn take_effect(&mut self, sql: &str) -> Result<Reply, StatementError> {
+        match name(sql) {
+            "BEGIN" => self.transaction = Some(Transaction::default()),
+            "ROLLBACK" => self.transaction = None,
+            "LOCK" => {
+                if self.world.borrow().ledger.is_none() {
+                    return Err(refused("42P01", "relation \"load_ledger\" does not exist"));
+                }
+                let held = self.lock.clone().lock_owned().await;
+                self.transaction().held = Some(held);
+            }
+            "create ledger" => {
+                self.world.borrow_mut().ledger.get_or_insert_default();
+            }
+            "read ledger" => return Ok(self.read_ledger()),
+            "COPY" => return self.copy(sql),
+            "count" => {
+                let count = self.transaction().staged.len().to_string();
+                return Ok(Reply {
+                    rows: vec![vec![Some(count.clone()), Some(count)]],
+                    row_count: 1,
+                });
+            }
+            "insert events" => return Ok(self.insert_new()),
+            "insert ledger" => self.insert_ledger(sql),
+            "COMMIT" => self.commit(),
+            "session id" => {
+                return Ok(Reply { rows: vec![vec![Some("7".to_owned())]], row_count: 1 });
+            }
+            "read stl_load_errors" => {
+                let rows = self.world.borrow().load_errors.clone();
+                let rows = rows.into_iter().map(|row| row.map(Some).to_vec()).collect();
+                return Ok(Reply { rows, row_count: 0 });
+            }
+            _ => {}
+        }
+        Ok(Reply::default())
+    }
+
+    fn transaction(&mut self) -> &mut Transaction {
+        self.transaction.as_mut().expect("a statement outside its transaction")
+    }
+
+    fn snapshot(&mut self) -> (Vec<String>, Vec<LedgerRow>) {
+        let world = self.world.borrow();
+        let now = (world.table.clone(), world.ledger.clone().unwrap_or_default());
+        match &mut self.transaction {
+            Some(transaction) => transaction.snapshot.get_or_insert(now).clone(),
+            None => now,
+        }
+    }
+
+    fn read_ledger(&mut self) -> Reply {
+        let rows = self.snapshot().1.into_iter();
+        let rows = rows.map(|row| vec![Some(row.key), Some(row.etag), Some(row.load_id)]);
+        Reply { rows: rows.collect(), row_count: 0 }
+    }
+
+    fn copy(&mut self, sql: &str) -> Result<Reply, StatementError> {
+        let (_, key) = sql.split_once("FROM 's3://lake/").expect("a COPY from the bucket");
+        let (key, _) = key.split_once('\'').expect("a literal with an end");
+        let world = self.world.borrow();
+        let manifest: serde_json::Value = serde_json::from_str(&world.objects[key]).unwrap();
+        let mut staged = Vec::new();
+        for entry in manifest["entries"].as_array().unwrap() {
+            let url = entry["url"].as_str().unwrap();
+            let key = url.strip_prefix("s3://lake/").unwrap();
+            assert_eq!(key.ends_with(".gz"), sql.contains("GZIP"), "{key} in\n{sql}");
+            let body = world.objects.get(key).ok_or_else(|| refused("XX000", "no such file"))?;
+            if body.contains("bad") {
+                let text = "Load into table 'blueshift_staging' failed.  \
+                            Check 'stl_load_errors' system table for details.";
+                return Err(refused("XX000", text));
+            }
+            staged.extend(body.split_whitespace().map(str::to_owned));
+        }
+        drop(world);
+        self.transaction().staged.extend(staged);
+        Ok(Reply::default())
+    }
+
+    fn insert_new(&mut self) -> Reply {
+        let loaded: BTreeSet<_> = self.snapshot().0.into_iter().collect();
+        let transaction = self.transaction();
+        let staged: BTreeSet<_> = transaction.staged.iter().cloned().collect();
+        transaction.rows = staged.difference(&loaded).cloned().collect();
+        Reply { rows: Vec::new(), row_count: transaction.rows.len() as u64 }
+    }
+
+    fn insert_ledger(&mut self, sql: &str) {
+        let (_, values) = sql.split_once("VALUES\n").unwrap();
+        for line in values.lines() {
+            let fields: Vec<_> = line.split(", ").map(|field| field.trim_matches('\'')).collect();
+            let [key, etag, load_id] = [2, 3, 5].map(|index: usize| fields[index].to_owned());
+            self.transaction().ledger.push(LedgerRow { key, etag, load_id });
+        }
+    }
+
+    fn commit(&mut self) {
+        let done = self.transaction.take().expect("a transaction to commit");
+        let mut world = self.world.borrow_mut();
+        world.table.extend(done.rows);
+        world.ledger.as_mut().expect("it was locked").extend(done.ledger);
+    }
+}

@@ -1,0 +1,172 @@
+//! What the upload needs of S3, and S3 itself behind it.
+//!
+//! Knows keys and bytes. Knows neither events nor what the keys mean.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+
+use crate::error::StoreError;
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    /// The whole key, prefix included.
+    pub key: String,
+    /// The entity tag without its quotes; changes when the object is written anew.
+    pub etag: String,
+    /// Size as stored.
+    pub bytes: u64,
+}
+
+/// One page of a listing.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// In the order of their keys.
+    pub objects: Vec<StoredObject>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<String>,
+}
+
+/// One bucket. Every call may be repeated without harm.
+pub(crate) trait ObjectStore {
+    /// Lists the objects whose keys begin with `prefix`, from where `page` says.
+    async fn list(&self, prefix: &str, page: Option<&str>) -> Result<Page, StoreError>;
+    /// Writes an object.
+    async fn put(&self, key: &str, body: String) -> Result<(), StoreError>;
+    /// Copies an object within the bucket, unless it is not the listed one any more.
+    async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError>;
+    /// Deletes an object; one that is not there counts as deleted.
+    async fn delete(&self, key: &str) -> Result<(), StoreError>;
+}
+
+/// A bucket in S3.
+pub(crate) struct Bucket {
+    client: Client,
+    name: String,
+}
+
+impl Bucket {
+    pub(crate) fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    fn error<E>(&self, operation: &str, key: &str, error: SdkError<E>) -> StoreError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let bucket = self.name.clone();
+        let operation = format!("{operation} {key}");
+        let SdkError::ServiceError(_) = &error else {
+            let reason = DisplayErrorContext(error).to_string();
+            return StoreError::Unreachable { bucket, operation, reason };
+        };
+        match error.code().unwrap_or_default() {
+            "NoSuchBucket" => StoreError::NoBucket { bucket },
+            "NoSuchKey" => StoreError::NoObject { bucket, key: key.to_owned() },
+            "PreconditionFailed" => StoreError::Changed { bucket, key: key.to_owned() },
+            code => StoreError::Refused {
+                bucket,
+                operation,
+                code: if code.is_empty() { "no error code".to_owned() } else { code.to_owned() },
+                message: error.message().unwrap_or("no message").to_owned(),
+            },
+        }
+    }
+}
+
+impl ObjectStore for Bucket {
+    async fn list(&self, prefix: &str, page: Option<&str>) -> Result<Page, StoreError> {
+        let listing = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(prefix)
+            .set_continuation_token(page.map(str::to_owned))
+            .send()
+            .await
+            .map_err(|error| self.error("list", prefix, error))?;
+        let next = listing.next_continuation_token().map(str::to_owned);
+        let objects = listing.contents.unwrap_or_default();
+        Ok(Page {
+            objects: objects
+                .into_iter()
+                .map(|object| StoredObject {
+                    key: object.key.unwrap_or_default(),
+                    etag: object.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
+                    bytes: object.size.and_then(|size| size.try_into().ok()).unwrap_or_default(),
+                })
+                .collect(),
+            next: next.filter(|_| listing.is_truncated.unwrap_or_default()),
+        })
+    }
+
+    async fn put(&self, key: &str, body: String) -> Result<(), StoreError> {
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .content_type("application/json")
+            .body(ByteStream::from(body.into_bytes()))
+            .send()
+            .await
+            .map_err(|error| self.error("put", key, error))?;
+        Ok(())
+    }
+
+    async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError> {
+        let etag = (!object.etag.is_empty()).then(|| format!("\"{}\"", object.etag));
+        self.client
+            .copy_object()
+            .bucket(&self.name)
+            .key(to)
+            .copy_source(copy_source(&self.name, &object.key))
+            .set_copy_source_if_match(etag)
+            .send()
+            .await
+            .map_err(|error| self.error("copy", &object.key, error))?;
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.client
+            .delete_object()
+            .bucket(&self.name)
+            .key(key)
+            .send()
+            .await
+            .map_err(|error| self.error("delete", key, error))?;
+        Ok(())
+    }
+}
+
+/// The header `x-amz-copy-source`, which the SDK sends as it is given (S3 API Reference,
+/// "CopyObject": the value must be URL-encoded).
+fn copy_source(bucket: &str, key: &str) -> String {
+    let mut encoded = format!("{bucket}/");
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::copy_source;
+
+    #[test]
+    fn the_source_of_a_copy_is_encoded_byte_by_byte_but_for_slashes() {
+        for (key, expected) in [
+            ("events/20260101/000000-a.json.gz", "lake/events/20260101/000000-a.json.gz"),
+            ("a b+c%20?d#e", "lake/a%20b%2Bc%2520%3Fd%23e"),
+            ("o'clock\"\\", "lake/o%27clock%22%5C"),
+            ("ü🦀\n", "lake/%C3%BC%F0%9F%A6%80%0A"),
+        ] {
+            assert_eq!(copy_source("lake", key), expected);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What the upload needs of Redshift: sessions that run one statement at a time.
+//!
+//! Statements go through the simple query protocol: no statement has parameters, every value comes
+//! back as text, and COPY's notices are nobody's business here.
+
+use runtime::redshift::{self, ConnectError};
+use runtime::settings::RedshiftSettings;
+use tokio_postgres::SimpleQueryMessage;
+
+use crate::error::StatementError;
+
+/// What a statement gave.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    /// The rows of a SELECT, as text; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// The number in the command tag: what an INSERT inserted.
+    pub row_count: u64,
+}
+
+impl Reply {
+    /// The value in that row and column, as text; NULL and what is not there are empty.
+    pub(crate) fn text(&self, row: usize, column: usize) -> &str {
+        self.rows.get(row).and_then(|row| row.get(column)?.as_deref()).unwrap_or_default()
+    }
+
+    /// The value in that column of the first row, as a count.
+    pub(crate) fn count(&self, column: usize) -> Result<u64, StatementError> {
+        let text = self.text(0, column);
+        text.parse().map_err(|_| StatementError::Unexpected {
+            answer: text.to_owned(),
+            expected: "a count",
+        })
+    }
+}
+
+/// Where sessions come from.
+pub(crate) trait Warehouse {
+    /// What [`Warehouse::connect`] opens.
+    type Session: Session;
+    /// Opens a session.
+    async fn connect(&self) -> Result<Self::Session, ConnectError>;
+}
+
+/// A session; dropping it ends it and undoes an open transaction.
+pub(crate) trait Session {
+    /// Runs one statement.
+    async fn run(&mut self, sql: &str) -> Result<Reply, StatementError>;
+}
+
+/// Redshift, as the settings name it.
+pub(crate) struct Redshift<'a>(pub &'a RedshiftSettings);
+
+impl Warehouse for Redshift<'_> {
+    type Session = redshift::Session;
+
+    async fn connect(&self) -> Result<Self::Session, ConnectError> {
+        redshift::connect(self.0).await
+    }
+}
+
+impl Session for redshift::Session {
+    async fn run(&mut self, sql: &str) -> Result<Reply, StatementError> {
+        tracing::debug!(sql, "statement");
+        let messages = self.client.simple_query(sql).await.map_err(|error| statement(&error))?;
+        let mut reply = Reply::default();
+        for message in messages {
+            match message {
+                SimpleQueryMessage::Row(row) => reply.rows.push(
+                    (0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect(),
+                ),
+                SimpleQueryMessage::CommandComplete(count) => reply.row_count = count,
+                _ => {}
+            }
+        }
+        Ok(reply)
+    }
+}
+
+/// A FATAL error is the connection's end: Redshift says why, but not what became of the statement.
+fn statement(error: &tokio_postgres::Error) -> StatementError {
+    match error.as_db_error() {
+        Some(refusal) if !matches!(refusal.severity(), "FATAL" | "PANIC") => {
+            let detail = refusal.detail().map(|detail| format!(": {}", detail.trim()));
+            StatementError::Refused {
+                sqlstate: refusal.code().code().to_owned(),
+                message: format!("{}{}", refusal.message(), detail.unwrap_or_default()),
+            }
+        }
+        Some(refusal) => StatementError::Lost { reason: refusal.message().to_owned() },
+        None => {
+            let cause = std::error::Error::source(error);
+            let reason = cause.map_or_else(|| error.to_string(), |it| format!("{error}: {it}"));
+            StatementError::Lost { reason }
+        }
+    }
+}
