@@ -1,0 +1,118 @@
+//! From the bytes of an object to groups of whole records.
+//!
+//! One blocking thread decompresses and splits; what a record means is found out later, by the
+//! workers. A further format adds a splitter here and a way to read its records in `rows`.
+
+pub(super) mod gzip;
+pub(super) mod json;
+pub(super) mod pieces;
+mod scan;
+pub(super) mod split;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use self::gzip::Decompressed;
+use self::pieces::PieceReader;
+use self::split::{Record, Splitter};
+use super::failure::{CopyFailure, Refusal};
+use super::fetch::OpenObject;
+use super::load::LoadedFile;
+use super::options::Compression;
+
+/// Bytes that are decompressed in one go.
+const READ_BYTES: usize = 64 * 1024;
+
+/// "failed to inflate with …" carries this code.
+const INFLATE_ERROR_CODE: i32 = 9001;
+
+/// Whole records of one file.
+pub(super) struct Group {
+    /// The `s3://` path of the file.
+    pub(super) url: Arc<str>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) records: Vec<Record>,
+    /// Set in the last group of a file.
+    pub(super) file: Option<LoadedFile>,
+}
+
+/// What is needed to read a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) compression: Option<Compression>,
+    /// Lines of each file that are skipped.
+    pub(super) header_lines: u64,
+}
+
+/// Reads all objects and sends their groups, in order; gives how many objects there were. An error
+/// is sent as the last thing. Blocks.
+pub(super) fn decode_objects(
+    reading: Reading,
+    mut objects: mpsc::Receiver<Result<OpenObject, CopyFailure>>,
+    groups: &mpsc::Sender<Result<Group, CopyFailure>>,
+    nothing_found: Refusal,
+) {
+    let mut found = 0_u64;
+    let outcome = loop {
+        match objects.blocking_recv() {
+            None if found == 0 => break Err(nothing_found.into()),
+            None => break Ok(()),
+            Some(Err(failure)) => break Err(failure),
+            Some(Ok(object)) => match decode_object(reading, object, groups) {
+                Ok(true) => found += 1,
+                Ok(false) => {}
+                Err(failure) => break Err(failure),
+            },
+        }
+    };
+    if let Err(failure) = outcome {
+        // A closed channel means that the load ended for another reason.
+        let _ = groups.blocking_send(Err(failure));
+    }
+}
+
+/// Whether the object exists.
+fn decode_object(
+    reading: Reading,
+    object: OpenObject,
+    groups: &mpsc::Sender<Result<Group, CopyFailure>>,
+) -> Result<bool, CopyFailure> {
+    let url: Arc<str> = object.url.as_str().into();
+    let mut reader = PieceReader::new(object.pieces);
+    if !reader.exists()? {
+        return Ok(false);
+    }
+    let mut source = Decompressed::new(reading.compression, reader);
+    let mut splitter = Splitter::new(reading.header_lines);
+    let mut buffer = vec![0; READ_BYTES];
+    let send = |group: Group| groups.blocking_send(Ok(group)).map_err(|_| CopyFailure::Cancelled);
+    loop {
+        let count = match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) => return Err(read_failure(&url, source, &error)),
+        };
+        let goes_on = splitter.push(&buffer[..count]);
+        if let Some((bytes, records)) = splitter.take_group(!goes_on) {
+            send(Group { url: url.clone(), bytes, records, file: None })?;
+        }
+        if !goes_on {
+            // The last record was too long, which ends the load; the worker says so.
+            return Ok(true);
+        }
+    }
+    let (bytes, records, lines) = splitter.finish();
+    let file = LoadedFile { url: url.to_string(), lines, bytes: source.bytes_read() };
+    send(Group { url, bytes, records, file: Some(file) })?;
+    Ok(true)
+}
+
+fn read_failure(url: &str, source: Decompressed, error: &std::io::Error) -> CopyFailure {
+    source.into_failure().unwrap_or_else(|| {
+        let message = format!("failed to inflate with gzip: {error}.");
+        let context = format!("S3 key being read : {url}");
+        Refusal::internal(INFLATE_ERROR_CODE, message, context).into()
+    })
+}

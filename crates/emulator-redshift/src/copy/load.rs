@@ -1,0 +1,190 @@
+//! Runs a COPY: objects are read ahead, decompressed and split on one thread, converted on all cores,
+//! and handed over in order.
+//!
+//! Every stage waits for the next one, so memory is bounded whatever the files are. Since order is
+//! kept, the same files give the same rejects.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+use tokio::sync::mpsc;
+
+use super::decode::{Group, decode_objects};
+pub use super::failure::{CopyFailure, Refusal, RefusalDetail};
+use super::fetch;
+use super::options::Flag;
+use super::rejects::LoadError;
+use super::rows::{ConvertedGroup, Plan, REJECTS_KEPT_MAX};
+use super::statement::CopyStatement;
+pub use super::target::{ColumnType, TargetColumn, TargetTable, load_columns};
+
+/// How the stand-in reads S3; the statement's own authorization is not used.
+#[derive(Debug, Clone)]
+pub struct S3Access {
+    /// The client.
+    pub client: aws_sdk_s3::Client,
+}
+
+/// Who runs a COPY, for the system tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyContext {
+    /// `pg_last_copy_id()`
+    pub query_id: i32,
+    /// `pg_backend_pid()`
+    pub session_pid: i32,
+    /// The user.
+    pub user_id: i32,
+    /// The database of the session.
+    pub database: String,
+    /// When the statement began.
+    pub started_at: SystemTime,
+}
+
+/// What a COPY has loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoadReport {
+    /// Rows that were sent; 0 with NOLOAD.
+    pub rows_loaded: u64,
+    /// The first of the rows that could not be loaded, in the order of the files; at most 1,000.
+    pub rejects: Vec<LoadError>,
+    /// How many rows could not be loaded.
+    pub reject_count: u64,
+    /// Rows in which ACCEPTINVCHARS replaced something.
+    pub replaced_count: u64,
+    /// The files, in order.
+    pub files: Vec<LoadedFile>,
+}
+
+/// A file that was read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedFile {
+    /// Its `s3://` path.
+    pub url: String,
+    /// Its lines, uncompressed.
+    pub lines: u64,
+    /// Its bytes, as stored.
+    pub bytes: u64,
+}
+
+impl LoadReport {
+    /// The INFO notices of a COPY that has loaded; `table` is the bare name.
+    pub fn notices(&self, table: &str) -> Vec<String> {
+        let completed = format!("Load into table '{table}' completed,");
+        let mut notices =
+            vec![format!("{completed} {} record(s) loaded successfully.", self.rows_loaded)];
+        if self.reject_count > 0 {
+            notices.push(format!(
+                "{completed} {} record(s) could not be loaded.  Check 'stl_load_errors' system \
+                 table for details.",
+                self.reject_count
+            ));
+        }
+        if self.replaced_count > 0 {
+            notices.push(format!(
+                "{completed} {} record(s) were loaded with replacements made for ACCEPTINVCHARS.  \
+                 Check 'stl_replacements' system table for details.",
+                self.replaced_count
+            ));
+        }
+        notices
+    }
+}
+
+/// Loads what the statement names: sends rows in PostgreSQL's COPY text format (tabs, `\N`, backslash
+/// escapes, one `\n` per row) for the columns of [`load_columns`], whole rows in each chunk. A chunk
+/// has at most 256 KiB, unless a single row is larger.
+///
+/// # Errors
+/// See [`CopyFailure`]. Rows may have been sent before a failure: the receiver must discard them.
+/// If the receiver is dropped, the load ends with [`CopyFailure::Cancelled`].
+pub async fn load(
+    s3: &S3Access,
+    statement: &CopyStatement,
+    table: &TargetTable,
+    context: &CopyContext,
+    rows: mpsc::Sender<Bytes>,
+) -> Result<LoadReport, CopyFailure> {
+    let plan = Arc::new(Plan::new(statement, table, context)?);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let objects = fetch::open(&s3.client, statement).await?;
+    // Dropped when this function ends, which stops the reading.
+    let _reading = objects.task;
+    let (sender, groups) = mpsc::channel::<Result<Group, CopyFailure>>(workers);
+    let reading = plan.reading;
+    let nothing_found = fetch::nothing_found(statement);
+    let decoding = tokio::task::spawn_blocking(move || {
+        decode_objects(reading, objects.objects, &sender, nothing_found);
+    });
+    let groups = stream::unfold(groups, |mut groups| async {
+        groups.recv().await.map(|group| (group, groups))
+    });
+    let converted = groups.map(|group| {
+        let plan = plan.clone();
+        async move {
+            let group = group?;
+            let work = tokio::task::spawn_blocking(move || plan.convert(group));
+            work.await.map_err(|_| CopyFailure::Cancelled)
+        }
+    });
+    let mut outcome = Outcome::new(statement);
+    let mut converted = std::pin::pin!(converted.buffered(workers));
+    loop {
+        let next = tokio::select! {
+            next = converted.next() => next,
+            () = rows.closed() => return Err(CopyFailure::Cancelled),
+        };
+        let Some(group) = next else { break };
+        for chunk in outcome.accept(group?)? {
+            rows.send(chunk).await.map_err(|_| CopyFailure::Cancelled)?;
+        }
+    }
+    // The thread has sent everything; if it died of a bug of ours, the load is not complete.
+    decoding.await.map_err(|_| CopyFailure::Cancelled)?;
+    Ok(outcome.report)
+}
+
+/// The report as it grows, and when it is too bad.
+struct Outcome {
+    report: LoadReport,
+    /// As many errors fail the load; none do with IGNOREALLERRORS.
+    errors_max: Option<u64>,
+    no_load: bool,
+}
+
+impl Outcome {
+    fn new(statement: &CopyStatement) -> Outcome {
+        let options = &statement.options;
+        // 0 and 1 both mean that the first error fails the load (§11).
+        let errors_max = match options.has(Flag::IgnoreAllErrors) {
+            true => None,
+            false => Some(options.max_error.unwrap_or(0).max(1)),
+        };
+        let no_load = options.has(Flag::NoLoad);
+        Outcome { report: LoadReport::default(), errors_max, no_load }
+    }
+
+    /// Counts a group; gives its rows, if they are to be loaded.
+    fn accept(&mut self, group: ConvertedGroup) -> Result<Vec<Bytes>, CopyFailure> {
+        let report = &mut self.report;
+        let room = REJECTS_KEPT_MAX - report.rejects.len();
+        report.rejects.extend(group.rejects.into_iter().take(room));
+        report.reject_count += group.reject_count;
+        let limit = self.errors_max.filter(|max| report.reject_count >= *max);
+        if group.hopeless || limit.is_some() {
+            // The load stops at the error that is one too many: those after it are not reported.
+            let count = limit.unwrap_or(report.reject_count);
+            let mut rejects = std::mem::take(&mut report.rejects);
+            rejects.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+            return Err(CopyFailure::Rejected { rejects, count });
+        }
+        report.files.extend(group.file);
+        report.replaced_count += group.replaced_count;
+        if self.no_load {
+            return Ok(Vec::new());
+        }
+        report.rows_loaded += group.row_count;
+        Ok(group.chunks)
+    }
+}

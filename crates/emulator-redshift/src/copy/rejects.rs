@@ -1,0 +1,172 @@
+//! The rows that could not be loaded, as `stl_load_errors` has them.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+/// The text columns `raw_line` and `raw_field_value` hold this many characters.
+pub const RAW_CHARACTERS_MAX: usize = 1024;
+
+/// The text column `err_reason` holds this many characters.
+pub const REASON_CHARACTERS_MAX: usize = 100;
+
+/// Error codes (Database Developer Guide, "Load error reference").
+pub(super) mod code {
+    /// A value exceeds the range or length of its column.
+    pub(crate) const TOO_LONG: i32 = 1204;
+    /// A date is not in its format.
+    pub(crate) const DATE: i32 = 1205;
+    /// A timestamp is not in its format.
+    pub(crate) const TIMESTAMP: i32 = 1206;
+    /// Not a digit.
+    pub(crate) const DIGIT: i32 = 1207;
+    /// Not a floating-point number.
+    pub(crate) const FLOAT: i32 = 1208;
+    /// Not a decimal number.
+    pub(crate) const DECIMAL: i32 = 1209;
+    /// Not a boolean.
+    pub(crate) const BOOLEAN: i32 = 1210;
+    /// A NOT NULL column without a value.
+    pub(crate) const NOT_NULL: i32 = 1213;
+    /// An input line that cannot be read.
+    pub(crate) const INPUT_LINE: i32 = 1216;
+    /// Not UTF-8, or not single-byte in CHAR.
+    pub(crate) const UTF8: i32 = 1220;
+    /// A number too large for its type.
+    pub(crate) const OVERFLOW: i32 = 1222;
+}
+
+/// A row of `stl_load_errors` (Database Developer Guide, "STL_LOAD_ERRORS"). The fields are its
+/// columns, in order; texts are not padded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoadError {
+    /// Who loaded.
+    pub userid: i32,
+    /// The slice; the stand-in has one, 0.
+    pub slice: i32,
+    /// The oid of the table.
+    pub tbl: u32,
+    /// When the COPY began; serialized as `YYYY-MM-DD HH:MM:SS.ffffff`, UTC.
+    #[serde(serialize_with = "serialize_timestamp")]
+    pub starttime: SystemTime,
+    /// The process of the session.
+    pub session: i32,
+    /// The query id of the COPY.
+    pub query: i32,
+    /// The full `s3://` path of the file; at most 256 characters.
+    pub filename: String,
+    /// The last line of the offending object, from 1, in the uncompressed file.
+    pub line_number: i64,
+    /// The column, or empty if the row could not be read at all.
+    pub colname: String,
+    /// The type of the column, as `int4`.
+    #[serde(rename = "type")]
+    pub column_type: String,
+    /// The length of the column.
+    pub col_length: String,
+    /// Where in the field (or, without a column, in the row) the error is, in bytes from 0.
+    pub position: i32,
+    /// The row as in the file; a character of several bytes is a `.`.
+    pub raw_line: String,
+    /// The field before its conversion; likewise.
+    pub raw_field_value: String,
+    /// The error code.
+    pub err_code: i32,
+    /// What is wrong; at most 100 characters.
+    pub err_reason: String,
+    /// 1 if the file is a part of a split one; never here.
+    pub is_partial: i32,
+    /// Where the part begins; 0 here.
+    pub start_offset: i64,
+    /// The COPY JOB; 0 here.
+    pub copy_job_id: i64,
+}
+
+/// Bytes of a file as a CHAR column shows them: cut to 1,024 characters, and a `.` for each
+/// character of several bytes, each byte that is not UTF-8, and NUL (PostgreSQL cannot hold it).
+pub(super) fn raw_text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    let mut room = RAW_CHARACTERS_MAX;
+    // No more bytes than that can matter: a character has at most four.
+    let bytes = &bytes[..bytes.len().min(RAW_CHARACTERS_MAX * 4)];
+    for chunk in bytes.utf8_chunks() {
+        let valid = chunk.valid().chars();
+        let shown = valid.map(|c| if c.is_ascii() && c != '\0' { c } else { '.' });
+        let broken = chunk.invalid().iter().map(|_| '.');
+        for character in shown.chain(broken) {
+            if room == 0 {
+                return text;
+            }
+            text.push(character);
+            room -= 1;
+        }
+    }
+    text
+}
+
+/// A reason, cut to its column.
+pub(super) fn reason_text(reason: &str) -> String {
+    reason.chars().take(REASON_CHARACTERS_MAX).collect()
+}
+
+fn serialize_timestamp<S: serde::Serializer>(
+    at: &SystemTime,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let at = time::OffsetDateTime::from(*at);
+    serializer.collect_str(&format_args!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}",
+        at.year(),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        at.microsecond(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn raw_text_is_cut_and_shows_single_byte_characters_only() {
+        assert_eq!(raw_text(b"{\"a\": 1}"), "{\"a\": 1}");
+        assert_eq!(raw_text("für € 𝄞".as_bytes()), "f.r . .");
+        assert_eq!(raw_text(b"a\xff\xe2\x82b\0"), "a...b.");
+        assert_eq!(raw_text(&[b'x'; 5000]).len(), 1024);
+        assert_eq!(raw_text("€".repeat(5000).as_bytes()), ".".repeat(1024));
+    }
+
+    #[test]
+    fn a_load_error_serializes_under_the_names_of_the_columns() {
+        let error = LoadError {
+            userid: 100,
+            slice: 0,
+            tbl: 7,
+            starttime: SystemTime::UNIX_EPOCH + Duration::from_micros(1_700_000_000_000_001),
+            session: 3,
+            query: 4,
+            filename: "s3://b/k".to_string(),
+            line_number: 2,
+            colname: "id".to_string(),
+            column_type: "int4".to_string(),
+            col_length: "0".to_string(),
+            position: 1,
+            raw_line: "{}".to_string(),
+            raw_field_value: String::new(),
+            err_code: code::DIGIT,
+            err_reason: reason_text(&"r".repeat(300)),
+            is_partial: 0,
+            start_offset: 0,
+            copy_job_id: 0,
+        };
+        let value = serde_json::to_value(&error).unwrap();
+        assert_eq!(value["type"], "int4");
+        assert_eq!(value["starttime"], "2023-11-14 22:13:20.000001");
+        assert_eq!(value["err_reason"].as_str().unwrap().len(), 100);
+        assert_eq!(value.as_object().unwrap().len(), 19);
+    }
+}
