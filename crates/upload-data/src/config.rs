@@ -43,6 +43,10 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub objects_max: u32,
+    /// Objects that COPY cannot load are set aside under rejected/, at most so many in one run; if
+    /// there are more, the run fails.
+    #[arg(long, value_name = "COUNT", env = "UPLOAD_REJECTS_MAX", default_value = "10")]
+    pub rejects_max: u32,
     /// Print the objects and the SQL of the next load, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -80,6 +84,8 @@ pub struct Config {
     pub lock_wait: Duration,
     /// Objects in one load at most.
     pub objects_max: usize,
+    /// Objects that may be set aside in one run.
+    pub rejects_max: u64,
 }
 
 /// What the settings say about the table that its CREATE TABLE does not bear out.
@@ -130,6 +136,7 @@ impl Args {
             after_load: self.after_load,
             lock_wait: Duration::from_secs(self.lock_wait.into()),
             objects_max: self.objects_max as usize,
+            rejects_max: self.rejects_max.into(),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use runtime::redshift::ConnectError;
+use serde::Serialize;
 
 /// SQLSTATE of a table that does not exist.
 pub const UNDEFINED_TABLE: &str = "42P01";
@@ -128,18 +129,23 @@ impl StatementError {
     }
 }
 
-/// A place in an object that COPY could not load, from `stl_load_errors`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A place in an object that COPY could not load, from `stl_load_errors`; as JSON its fields have
+/// the names of the columns there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedRow {
-    /// The object, `s3://…`; Redshift cuts it at 256 bytes.
+    /// The object, `s3://…`. Redshift cuts it at 256 bytes.
+    #[serde(rename = "filename")]
     pub url: String,
     /// The line in the uncompressed object, from 1.
     pub line_number: String,
     /// The column; empty if the line as a whole is at fault.
+    #[serde(rename = "colname")]
     pub column: String,
     /// The value that hurt; may be empty.
+    #[serde(rename = "raw_field_value")]
     pub value: String,
     /// Redshift's reason.
+    #[serde(rename = "err_reason")]
     pub reason: String,
 }
 
@@ -194,6 +200,15 @@ pub enum LoadError {
         /// The first of them.
         rejects: Vec<RejectedRow>,
     },
+    /// A bad object could not be moved to `rejected/`.
+    #[error("set object {key} aside")]
+    SetAside {
+        /// The object's key.
+        key: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
     /// Events without the column that tells them apart; "once" means nothing for them.
     #[error("{count} events to load have no {id_column}")]
     NoId {
@@ -234,14 +249,15 @@ impl LoadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Connect(_) => Some("is the cluster up? look at [redshift] in the settings"),
-            Self::Store(error) => error.hint(),
+            Self::Store(error) | Self::SetAside { source: error, .. } => error.hint(),
             Self::Locked { .. } => Some("let it finish, or wait longer with --lock-wait"),
             Self::NoTable { .. } => {
                 Some("create it with create_table.sql, or set table in section [redshift]")
             }
             Self::NoLedger { .. } => Some("may this user create a table in that schema?"),
             Self::BadRows { .. } => Some(
-                "nothing was loaded; move these objects from events/ to rejected/ and run again",
+                "does the table fit the events? else move these objects away, or raise \
+                 --rejects-max",
             ),
             Self::NoId { .. } => Some("id_column in section [redshift] must be set in each event"),
             Self::CommitUnknown(_) => {

@@ -54,7 +54,7 @@ pub(crate) struct World {
     pub journal: Vec<String>,
     /// The call to fail, counted from 0, and how.
     pub fault: Option<(usize, Fault)>,
-    /// Rows of `stl_load_errors`.
+    /// Rows of `stl_load_errors`, the latest last; COPY adds one when it meets `bad`.
     pub load_errors: Vec<[String; 6]>,
     pub dead: bool,
 }
@@ -158,7 +158,9 @@ impl ObjectStore for FakeStore<'_> {
             if World::etag(&body) != object.etag {
                 return Err(StoreError::Changed { bucket, key });
             }
-            world.must_be_in_ledger(&key);
+            if !to.starts_with("rejected/") {
+                world.must_be_in_ledger(&key);
+            }
             world.objects.insert(to.to_owned(), body);
             Ok(())
         })
@@ -167,7 +169,8 @@ impl ObjectStore for FakeStore<'_> {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.call(format!("delete {}", in_journal(key)), |world| {
-            if key.starts_with("events/") && world.objects.contains_key(key) {
+            let set_aside = world.objects.contains_key(&format!("rejected/{key}"));
+            if key.starts_with("events/") && world.objects.contains_key(key) && !set_aside {
                 world.must_be_in_ledger(key);
             }
             world.objects.remove(key);
@@ -313,7 +316,7 @@ impl FakeSession<'_> {
             }
             "read stl_load_errors" => {
                 let rows = self.world.borrow().load_errors.clone();
-                let rows = rows.into_iter().map(|row| row.map(Some).to_vec()).collect();
+                let rows = rows.into_iter().rev().map(|row| row.map(Some).to_vec()).collect();
                 return Ok(Reply { rows, row_count: 0 });
             }
             _ => {}
@@ -343,7 +346,7 @@ impl FakeSession<'_> {
     fn copy(&mut self, sql: &str) -> Result<Reply, StatementError> {
         let (_, key) = sql.split_once("FROM 's3://lake/").expect("a COPY from the bucket");
         let (key, _) = key.split_once('\'').expect("a literal with an end");
-        let world = self.world.borrow();
+        let mut world = self.world.borrow_mut();
         let manifest: serde_json::Value = serde_json::from_str(&world.objects[key]).unwrap();
         let mut staged = Vec::new();
         for entry in manifest["entries"].as_array().unwrap() {
@@ -352,6 +355,9 @@ impl FakeSession<'_> {
             assert_eq!(key.ends_with(".gz"), sql.contains("GZIP"), "{key} in\n{sql}");
             let body = world.objects.get(key).ok_or_else(|| refused("XX000", "no such file"))?;
             if body.contains("bad") {
+                let query = world.load_errors.len().to_string();
+                let row = [&query, url, "3", "user_id", "x1", "Invalid digit"];
+                world.load_errors.push(row.map(str::to_owned));
                 let text = "Load into table 'blueshift_staging' failed.  \
                             Check 'stl_load_errors' system table for details.";
                 return Err(refused("XX000", text));

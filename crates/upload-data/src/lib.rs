@@ -3,6 +3,8 @@
 //! Invariants:
 //! - An object is archived or deleted only when the ledger, a table in Redshift beside the target,
 //!   says that it was loaded; and the ledger says so in the same transaction that adds its rows.
+//! - An object that COPY cannot load moves to `rejected/` with the reasons, and nothing of it is in
+//!   the table.
 //! - The table gets one row per id, however often an event was stored.
 //! - Nothing is remembered between runs but in Redshift and S3: a run may be killed anywhere, and
 //!   the next one completes it. Runs may overlap; the lock on the ledger orders them.
@@ -18,6 +20,7 @@ mod load;
 pub mod manifest;
 mod pending;
 mod plan;
+mod reject;
 mod store;
 mod summary;
 mod warehouse;
@@ -78,15 +81,15 @@ async fn upload(
     let mut pending = Pending::new(store, prefix);
     let mut summary = Summary::default();
     while !shutdown.is_cancelled() {
-        let candidates = hinted(pending.next(config.objects_max).await, StoreError::hint)?;
+        let mut candidates = hinted(pending.next(config.objects_max).await, StoreError::hint)?;
         if candidates.is_empty() {
             break;
         }
         // From here to the end of the loop nothing may be cancelled.
-        let loaded = hinted(loader.load(&candidates).await, LoadError::hint)?;
-        summary.objects += loaded.objects;
-        summary.rows_loaded += loaded.rows;
-        summary.duplicates += loaded.duplicates;
+        let rejects_max = config.rejects_max - summary.rejected;
+        let outcome = reject::load_good(&loader, &mut candidates, rejects_max).await;
+        let (loaded, rejected_count) = hinted(outcome, LoadError::hint)?;
+        summary.add(loaded, rejected_count);
         let archived = archive::put_away(store, prefix, &candidates, config.after_load)
             .await
             .hint("the rows are safe in the table; the next run puts these objects away")?;

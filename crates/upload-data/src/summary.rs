@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::load::Loaded;
+
 /// What a run did; printed on stdout at its end.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
@@ -15,20 +17,38 @@ pub struct Summary {
     pub duplicates: u64,
     /// Objects moved to the archive, leftovers of earlier runs included.
     pub archived: u64,
+    /// Objects that COPY could not load, moved to `rejected/`: a human should look at them.
+    pub rejected: u64,
     /// Wall clock.
     pub seconds: f64,
 }
 
+impl Summary {
+    /// Counts one load and the objects that were set aside for it.
+    pub(crate) fn add(&mut self, loaded: Option<Loaded>, rejected_count: u64) {
+        self.rejected += rejected_count;
+        if let Some(loaded) = loaded {
+            self.objects += loaded.objects;
+            self.rows_loaded += loaded.rows;
+            self.duplicates += loaded.duplicates;
+        }
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { objects, rows_loaded, duplicates, archived, seconds } = self;
+        let Self { objects, rows_loaded, duplicates, archived, rejected, seconds } = self;
         if *objects == 0 {
             write!(formatter, "nothing to load")?;
         } else {
             write!(formatter, "{objects} objects loaded: {rows_loaded} rows")?;
             write!(formatter, ", {duplicates} duplicates")?;
         }
-        write!(formatter, "; {archived} objects archived; {seconds:.1} s")
+        write!(formatter, "; {archived} objects archived")?;
+        if 0 < *rejected {
+            write!(formatter, "; {rejected} objects REJECTED, see rejected/")?;
+        }
+        write!(formatter, "; {seconds:.1} s")
     }
 }
 
@@ -40,10 +60,18 @@ mod tests {
     fn a_summary_reads_as_a_line_and_as_an_object() {
         let mut summary = Summary::default();
         insta::assert_snapshot!(summary, @"nothing to load; 0 objects archived; 0.0 s");
-        summary =
-            Summary { objects: 2, rows_loaded: 10, duplicates: 1, archived: 3, seconds: 1.25 };
+        summary = Summary {
+            objects: 2,
+            rows_loaded: 10,
+            duplicates: 1,
+            archived: 3,
+            rejected: 0,
+            seconds: 1.25,
+        };
         insta::assert_snapshot!(summary, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; 1.2 s");
+        let rejecting = Summary { rejected: 1, ..summary.clone() };
+        assert!(rejecting.to_string().contains("; 1 objects REJECTED, see rejected/;"));
         let json = serde_json::to_string(&summary).unwrap();
-        insta::assert_snapshot!(json, @r#"{"objects":2,"rows_loaded":10,"duplicates":1,"archived":3,"seconds":1.25}"#);
+        insta::assert_snapshot!(json, @r#"{"objects":2,"rows_loaded":10,"duplicates":1,"archived":3,"rejected":0,"seconds":1.25}"#);
     }
 }

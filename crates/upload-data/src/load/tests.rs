@@ -46,6 +46,7 @@ fn config() -> Config {
         after_load: AfterLoad::Archive,
         lock_wait: Duration::from_secs(300),
         objects_max: 100,
+        rejects_max: 1,
     }
 }
 
@@ -99,6 +100,7 @@ async fn the_lock_comes_first_and_the_archive_after_commit() {
         rows_loaded: 4,
         duplicates: 3,
         archived: 3,
+        rejected: 0,
         seconds: summary.seconds,
     };
     assert_eq!(summary, expected);
@@ -235,22 +237,70 @@ async fn a_refused_copy_is_rolled_back_and_nothing_is_archived() {
     assert!(!world.objects.keys().any(|key| key.starts_with("archive/")));
 }
 
+/// The world with bad objects in it, and rows of an earlier COPY in the same session number.
+fn world_with_bad(keys: &[&str]) -> World {
+    let mut world = world();
+    world.objects.extend(keys.iter().map(|&key| (key.to_owned(), "6 bad".to_owned())));
+    let old = ["0", "s3://lake/events/20260101/110000-b.json", "1", "", "", "an old story"];
+    world.load_errors.push(old.map(str::to_owned));
+    world
+}
+
 #[tokio::test]
-async fn bad_rows_are_shown_with_file_line_column_and_reason() {
-    let url = "s3://lake/events/a.json";
-    let row = |query: &str, url: &str| {
-        [query, url, "3", "user_id", "x1", "Invalid digit"].map(str::to_owned)
-    };
-    let world = RefCell::new(World {
-        objects: [("events/a.json".to_owned(), "1 bad".to_owned())].into(),
-        ledger: Some(Vec::new()),
-        load_errors: vec![row("9", url), row("9", "s3://lake/else.json"), row("8", url)],
-        ..World::default()
-    });
+async fn a_bad_object_is_set_aside_with_its_reasons_and_the_rest_is_loaded() {
+    let world = RefCell::new(world_with_bad(&["events/20260101/113000-x.json"]));
+    let summary = upload(&config(), &world).await.unwrap();
+    assert_eq!((summary.objects, summary.archived, summary.rejected), (2, 3, 1));
+    let mut world = world.into_inner();
+    let reasons = world.objects.remove("rejected/events/20260101/113000-x.json.errors.json");
+    insta::assert_snapshot!(reasons.unwrap(), @r#"
+    [
+      {
+        "filename": "s3://lake/events/20260101/113000-x.json",
+        "line_number": "3",
+        "colname": "user_id",
+        "raw_field_value": "x1",
+        "err_reason": "Invalid digit"
+      }
+    ]
+    "#);
+    let body = world.objects.remove("rejected/events/20260101/113000-x.json");
+    assert_eq!(body.as_deref(), Some("6 bad"));
+    assert_converged(&world, "one bad object");
+}
+
+#[tokio::test]
+async fn more_bad_objects_than_allowed_fail_the_run_and_say_where() {
+    let world = RefCell::new(world_with_bad(&["events/1.json", "events/2.json"]));
     let error = upload(&config(), &world).await.unwrap_err();
-    insta::assert_snapshot!(format!("{error:#}"), @r#"COPY could not load s3://lake/events/a.json line 3, column user_id, value "x1": Invalid digit"#);
-    assert!(runtime::failure::hint(&error).unwrap().contains("rejected/"));
-    assert_eq!(world.into_inner().objects.len(), 1);
+    insta::assert_snapshot!(format!("{error:#}"), @r#"COPY could not load s3://lake/events/2.json line 3, column user_id, value "x1": Invalid digit"#);
+    assert!(runtime::failure::hint(&error).unwrap().contains("--rejects-max"));
+    let world = world.into_inner();
+    assert_eq!(world.table, ["old-1", "old-2"]);
+    assert!(world.objects.contains_key("events/2.json"), "{:#?}", world.journal);
+    assert!(!world.objects.keys().any(|key| key.starts_with("archive/")));
+}
+
+#[tokio::test]
+async fn a_bad_object_never_blocks_the_others_whatever_fails_beside_it() {
+    let key = "events/20260101/113000-x.json";
+    let calm = RefCell::new(world_with_bad(&[key]));
+    upload(&config(), &calm).await.unwrap();
+    let calls = calm.into_inner().journal.len();
+    for (fault, at) in
+        Fault::ALL.into_iter().flat_map(|fault| (0..calls).map(move |at| (fault, at)))
+    {
+        let world = RefCell::new(World { fault: Some((at, fault)), ..world_with_bad(&[key]) });
+        let first = upload(&config(), &world).await;
+        let case = format!("{fault:?} at call {at}: {first:?}");
+        world.borrow_mut().fault = None;
+        world.borrow_mut().dead = false;
+        upload(&config(), &world).await.unwrap_or_else(|error| panic!("{case}: {error:#}"));
+        let mut world = world.into_inner();
+        assert!(world.objects.remove(&format!("rejected/{key}")).is_some(), "{case}");
+        assert!(world.objects.remove(&format!("rejected/{key}.errors.json")).is_some(), "{case}");
+        assert_converged(&world, &case);
+    }
 }
 
 #[tokio::test]
