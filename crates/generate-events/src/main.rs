@@ -1,2 +1,60 @@
-//! Stub.
-fn main() {}
+//! Sends random events to SQS: flags in, one result line out.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use generate_events::{Args, GenerateError, Summary};
+use runtime::failure::{self, WithHint};
+use runtime::telemetry::Format;
+use runtime::{shutdown, telemetry};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    failure::report("generate-events", generate(&args).await)
+}
+
+async fn generate(args: &Args) -> anyhow::Result<()> {
+    telemetry::start(&args.output)?;
+    let shutdown = shutdown::on_signal().context("listen for signals")?;
+    let config = args.resolve().or_else(hinted)?;
+    let outcome = generate_events::run(&config, &shutdown).await;
+    let sent = match &outcome {
+        Ok(summary) | Err(GenerateError::Interrupted { sent: summary, .. }) => Some(summary),
+        Err(_) => None,
+    };
+    if let Some(summary) = sent {
+        print(summary, args.output.output).context("print the result")?;
+    }
+    outcome.map(|_| ()).or_else(hinted)
+}
+
+fn hinted<T>(error: GenerateError) -> anyhow::Result<T> {
+    match error.hint() {
+        Some(hint) => Err(error).hint(hint),
+        None => Err(error.into()),
+    }
+}
+
+fn print(summary: &Summary, format: Format) -> std::io::Result<()> {
+    let Summary { sent, malformed, duplicates, late, took } = summary;
+    let seconds = took.as_secs_f64();
+    let line = match format {
+        Format::Human => format!(
+            "sent {sent} messages ({malformed} malformed, {duplicates} duplicates, {late} late) \
+             in {seconds:.1} s"
+        ),
+        Format::Json => serde_json::json!({
+            "sent": sent,
+            "malformed": malformed,
+            "duplicates": duplicates,
+            "late": late,
+            "seconds": seconds,
+        })
+        .to_string(),
+    };
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+}

@@ -1,0 +1,142 @@
+//! Why a run ended early, and what helps.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use runtime::settings::SettingsError;
+
+use crate::run::Summary;
+
+/// Any error of a dependency.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why not everything was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// A flag, the environment or the settings file is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The shares leave less than nothing for good events.
+    #[error("the shares of malformed, duplicate and late messages add up to {sum}, more than 1")]
+    SharesBeyondOne {
+        /// What they add up to.
+        sum: f64,
+    },
+    /// The file of messages cannot be read.
+    #[error("read messages from {}", path.display())]
+    Messages {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A line of the file of messages is not one.
+    #[error("{}, line {line}: not a message with name, verdict and body", path.display())]
+    MessageLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The record cannot be written.
+    #[error("write the record {}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The queue is not there.
+    #[error("there is no queue {queue_name}")]
+    NoQueue {
+        /// The queue's name.
+        queue_name: String,
+    },
+    /// SQS does not answer, or refuses us.
+    #[error("look up the queue {queue_name}: {reason}")]
+    LookUp {
+        /// The queue's name.
+        queue_name: String,
+        /// What the SDK says, all of it.
+        reason: String,
+    },
+    /// Sending failed; everything in flight was finished first.
+    #[error("{} messages were sent, then", sent.sent)]
+    Interrupted {
+        /// What SQS confirmed.
+        sent: Summary,
+        /// What ended it.
+        #[source]
+        source: Box<GenerateError>,
+    },
+    /// A batch could not be sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+/// Why a batch, or an entry of it, could not be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// SQS refuses this entry for what it is.
+    #[error("sqs refuses message {id}: {code}: {reason}")]
+    EntryRefused {
+        /// The message's id, as the record would name it.
+        id: String,
+        /// SQS's error code.
+        code: String,
+        /// SQS's words.
+        reason: String,
+    },
+    /// SQS failed to take these entries again and again, by its own fault.
+    #[error("{count} messages, {id} among them, were not taken in {attempts} attempts: {reason}")]
+    Exhausted {
+        /// How many messages.
+        count: usize,
+        /// The first of them.
+        id: String,
+        /// How often each was sent.
+        attempts: u32,
+        /// What the last attempt met.
+        reason: String,
+    },
+    /// The queue was there when we began.
+    #[error("the queue {queue_url} is gone")]
+    QueueGone {
+        /// The queue's URL.
+        queue_url: String,
+    },
+    /// SQS refuses the whole call.
+    #[error("send a batch: {reason}")]
+    CallRefused {
+        /// What the SDK says, all of it.
+        reason: String,
+    },
+}
+
+impl GenerateError {
+    /// What the user can do about it, where we know.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoQueue { queue_name } => Some(format!(
+                "the queue must exist; create it with: aws sqs create-queue --queue-name \
+                 {queue_name}, or start the local kit with: blueshift up --settings settings.ini"
+            )),
+            Self::LookUp { .. } => Some(
+                "is the stack up (cargo xtask up), and do AWS_ENDPOINT_URL, region and \
+                 credentials name it?"
+                    .to_owned(),
+            ),
+            Self::SharesBeyondOne { .. } => {
+                Some("lower --malformed, --duplicates or --late".to_owned())
+            }
+            Self::Interrupted { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+}
