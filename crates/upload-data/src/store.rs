@@ -3,7 +3,7 @@
 //! Knows keys and bytes. Knows neither events nor what the keys mean.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 
 use crate::error::StoreError;
@@ -58,7 +58,7 @@ impl Bucket {
         let bucket = self.name.clone();
         let operation = format!("{operation} {key}");
         let SdkError::ServiceError(_) = &error else {
-            let reason = DisplayErrorContext(error).to_string();
+            let reason = chain(&error);
             return StoreError::Unreachable { bucket, operation, reason };
         };
         match error.code().unwrap_or_default() {
@@ -138,6 +138,12 @@ impl ObjectStore for Bucket {
             .map_err(|error| self.error("delete", key, error))?;
         Ok(())
     }
+}
+
+/// An error and its causes in one line; the SDK's own rendering adds their `Debug` forms.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The header `x-amz-copy-source`, which the SDK sends as it is given (S3 API Reference,
