@@ -1,1 +1,208 @@
 //! Moves events from SQS to S3, one compressed object per batch.
+//!
+//! The law of this crate: a message is deleted only after S3 has confirmed the object that holds
+//! it, or the dead-letter queue its copy. From the close of a batch to its last acknowledgement
+//! nothing is cancelled; a crash anywhere makes doubles, which the load removes, and never a loss.
+//!
+//! - [`config`] is what the user says, checked.
+//! - [`batch`] and [`object`] are pure: when a batch closes, and the bytes and key of its object.
+//! - [`queue`] and [`store`] are the seams to SQS and S3; everything between them is tested
+//!   against fakes in memory.
+//! - [`error`] says what can be tried again.
+//!
+//! Deliberately unknown here: Redshift, COPY, what the events mean beyond the verdict of
+//! [`events::Validator`], and which stack answers.
+
+mod acknowledge;
+pub mod batch;
+mod collect;
+pub mod config;
+pub mod dead_letter;
+pub mod error;
+mod in_flight;
+pub mod object;
+mod pipeline;
+mod progress;
+pub mod queue;
+mod receive;
+mod retry;
+mod state;
+pub mod store;
+mod until_empty;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{ProvideCredentials, StalledStreamProtectionConfig};
+use events::{Table, Validator};
+use runtime::failure::WithHint;
+use runtime::settings::TableSettings;
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Args, Config};
+
+use crate::error::CallError;
+use crate::pipeline::{Pipeline, Tuning};
+use crate::progress::Progress;
+use crate::queue::SqsQueue;
+use crate::receive::Polling;
+use crate::retry::{Ceiling, Outage, Persistence};
+use crate::state::Counters;
+use crate::store::S3Bucket;
+
+/// How long an answer of SQS may take beyond the wait of a long poll.
+const SQS_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long storing an object of some MiB may take in one attempt.
+const S3_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long the queues are looked for before the program says that nobody answers.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Summary {
+    /// Messages received, those that came twice counted twice.
+    pub received: u64,
+    /// Events in stored objects.
+    pub stored: u64,
+    /// Messages moved to the dead-letter queue.
+    pub dead_lettered: u64,
+    /// Objects stored.
+    pub objects: u64,
+    /// From start to end.
+    pub seconds: f64,
+}
+
+impl Summary {
+    fn of(counters: &Counters, elapsed: Duration) -> Self {
+        Self {
+            received: counters.received(),
+            stored: counters.stored(),
+            dead_lettered: counters.dead_lettered(),
+            objects: counters.objects(),
+            seconds: (elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { received, stored, dead_lettered, objects, seconds } = self;
+        write!(
+            formatter,
+            "received {received} messages, stored {stored} events in {objects} objects, \
+             dead-lettered {dead_lettered}, in {seconds:.1} s"
+        )
+    }
+}
+
+/// Consumes until `shutdown` is cancelled or, if the configuration says so, the queue is empty.
+///
+/// # Errors
+/// If the table cannot be read, a queue does not exist, or AWS refuses what no patience can heal.
+/// Whatever was held by then has been stored or given back.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Summary> {
+    let validator = Arc::new(read_table(&config.table)?);
+    let clients = connect(&config).await?;
+    let Some((queue, dead_letters)) = find_queues(&clients.sqs, &config, &shutdown).await? else {
+        return Ok(Summary::of(&Counters::default(), Duration::ZERO));
+    };
+    let pipeline = Pipeline {
+        queue,
+        dead_letters,
+        store: S3Bucket::new(clients.s3, &config.bucket.bucket),
+        validator,
+        tuning: Tuning {
+            poller_count: config.poller_count,
+            polling: Polling {
+                visibility_timeout: config.visibility_timeout,
+                wait: config.queue.polling_timeout,
+            },
+            limits: config.limits,
+            until_empty: config.until_empty,
+            stop_timeout: config.stop_timeout,
+            prefix: config.bucket.prefix,
+        },
+        progress: Progress::on_terminal(),
+    };
+    hinted(pipeline.run(&shutdown).await)
+}
+
+/// A failed call together with what can be done about it.
+fn hinted<T>(outcome: Result<T, CallError>) -> anyhow::Result<T> {
+    let hint = outcome.as_ref().err().map(CallError::hint).unwrap_or_default();
+    outcome.hint(hint)
+}
+
+fn read_table(settings: &TableSettings) -> anyhow::Result<Validator> {
+    let file = settings.create_table.display();
+    let sql = settings
+        .read_create_table()
+        .hint("name the file that declares the table: --create-table FILE")?;
+    let table = Table::parse(&sql).with_context(|| format!("read table from {file}"))?;
+    Validator::new(table, &settings.id_column)
+        .with_context(|| format!("use table of {file}"))
+        .hint("name the column that identifies an event: --redshift-id-column COLUMN")
+}
+
+struct Clients {
+    sqs: aws_sdk_sqs::Client,
+    s3: aws_sdk_s3::Client,
+}
+
+/// The SDK tries each call once; trying again is [`retry`]'s, which knows when to stop.
+async fn connect(config: &Config) -> anyhow::Result<Clients> {
+    let shared = runtime::aws::load(&config.aws).await;
+    if let Some(provider) = shared.credentials_provider() {
+        provider.provide_credentials().await.context("find AWS credentials").hint(
+            "set aws_access_key_id and aws_secret_access_key in settings.ini or the environment, \
+             or run `aws configure`",
+        )?;
+    }
+    let with_timeout = |attempt| {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).build();
+        let once = shared.clone().into_builder().retry_config(RetryConfig::disabled());
+        once.timeout_config(timeouts)
+    };
+    let sqs = with_timeout(config.queue.polling_timeout + SQS_TIMEOUT)
+        // A long poll is silent on purpose.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build();
+    let s3 = with_timeout(S3_TIMEOUT).build();
+    Ok(Clients { sqs: runtime::aws::sqs(&sqs), s3: runtime::aws::s3(&s3) })
+}
+
+/// The queue of events and the dead-letter queue; `None` if the program is stopped meanwhile.
+async fn find_queues(
+    sqs: &aws_sdk_sqs::Client,
+    config: &Config,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<(SqsQueue, SqsQueue)>> {
+    let patience = CancellationToken::new();
+    let _ceiling = Ceiling::start(async {}, START_TIMEOUT, patience.clone());
+    let persistence = Persistence::new(Arc::new(Outage::new("sqs")), patience);
+    let find = |name| {
+        let persistence = &persistence;
+        persistence.call(move || SqsQueue::find(sqs.clone(), name))
+    };
+    let both = async {
+        let queue = hinted(find(&config.queue.name).await)?;
+        let name = config.queue.dead_letter_name.as_str();
+        let dead_letters = match find(name).await {
+            Err(error @ CallError::Missing(_)) => {
+                Err(error).context("find the dead-letter queue").hint(format!(
+                    "events that the table cannot take go there; create it: aws sqs create-queue \
+                     --queue-name {name}, or name another one: --sqs-dead-letter-name NAME"
+                ))?
+            }
+            found => hinted(found)?,
+        };
+        anyhow::Ok((queue, dead_letters))
+    };
+    shutdown.run_until_cancelled(both).await.transpose()
+}

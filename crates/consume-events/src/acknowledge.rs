@@ -1,0 +1,133 @@
+//! Deletes messages that are safe elsewhere, and gives back those that are not.
+//!
+//! Deletes in full batches of ten, several at once. A receipt handle that has expired is no
+//! error: the message comes again, and the load removes the double. Whoever calls
+//! [`Acknowledger::acknowledge`] vouches that every message is stored.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::error::CallError;
+use crate::queue::{ENTRIES_MAX, EntryFailure, Queue};
+use crate::retry::Persistence;
+
+/// How often an entry is tried that SQS failed to delete without blaming us.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// Deletes messages and gives messages back.
+#[derive(Debug, Clone)]
+pub(crate) struct Acknowledger<Q> {
+    queue: Q,
+    sqs: Persistence,
+    concurrency: usize,
+}
+
+impl<Q: Queue> Acknowledger<Q> {
+    /// Makes at most `concurrency` calls at once.
+    pub(crate) fn new(queue: Q, sqs: Persistence, concurrency: usize) -> Self {
+        Self { queue, sqs, concurrency }
+    }
+
+    /// Deletes messages whose copy is confirmed.
+    ///
+    /// # Errors
+    /// If SQS refuses to delete at all. What could not be deleted for another reason is logged and
+    /// comes again.
+    pub(crate) async fn acknowledge(&self, receipt_handles: &[String]) -> Result<(), CallError> {
+        let leftovers = Leftovers::default();
+        // Every call that has begun is finished, also when another one was refused.
+        stream::iter(receipt_handles.chunks(ENTRIES_MAX))
+            .for_each_concurrent(self.concurrency, |chunk| async {
+                if leftovers.is_refused() {
+                    return leftovers.add("NotTried", chunk.len());
+                }
+                self.delete(chunk, &leftovers).await;
+            })
+            .await;
+        leftovers.report()
+    }
+
+    async fn delete(&self, chunk: &[String], leftovers: &Leftovers) {
+        let mut pending = chunk.to_vec();
+        for attempt in 1..=ATTEMPTS_MAX {
+            let failures = match self.sqs.call(|| self.queue.delete(&pending)).await {
+                Ok(failures) => failures,
+                Err(error) => return leftovers.refuse(error, pending.len()),
+            };
+            let is_hopeless =
+                |failure: &&EntryFailure| failure.sender_fault || attempt == ATTEMPTS_MAX;
+            for failure in failures.iter().filter(is_hopeless) {
+                leftovers.add(&failure.code, 1);
+            }
+            let hopeful = failures.iter().filter(|failure| !is_hopeless(failure));
+            pending = hopeful.map(|failure| pending[failure.index].clone()).collect();
+            if pending.is_empty() {
+                return;
+            }
+            self.sqs.pause(attempt).await;
+        }
+    }
+
+    /// Makes messages visible again for others, as well as it can: what cannot be given back
+    /// returns by itself when its visibility timeout is over.
+    pub(crate) async fn give_back(&self, receipt_handles: &[String]) {
+        let leftovers = Leftovers::default();
+        stream::iter(receipt_handles.chunks(ENTRIES_MAX))
+            .for_each_concurrent(self.concurrency, |chunk| async {
+                if leftovers.is_refused() {
+                    return;
+                }
+                match self.queue.give_back(chunk).await {
+                    Ok(failures) => failures.iter().for_each(|it| leftovers.add(&it.code, 1)),
+                    Err(error) => leftovers.refuse(error, chunk.len()),
+                }
+            })
+            .await;
+        let message_count = receipt_handles.len();
+        let is_complete = leftovers.is_empty();
+        tracing::info!(message_count, is_complete, "messages given back to the queue");
+    }
+}
+
+/// What could not be done, and why.
+#[derive(Debug, Default)]
+struct Leftovers {
+    counts: Mutex<BTreeMap<String, usize>>,
+    refusal: Mutex<Option<CallError>>,
+}
+
+impl Leftovers {
+    fn add(&self, code: &str, count: usize) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(code.to_owned()).or_default() += count;
+    }
+
+    /// Remembers the first call that failed as a whole.
+    fn refuse(&self, error: CallError, count: usize) {
+        self.add(if error.is_transient() { "NoAnswer" } else { "Refused" }, count);
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Says what is left, and returns the refusal if there was one.
+    fn report(self) -> Result<(), CallError> {
+        let counts = self.counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (code, message_count) in counts {
+            tracing::warn!(message_count, code, "messages not acknowledged, they will come again");
+        }
+        match self.refusal.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) if !error.is_transient() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Moves messages that the table cannot take to the dead-letter queue, with the reason.
+//!
+//! They do not wait for a batch, and no batch waits for them. The original is deleted only when
+//! its copy was accepted; a crash in between leaves both, which is why dead letters compare by
+//! their original message id. A copy that SQS refuses stays where it is: in the queue.
+
+mod letter;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, timeout_at};
+
+use crate::acknowledge::Acknowledger;
+use crate::error::CallError;
+use crate::in_flight::Held;
+use crate::queue::{ENTRIES_MAX, Queue};
+use crate::retry::Persistence;
+use crate::state::{Counters, Failure};
+
+pub use letter::{LETTER_BYTES_MAX, Letter};
+
+/// How long the first letter of a group waits for others, to save requests.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// How often a letter is sent that SQS failed to take without blaming us.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// A received message that the table cannot take, and the letter about it.
+#[derive(Debug)]
+pub(crate) struct Undeliverable {
+    pub(crate) letter: Letter,
+    pub(crate) receipt_handle: String,
+    #[expect(dead_code, reason = "dropping it is its use: the message is no longer held")]
+    pub(crate) held: Held,
+}
+
+/// Where undeliverable messages wait for their transport.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    receiver: mpsc::Receiver<Undeliverable>,
+    /// Did not fit into the last group.
+    leftover: Option<Undeliverable>,
+}
+
+impl Inbox {
+    pub(crate) fn new(receiver: mpsc::Receiver<Undeliverable>) -> Self {
+        Self { receiver, leftover: None }
+    }
+
+    /// As many letters as one batch takes and a short wait brings; `None` when all is done.
+    async fn next_group(&mut self) -> Option<Vec<Undeliverable>> {
+        let first = match self.leftover.take() {
+            Some(leftover) => leftover,
+            None => self.receiver.recv().await?,
+        };
+        let mut bytes = first.letter.bytes();
+        let mut group = vec![first];
+        let deadline = Instant::now() + LINGER;
+        while group.len() < ENTRIES_MAX {
+            let Ok(Some(next)) = timeout_at(deadline, self.receiver.recv()).await else { break };
+            bytes += next.letter.bytes();
+            if LETTER_BYTES_MAX < bytes {
+                self.leftover = Some(next);
+                break;
+            }
+            group.push(next);
+        }
+        Some(group)
+    }
+}
+
+/// Sends letters and deletes the originals. Several carriers share one inbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Carrier<Q> {
+    pub(crate) inbox: Arc<Mutex<Inbox>>,
+    pub(crate) dead_letters: Q,
+    pub(crate) acknowledger: Acknowledger<Q>,
+    pub(crate) sqs: Persistence,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) failure: Failure,
+}
+
+impl<Q: Queue> Carrier<Q> {
+    /// Works until nobody can put anything into the inbox any more.
+    pub(crate) async fn run(self) {
+        loop {
+            let group = self.inbox.lock().await.next_group().await;
+            let Some(group) = group else { return };
+            self.carry(group).await;
+        }
+    }
+
+    async fn carry(&self, group: Vec<Undeliverable>) {
+        let mut groups = vec![group];
+        while let Some(group) = groups.pop() {
+            let (accepted, error) = self.send(&group).await;
+            if let Err(error) = self.acknowledge(&group, &accepted).await {
+                self.failure.record(error);
+            }
+            match error {
+                None => {}
+                // One letter spoils the batch: each by itself, then.
+                Some(CallError::Refused(_)) if 1 < group.len() => {
+                    groups.extend(group.into_iter().map(|one| vec![one]));
+                }
+                Some(CallError::Refused(call)) => {
+                    let reason = call.to_string();
+                    tracing::warn!(reason, "dead letter refused, its message stays in the queue");
+                }
+                Some(error) => {
+                    let unsent = (0..group.len()).filter(|index| !accepted.contains(index));
+                    let unsent: Vec<String> =
+                        unsent.map(|index| group[index].receipt_handle.clone()).collect();
+                    self.acknowledger.give_back(&unsent).await;
+                    self.failure.record(error);
+                }
+            }
+        }
+    }
+
+    /// Which letters of the group were accepted, and what ended the attempts before all were.
+    async fn send(&self, group: &[Undeliverable]) -> (Vec<usize>, Option<CallError>) {
+        let mut accepted = Vec::new();
+        let mut pending: Vec<usize> = (0..group.len()).collect();
+        for attempt in 1..=ATTEMPTS_MAX {
+            let letters: Vec<&Letter> = pending.iter().map(|index| &group[*index].letter).collect();
+            let failures = match self.sqs.call(|| self.dead_letters.send(&letters)).await {
+                Ok(failures) => failures,
+                Err(error) => return (accepted, Some(error)),
+            };
+            let mut hopeful = Vec::new();
+            for (entry, &index) in pending.iter().enumerate() {
+                match failures.iter().find(|failure| failure.index == entry) {
+                    None => accepted.push(index),
+                    Some(failure) if failure.sender_fault || attempt == ATTEMPTS_MAX => {
+                        let code = failure.code.as_str();
+                        tracing::warn!(code, "dead letter refused, its message stays in the queue");
+                    }
+                    Some(_) => hopeful.push(index),
+                }
+            }
+            if hopeful.is_empty() {
+                break;
+            }
+            pending = hopeful;
+            self.sqs.pause(attempt).await;
+        }
+        (accepted, None)
+    }
+
+    async fn acknowledge(
+        &self,
+        group: &[Undeliverable],
+        accepted: &[usize],
+    ) -> Result<(), CallError> {
+        self.counters.add_dead_lettered(accepted.len());
+        let originals: Vec<String> =
+            accepted.iter().map(|index| group[*index].receipt_handle.clone()).collect();
+        self.acknowledger.acknowledge(&originals).await
+    }
+}

@@ -1,0 +1,210 @@
+//! What a call to AWS can end in, other than well.
+//!
+//! Retry is asked of the type. The SDK's errors stop here: the rest of the crate, and its tests,
+//! know only these five outcomes.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_sdk_sqs::config::http::HttpResponse;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+
+/// A call that did not succeed: which one, on what, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCall {
+    /// The operation as AWS names it, e.g. `ReceiveMessage`.
+    pub operation: &'static str,
+    /// What it was called on, e.g. `queue events`.
+    pub resource: String,
+    /// The service's or the system's own words.
+    pub reason: String,
+}
+
+impl fmt::Display for FailedCall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} on {}: {}", self.operation, self.resource, self.reason)
+    }
+}
+
+/// Why a call to SQS or S3 did not succeed; one variant per thing that can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// No answer, or one that says the service is ill. It may have taken effect. Try again.
+    #[error("no useful answer to {0}")]
+    Unavailable(FailedCall),
+    /// The service asks for patience. Try again, later.
+    #[error("throttled: {0}")]
+    Throttled(FailedCall),
+    /// The credentials do not allow it.
+    #[error("access denied: {0}")]
+    Denied(FailedCall),
+    /// The queue or bucket does not exist.
+    #[error("not found: {0}")]
+    Missing(FailedCall),
+    /// The request as such is refused and always will be.
+    #[error("refused: {0}")]
+    Refused(FailedCall),
+}
+
+impl CallError {
+    /// Reads the SDK's error for `operation` on `resource`.
+    pub fn from_sdk<E>(
+        operation: &'static str,
+        resource: &str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let call = |reason| FailedCall { operation, resource: resource.to_owned(), reason };
+        match error {
+            SdkError::ServiceError(answer) => {
+                let status = answer.raw().status().as_u16();
+                let code = answer.err().code().unwrap_or_default();
+                let message = answer.err().message().unwrap_or("no message");
+                let call = call(format!("{status} {code}: {message}"));
+                match judge_answer(status, code) {
+                    Blame::Service => Self::Unavailable(call),
+                    Blame::Pace => Self::Throttled(call),
+                    Blame::Permission => Self::Denied(call),
+                    Blame::Name => Self::Missing(call),
+                    Blame::Request => Self::Refused(call),
+                }
+            }
+            SdkError::ConstructionFailure(_) => Self::Refused(call(root_cause(error))),
+            SdkError::DispatchFailure(failure) if failure.is_user() => {
+                Self::Refused(call(root_cause(error)))
+            }
+            // Timeouts, broken connections, answers that make no sense, and what is yet to come.
+            _ => Self::Unavailable(call(root_cause(error))),
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Throttled(_))
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unavailable(_) | Self::Throttled(_) => {
+                "is AWS_ENDPOINT_URL right, and does it answer? a local stack: cargo xtask up"
+                    .to_owned()
+            }
+            Self::Denied(call) => {
+                format!("do these credentials allow {} on {}?", action(call), call.resource)
+            }
+            Self::Missing(call) => {
+                format!("create {}, or name another one (--help shows how)", call.resource)
+            }
+            Self::Refused(_) => "the answer above says what AWS dislikes".to_owned(),
+        }
+    }
+}
+
+/// The IAM action behind an operation: batch forms have none of their own.
+fn action(call: &FailedCall) -> String {
+    let service = if call.operation.ends_with("Object") { "s3" } else { "sqs" };
+    format!("{service}:{}", call.operation.trim_end_matches("Batch"))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    Service,
+    Pace,
+    Permission,
+    Name,
+    Request,
+}
+
+/// Whose fault an answer is, by HTTP status and error code (SQS API Reference, "Common errors";
+/// S3 API Reference, "Error responses").
+fn judge_answer(status: u16, code: &str) -> Blame {
+    // SQS answers its JSON protocol with the codes of its older one, which carry this prefix.
+    match code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code) {
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "SlowDown"
+        | "PriorRequestNotComplete"
+        | "OverLimit"
+        | "KmsThrottled" => Blame::Pace,
+        "RequestTimeout"
+        | "RequestTimeoutException"
+        | "OperationAborted"
+        | "ConditionalRequestConflict"
+        | "InternalError"
+        | "InternalFailure"
+        | "ServiceUnavailable" => Blame::Service,
+        "QueueDoesNotExist" | "NonExistentQueue" | "NoSuchBucket" => Blame::Name,
+        "KmsAccessDenied" | "AccessDenied" | "AccessDeniedException" => Blame::Permission,
+        _ => match status {
+            429 => Blame::Pace,
+            401 | 403 => Blame::Permission,
+            404 => Blame::Name,
+            500.. => Blame::Service,
+            _ => Blame::Request,
+        },
+    }
+}
+
+/// The last error of the chain: `Connection refused` rather than `dispatch failure`.
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_refusal_and_absence_are_told_apart() {
+        for (status, code, blame) in [
+            (400, "AWS.SimpleQueueService.NonExistentQueue", Blame::Name),
+            (400, "QueueDoesNotExist", Blame::Name),
+            (404, "NoSuchBucket", Blame::Name),
+            (403, "OverLimit", Blame::Pace),
+            (400, "RequestThrottled", Blame::Pace),
+            (503, "SlowDown", Blame::Pace),
+            (429, "", Blame::Pace),
+            (503, "ServiceUnavailable", Blame::Service),
+            (502, "", Blame::Service),
+            (400, "RequestTimeout", Blame::Service),
+            (409, "OperationAborted", Blame::Service),
+            (403, "AccessDenied", Blame::Permission),
+            (400, "KmsAccessDenied", Blame::Permission),
+            (403, "InvalidAccessKeyId", Blame::Permission),
+            (400, "InvalidParameterValue", Blame::Request),
+            (301, "PermanentRedirect", Blame::Request),
+        ] {
+            assert_eq!(judge_answer(status, code), blame, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_denial_names_the_action_that_is_missing() {
+        for (operation, expected) in [
+            ("DeleteMessageBatch", "sqs:DeleteMessage"),
+            ("ReceiveMessage", "sqs:ReceiveMessage"),
+            ("PutObject", "s3:PutObject"),
+        ] {
+            let call = FailedCall {
+                operation,
+                resource: "queue events".to_owned(),
+                reason: String::new(),
+            };
+            let hint = CallError::Denied(call).hint();
+            assert!(hint.contains(expected), "{hint}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Puts the stages together and takes them down again, in order.
+//!
+//! ```text
+//! pollers ─► collector ─► keeper: put, confirmed, delete
+//!    └─────► carriers: copy to the dead-letter queue, accepted, delete
+//! ```
+//!
+//! A stop ends the pollers; with them gone the collector stores what is open, the carriers send
+//! what they have, and only then is the run over. What an unavailable service still prevents when
+//! `stop_timeout` has passed is given back to the queue.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use events::Validator;
+use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::Summary;
+use crate::acknowledge::Acknowledger;
+use crate::batch::BatchLimits;
+use crate::collect::{Collector, Portion};
+use crate::dead_letter::{Carrier, Inbox, Undeliverable};
+use crate::error::CallError;
+use crate::in_flight::{IN_FLIGHT_MAX, InFlight};
+use crate::progress::Progress;
+use crate::queue::Queue;
+use crate::receive::{Poller, Polling};
+use crate::retry::{Ceiling, Outage, Persistence};
+use crate::state::{Counters, Failure};
+use crate::store::{Keeper, ObjectStore};
+use crate::until_empty::{Silence, Watch};
+
+/// Deletes in flight at once, at least: one batch's worth of them stands between two batches.
+const ACKNOWLEDGE_CONCURRENCY_MIN: usize = 16;
+
+/// Batches of dead letters on their way at once, so that a flood of them is not a queue of them.
+const CARRIER_COUNT: usize = 4;
+
+/// How many undeliverable messages wait with their bodies, which may be 1 MiB each.
+const UNDELIVERABLE_COUNT_MAX: usize = 10;
+
+/// How long a `--until-empty` run waits in one poll: it wants to know soon.
+const WAIT_UNTIL_EMPTY_MAX: Duration = Duration::from_secs(1);
+
+/// The numbers that shape a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Tuning {
+    pub(crate) poller_count: usize,
+    pub(crate) polling: Polling,
+    pub(crate) limits: BatchLimits,
+    pub(crate) until_empty: bool,
+    pub(crate) stop_timeout: Duration,
+    /// Put before every key.
+    pub(crate) prefix: String,
+}
+
+/// What a run works with.
+#[derive(Debug)]
+pub(crate) struct Pipeline<Q, S> {
+    pub(crate) queue: Q,
+    pub(crate) dead_letters: Q,
+    pub(crate) store: S,
+    pub(crate) validator: Arc<Validator>,
+    pub(crate) tuning: Tuning,
+    pub(crate) progress: Progress,
+}
+
+/// What the stages of one run share.
+struct Shared {
+    stop: CancellationToken,
+    give_up: CancellationToken,
+    sqs: Arc<Outage>,
+    s3: Arc<Outage>,
+    failure: Failure,
+    counters: Arc<Counters>,
+    in_flight: Arc<InFlight>,
+    silence: Arc<Silence>,
+    flush: Arc<Notify>,
+}
+
+impl Shared {
+    fn new(stop: CancellationToken, poller_count: usize) -> Self {
+        Self {
+            give_up: CancellationToken::new(),
+            sqs: Arc::new(Outage::new("sqs")),
+            s3: Arc::new(Outage::new("s3")),
+            failure: Failure::new(stop.clone()),
+            counters: Arc::default(),
+            in_flight: Arc::new(InFlight::new(IN_FLIGHT_MAX)),
+            silence: Arc::new(Silence::new(poller_count)),
+            flush: Arc::default(),
+            stop,
+        }
+    }
+
+    /// For what must be done before the end: given up only when the end has waited long enough.
+    fn persist(&self, outage: &Arc<Outage>) -> Persistence {
+        Persistence::new(Arc::clone(outage), self.give_up.clone())
+    }
+
+    /// For what the stop makes needless.
+    fn persist_until_stop(&self) -> Persistence {
+        Persistence::new(Arc::clone(&self.sqs), self.stop.clone())
+    }
+}
+
+impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
+    /// Runs until `shutdown` is cancelled, the queue is empty if that is wanted, or a failure that
+    /// no patience can heal.
+    ///
+    /// # Errors
+    /// That failure. What was held has been stored or given back.
+    pub(crate) async fn run(self, shutdown: &CancellationToken) -> Result<Summary, CallError> {
+        let started = Instant::now();
+        let stop = shutdown.child_token();
+        let shared = Shared::new(stop.clone(), self.tuning.poller_count);
+        let progress = self.progress.clone();
+        let ceiling = Ceiling::start(
+            stop.cancelled_owned(),
+            self.tuning.stop_timeout,
+            shared.give_up.clone(),
+        );
+        let mut stages = self.start(&shared);
+        let work = async {
+            while let Some(ended) = stages.join_next().await {
+                ended.expect("no stage panics");
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = progress.follow(&shared.counters) => {}
+        }
+        drop(ceiling);
+        progress.clear();
+        match shared.failure.first() {
+            Some(error) => Err(error),
+            None => Ok(Summary::of(&shared.counters, started.elapsed())),
+        }
+    }
+
+    /// Starts every stage. The last poller to end lets go of the channels, which ends the rest.
+    fn start(self, shared: &Shared) -> JoinSet<()> {
+        let Tuning { poller_count, polling, limits, until_empty, prefix, .. } = self.tuning;
+        let mut stages = JoinSet::new();
+        let (portions, portion_inbox) = mpsc::channel::<Portion>(poller_count);
+        let (undeliverables, inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
+        let acknowledger = Acknowledger::new(
+            self.queue.clone(),
+            shared.persist(&shared.sqs),
+            poller_count.max(ACKNOWLEDGE_CONCURRENCY_MIN),
+        );
+        let keeper = Keeper {
+            store: self.store,
+            s3: shared.persist(&shared.s3),
+            acknowledger: acknowledger.clone(),
+            counters: Arc::clone(&shared.counters),
+            failure: shared.failure.clone(),
+            progress: self.progress,
+        };
+        let collector = Collector::new(limits, prefix, keeper);
+        stages.spawn(collector.run(portion_inbox, Arc::clone(&shared.flush)));
+        let carrier = Carrier {
+            inbox: Arc::new(Mutex::new(Inbox::new(inbox))),
+            dead_letters: self.dead_letters,
+            acknowledger,
+            sqs: shared.persist(&shared.sqs),
+            counters: Arc::clone(&shared.counters),
+            failure: shared.failure.clone(),
+        };
+        for _ in 0..CARRIER_COUNT {
+            stages.spawn(carrier.clone().run());
+        }
+        let wait_max = if until_empty { WAIT_UNTIL_EMPTY_MAX } else { Duration::MAX };
+        for index in 0..poller_count {
+            let poller = Poller {
+                index,
+                queue: self.queue.clone(),
+                polling: Polling { wait: polling.wait.min(wait_max), ..polling },
+                sqs: shared.persist_until_stop(),
+                stop: shared.stop.clone(),
+                validator: Arc::clone(&self.validator),
+                in_flight: Arc::clone(&shared.in_flight),
+                portions: portions.clone(),
+                undeliverables: undeliverables.clone(),
+                silence: Arc::clone(&shared.silence),
+                counters: Arc::clone(&shared.counters),
+                failure: shared.failure.clone(),
+            };
+            stages.spawn(poller.run());
+        }
+        if until_empty {
+            let watch = Watch {
+                queue: self.queue,
+                sqs: shared.persist_until_stop(),
+                silence: Arc::clone(&shared.silence),
+                in_flight: Arc::clone(&shared.in_flight),
+                flush: Arc::clone(&shared.flush),
+                stop: shared.stop.clone(),
+                failure: shared.failure.clone(),
+            };
+            stages.spawn(watch.run());
+        }
+        stages
+    }
+}

@@ -1,0 +1,10 @@
+//! The law of the crate, proven against a queue and a store in memory.
+//!
+//! The fakes hold it themselves: a delete whose message is in no stored object and no accepted
+//! dead letter panics, in every test. Time is tokio's paused one, so nothing here waits.
+
+mod everything_fails;
+mod fakes;
+mod outages;
+mod stopping;
+mod until_empty;

@@ -1,0 +1,146 @@
+//! Polls the queue, and sorts what comes: valid events to the batch, the rest to the dead letters.
+//!
+//! The stop is heeded at one place, while waiting for messages. A queue that has messages answers
+//! within milliseconds, so the last answer is waited for; a long poll of a silent queue is
+//! abandoned at once. Should it be answered at that very instant, its messages return after their
+//! visibility timeout.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use events::{Validator, Verdict};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::collect::Portion;
+use crate::dead_letter::{Letter, Undeliverable};
+use crate::in_flight::{Held, InFlight};
+use crate::queue::{ENTRIES_MAX, Message, Queue};
+use crate::retry::Persistence;
+use crate::state::{Counters, Failure};
+use crate::until_empty::Silence;
+
+/// An empty answer that comes faster than this is waited out, or short polls and a queue at its
+/// in-flight limit would be asked thousands of times a second.
+const EMPTY_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a stop waits for the answer of a queue that has messages.
+const LAST_ANSWER: Duration = Duration::from_millis(250);
+
+/// How a queue is polled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Polling {
+    /// How long a message is ours.
+    pub(crate) visibility_timeout: Duration,
+    /// How long one poll waits for messages.
+    pub(crate) wait: Duration,
+}
+
+/// One of several that poll the same queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Poller<Q> {
+    pub(crate) index: usize,
+    pub(crate) queue: Q,
+    pub(crate) polling: Polling,
+    /// Gives up when the run stops.
+    pub(crate) sqs: Persistence,
+    pub(crate) stop: CancellationToken,
+    pub(crate) validator: Arc<Validator>,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) portions: mpsc::Sender<Portion>,
+    pub(crate) undeliverables: mpsc::Sender<Undeliverable>,
+    pub(crate) silence: Arc<Silence>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) failure: Failure,
+}
+
+impl<Q: Queue> Poller<Q> {
+    /// Polls until the run stops.
+    pub(crate) async fn run(self) {
+        loop {
+            let received = tokio::select! {
+                biased;
+                received = self.receive() => received,
+                () = self.stopped() => None,
+            };
+            let Some((messages, held)) = received else { return };
+            // From here to the acknowledgement nothing may be cancelled.
+            self.hand_over(messages, held).await;
+        }
+    }
+
+    /// Returns when there is nothing to wait for any more.
+    async fn stopped(&self) {
+        self.stop.cancelled().await;
+        if !self.silence.is_complete() {
+            tokio::time::sleep(LAST_ANSWER).await;
+        }
+    }
+
+    /// Messages, as soon as they may be held; `None` if no more are wanted.
+    async fn receive(&self) -> Option<(Vec<Message>, Held)> {
+        let Polling { visibility_timeout, wait } = self.polling;
+        let message_count_max = u32::try_from(ENTRIES_MAX).expect("ten");
+        let slots = self.in_flight.reserve(message_count_max).await;
+        while !self.stop.is_cancelled() {
+            let asked = Instant::now();
+            let received = self.sqs.call(|| self.queue.receive(visibility_timeout, wait)).await;
+            let messages = match received {
+                Ok(messages) => messages,
+                // Given up, because the run stops.
+                Err(error) if error.is_transient() => return None,
+                Err(error) => {
+                    self.failure.record(error);
+                    return None;
+                }
+            };
+            self.silence.heard(self.index, messages.len());
+            if !messages.is_empty() {
+                let held = slots.hold(messages.len());
+                return Some((messages, held));
+            }
+            tokio::time::sleep_until(asked + EMPTY_PAUSE).await;
+        }
+        None
+    }
+
+    async fn hand_over(&self, messages: Vec<Message>, mut held: Held) {
+        self.counters.add_received(messages.len());
+        let body_bytes = messages.iter().map(|message| message.body.len() + 1).sum();
+        let mut lines = Vec::with_capacity(body_bytes);
+        let mut receipt_handles = Vec::with_capacity(messages.len());
+        let mut undeliverables = Vec::new();
+        for message in messages {
+            match self.validator.validate(&message.body) {
+                Verdict::Valid(event) => {
+                    lines.extend_from_slice(event.line.as_bytes());
+                    lines.push(b'\n');
+                    receipt_handles.push(message.receipt_handle);
+                }
+                Verdict::Refused(refusal) => {
+                    let Message { id, body, receipt_handle, sent_at } = message;
+                    tracing::debug!(
+                        message_id = id,
+                        rule = refusal.rule.code(),
+                        reason = refusal.reason,
+                        "event refused"
+                    );
+                    let letter = Letter::new(body, &refusal, &id, sent_at.as_deref());
+                    undeliverables.push((letter, receipt_handle));
+                }
+            }
+        }
+        let mut held_apart = held.split(undeliverables.len());
+        if !receipt_handles.is_empty() {
+            let sent = self.portions.send(Portion { lines, receipt_handles, held }).await;
+            sent.expect("the collector lives as long as the pollers");
+        }
+        for (letter, receipt_handle) in undeliverables {
+            let held = held_apart.split(1);
+            let undeliverable = Undeliverable { letter, receipt_handle, held };
+            let sent = self.undeliverables.send(undeliverable).await;
+            sent.expect("the carriers live as long as the pollers");
+        }
+    }
+}
