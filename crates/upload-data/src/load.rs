@@ -201,6 +201,9 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         match session.run(&self.statements.lock()).await {
             Ok(_) => Ok(()),
             Err(error) if error.is(UNDEFINED_TABLE) => Err(Failure::NoLedger(error)),
+            Err(error) if error.is(UNDEFINED_SCHEMA) => {
+                Err(LoadError::NoTable { table: self.statements.table() }.into())
+            }
             Err(error) if error.is(QUERY_CANCELED) => {
                 let ledger = self.statements.ledger();
                 Err(LoadError::Locked { ledger, waited: self.lock_wait }.into())
