@@ -1,1 +1,102 @@
-//! Redshift: a Postgres-wire relay that executes COPY.
+//! Redshift: a Postgres-wire relay in front of a real Postgres; executes COPY from S3 itself.
+//!
+//! Invariants:
+//! - What needs no change passes as the bytes it came in: extended protocol, binary formats,
+//!   errors, notices, cancel requests.
+//! - Postgres alone keeps the state of a transaction. An error of ours makes Postgres fail too, so
+//!   that aborted transactions and the skipping up to a Sync are always its own.
+//! - COPY runs in the client's session and transaction.
+//! - What Postgres has and Redshift lacks is refused by name.
+//!
+//! Deliberately absent: any knowledge of the programs' tables and settings, starting a Postgres
+//! (the kit does), serving S3, TLS (the place is in `startup`).
+
+mod cancellations;
+pub mod catalog;
+mod classify;
+pub mod copy;
+mod error;
+mod relay;
+mod rewrite;
+mod server;
+mod session;
+mod sql;
+mod startup;
+mod system_tables;
+mod upstream;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use emulator_core::clock::Clock;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::copy::load::S3Access;
+pub use crate::error::SqlError;
+use crate::server::{Shared, serve};
+pub use crate::system_tables::{LOAD_ERRORS_MAX, SystemTables};
+pub use crate::upstream::{SERVER_VERSION, Upstream, UpstreamAddress};
+
+/// What [`start`] needs.
+pub struct RedshiftConfig {
+    /// Where clients connect; the caller has bound it.
+    pub listener: TcpListener,
+    /// The Postgres that executes statements, prepared with [`catalog`].
+    pub upstream: Upstream,
+    /// Where COPY reads.
+    pub s3: S3Access,
+    /// Times in system tables come from it.
+    pub clock: Clock,
+    /// Ends the server and all sessions.
+    pub shutdown: CancellationToken,
+}
+
+/// A running emulator. Dropping it does not stop it: cancel the `shutdown` it was started with.
+#[derive(Debug)]
+pub struct Redshift {
+    address: SocketAddr,
+    system_tables: SystemTables,
+    server: JoinHandle<()>,
+}
+
+/// Starts to accept connections. Must be called within a tokio runtime.
+///
+/// # Errors
+/// If the listener has no local address.
+pub fn start(config: RedshiftConfig) -> io::Result<Redshift> {
+    let RedshiftConfig { listener, upstream, s3, clock, shutdown } = config;
+    let address = listener.local_addr()?;
+    let system_tables = SystemTables::default();
+    let shared = Shared {
+        upstream,
+        s3,
+        clock,
+        system_tables: system_tables.clone(),
+        cancellations: cancellations::Cancellations::default(),
+    };
+    let server = tokio::spawn(serve(listener, Arc::new(shared), shutdown));
+    Ok(Redshift { address, system_tables, server })
+}
+
+impl Redshift {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The rows of its system tables.
+    pub fn system_tables(&self) -> &SystemTables {
+        &self.system_tables
+    }
+
+    /// Waits until the server has stopped: `shutdown` was cancelled and every session is closed.
+    pub async fn stopped(self) {
+        if let Err(error) = self.server.await {
+            tracing::error!(%error, "the server ended by a panic");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The objects that make a Postgres cluster look and behave like Redshift.
+//!
+//! The kit installs them once, into the cluster that it copies for every start:
+//! 1. [`template_sql`] as the superuser in `template1`, before any other database is made;
+//! 2. every statement of [`cluster_statements`] on its own, as the superuser in `postgres`.
+//!
+//! Knows nothing of the relay: what the relay sets (`blueshift.…` settings) is only read here.
+
+use sha2::{Digest, Sha256};
+
+/// SQL for `template1`: lengths of VARCHAR and CHAR in bytes ("Character types"), `version()`,
+/// `getdate()`, `pg_last_copy_count()` and its like, and the view `stl_load_errors`
+/// ("STL_LOAD_ERRORS").
+///
+/// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
+/// nothing inside one does, so `postgres --single -j` takes it too.
+pub fn template_sql() -> &'static str {
+    include_str!("template.sql")
+}
+
+/// Statements that make the role `awsuser` and the database `dev`, the defaults of a new cluster
+/// ("CreateCluster"). CREATE DATABASE must not share a Query with another statement.
+pub fn cluster_statements() -> &'static [&'static str] {
+    &[
+        "CREATE ROLE awsuser LOGIN CREATEDB CREATEROLE IN ROLE pg_monitor, pg_signal_backend",
+        "CREATE DATABASE dev OWNER awsuser TEMPLATE template1",
+    ]
+}
+
+/// Changes whenever the SQL changes: a cluster made with another one is stale. 64 hexadecimal
+/// digits.
+pub fn fingerprint() -> String {
+    let mut hash = Sha256::new();
+    hash.update(template_sql());
+    for statement in cluster_statements() {
+        hash.update([0]);
+        hash.update(statement);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::statement::{Statement, split};
+
+    #[test]
+    fn single_user_mode_cuts_the_script_where_the_relay_would() {
+        let pieces: Vec<_> = template_sql().split_inclusive(";\n\n").map(str::trim).collect();
+        let statements: Vec<_> = split(template_sql()).into_iter().map(str::trim).collect();
+        let statements: Vec<_> =
+            statements.into_iter().filter(|piece| !Statement::new(piece).is_empty()).collect();
+        assert_eq!(pieces, statements);
+    }
+
+    #[test]
+    fn no_literal_depends_on_how_backslashes_are_read() {
+        assert!(!template_sql().contains('\\'));
+    }
+
+    #[test]
+    fn the_fingerprint_has_64_digits() {
+        assert_eq!(fingerprint().len(), 64);
+    }
+}

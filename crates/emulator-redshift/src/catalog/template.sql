@@ -1,0 +1,109 @@
+SET allow_system_table_mods = on;
+
+SET standard_conforming_strings = on;
+
+GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC;
+
+CREATE FUNCTION pg_catalog.blueshift_cut(value text, bytes_max int4, explicit bool, type_name text)
+RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+DECLARE
+    bytes bytea := convert_to(value, 'UTF8');
+    cut int4 := bytes_max;
+BEGIN
+    IF octet_length(bytes) <= bytes_max THEN
+        RETURN value;
+    END IF;
+    WHILE 0 < cut AND (get_byte(bytes, cut) & 192) = 128 LOOP
+        cut := cut - 1;
+    END LOOP;
+    IF NOT explicit AND btrim(convert_from(substring(bytes FROM cut + 1), 'UTF8'), ' ') <> '' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'string_data_right_truncation',
+            MESSAGE = format('value too long for type %s(%s)', type_name, bytes_max);
+    END IF;
+    RETURN convert_from(substring(bytes FROM 1 FOR cut), 'UTF8');
+END
+$body$;
+
+CREATE FUNCTION pg_catalog.blueshift_varchar(varchar, int4, bool)
+RETURNS varchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
+SELECT CASE
+    WHEN $2 < 4 OR octet_length($1) <= $2 - 4 THEN $1
+    ELSE pg_catalog.blueshift_cut($1::text, $2 - 4, $3, 'character varying')::varchar
+END
+$body$;
+
+CREATE FUNCTION pg_catalog.blueshift_bpchar(bpchar, int4, bool)
+RETURNS bpchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
+SELECT CASE
+    WHEN $2 < 4 OR octet_length($1) = $2 - 4 THEN $1
+    WHEN octet_length($1::text) = char_length($1::text) THEN pg_catalog.bpchar($1, $2, $3)
+    ELSE (
+        SELECT (kept || repeat(' ', $2 - 4 - octet_length(kept)))::bpchar
+        FROM (SELECT pg_catalog.blueshift_cut($1::text, $2 - 4, $3, 'character') AS kept) AS cut
+    )
+END
+$body$;
+
+UPDATE pg_catalog.pg_cast
+SET castfunc = 'pg_catalog.blueshift_varchar(varchar, int4, bool)'::pg_catalog.regprocedure
+WHERE castsource = 'varchar'::pg_catalog.regtype AND casttarget = 'varchar'::pg_catalog.regtype;
+
+UPDATE pg_catalog.pg_cast
+SET castfunc = 'pg_catalog.blueshift_bpchar(bpchar, int4, bool)'::pg_catalog.regprocedure
+WHERE castsource = 'bpchar'::pg_catalog.regtype AND casttarget = 'bpchar'::pg_catalog.regtype;
+
+ALTER FUNCTION pg_catalog.version() RENAME TO blueshift_postgres_version;
+
+CREATE FUNCTION pg_catalog.version()
+RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.77467'::text
+$body$;
+
+CREATE FUNCTION pg_catalog.getdate()
+RETURNS timestamp LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT date_trunc('second', statement_timestamp()::timestamp)
+$body$;
+
+CREATE FUNCTION pg_catalog.blueshift_setting(name text, otherwise text)
+RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT coalesce(nullif(current_setting('blueshift.' || $1, true), ''), $2)
+$body$;
+
+CREATE FUNCTION pg_catalog.pg_last_copy_count()
+RETURNS int8 LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT pg_catalog.blueshift_setting('last_copy_count', '0')::int8
+$body$;
+
+CREATE FUNCTION pg_catalog.pg_last_copy_id()
+RETURNS int4 LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT pg_catalog.blueshift_setting('last_copy_id', '-1')::int4
+$body$;
+
+CREATE FUNCTION pg_catalog.pg_last_query_id()
+RETURNS int4 LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT pg_catalog.blueshift_setting('last_query_id', '-1')::int4
+$body$;
+
+CREATE VIEW pg_catalog.stl_load_errors AS
+SELECT
+    userid, slice, tbl, starttime, session, query,
+    rpad(left(filename, 256), 256)::char(256) AS filename,
+    line_number,
+    rpad(left(colname, 127), 127)::char(127) AS colname,
+    rpad(left(type, 10), 10)::char(10) AS type,
+    rpad(left(col_length, 10), 10)::char(10) AS col_length,
+    "position",
+    rpad(left(raw_line, 1024), 1024)::char(1024) AS raw_line,
+    rpad(left(raw_field_value, 1024), 1024)::char(1024) AS raw_field_value,
+    err_code,
+    rpad(left(err_reason, 100), 100)::char(100) AS err_reason,
+    is_partial, start_offset, copy_job_id
+FROM json_to_recordset(pg_catalog.blueshift_setting('stl_load_errors', '[]')::json) AS recorded (
+    userid int4, slice int4, tbl int4, starttime timestamp, session int4, query int4,
+    filename text, line_number int8, colname text, type text, col_length text, "position" int4,
+    raw_line text, raw_field_value text, err_code int4, err_reason text, is_partial int4,
+    start_offset int8, copy_job_id int8
+);
+
+GRANT SELECT ON pg_catalog.stl_load_errors TO PUBLIC;

@@ -1,0 +1,184 @@
+//! A statement for every row of the table, and many that must pass.
+
+use super::*;
+
+/// What is refused, with a statement that uses it.
+const REFUSED: &[(&str, &str)] = &[
+    ("INSERT … ON CONFLICT", "insert into t values (1) on conflict do nothing"),
+    ("INSERT … ON CONFLICT", "insert into t values (1) on conflict (a) do update set b = 1"),
+    ("RETURNING", "insert into t values (1) returning a"),
+    ("RETURNING", "delete from t RETURNING *"),
+    ("SELECT DISTINCT ON", "select distinct on (a) a, b from t"),
+    ("LOCK … NOWAIT", "lock table t nowait"),
+    ("LOCK … IN … MODE", "lock t in share mode"),
+    ("SELECT … FOR UPDATE", "select a from t for update"),
+    ("SELECT … FOR UPDATE", "select a from t for no key update"),
+    ("advisory locks", "select pg_advisory_lock(1)"),
+    ("advisory locks", "select pg_catalog.pg_try_advisory_xact_lock(1)"),
+    ("indexes", "create unique index i on t (a)"),
+    ("indexes", "reindex table t"),
+    ("CLUSTER", "cluster t using i"),
+    ("LISTEN and NOTIFY", "listen x"),
+    ("triggers", "create trigger x after insert on t execute function f()"),
+    ("rules", "create rule r as on insert to t do nothing"),
+    ("sequences", "create sequence s"),
+    ("sequence functions", "select nextval('s')"),
+    ("tablespaces", "create tablespace x location '/x'"),
+    ("TABLESPACE", "create table t (a int) tablespace x"),
+    ("extensions", "create extension hstore"),
+    ("domains", "create domain d as int"),
+    ("user-defined types", "create type e as enum ('a')"),
+    ("user-defined aggregates and operators", "create aggregate a (int) (sfunc = f, stype = int)"),
+    ("foreign data wrappers", "create server s foreign data wrapper w"),
+    ("logical replication", "create publication p for all tables"),
+    ("CREATE POLICY", "create policy p on t"),
+    ("CREATE STATISTICS", "create statistics s on a, b from t"),
+    ("unlogged tables", "create unlogged table t (a int)"),
+    ("table inheritance", "create table t (a int) inherits (u)"),
+    ("table partitioning", "create table t (a int) partition by range (a)"),
+    ("table partitioning", "create table t partition of u default"),
+    ("CHECK constraints", "create table t (a int check (0 < a))"),
+    ("EXCLUDE constraints", "create table t (a int, exclude using gist (a with =))"),
+    ("referential actions", "create table t (a int references u on delete cascade)"),
+    ("generated columns", "create table t (a int, b int generated always as (a + 1) stored)"),
+    ("savepoints", "savepoint s"),
+    ("savepoints", "rollback to s"),
+    ("two-phase commit", "prepare transaction 'x'"),
+    ("DO blocks", "do $$ begin end $$"),
+    ("VALUES as a table", "values (1), (2)"),
+    ("VALUES as a table", "select * from (values (1), (2)) as v"),
+    ("the TABLE command", "table t"),
+    ("TABLESAMPLE", "select * from t tablesample system (1)"),
+    ("FILTER (WHERE …)", "select count(*) filter (where a = 1) from t"),
+    ("LATERAL", "select * from t, lateral (select t.a) u"),
+    ("array constructors", "select array[1, 2]"),
+    ("IS DISTINCT FROM", "select a is not distinct from b from t"),
+    ("STRING_AGG", "select string_agg(a, ',') from t"),
+    ("ARRAY_AGG and UNNEST", "select array_agg(a) from t"),
+    ("JSON and XML functions of PostgreSQL", "select row_to_json(t) from t"),
+    ("statistical aggregates", "select corr(a, b) from t"),
+    ("EVERY", "select every(a) from t"),
+    ("CLOCK_TIMESTAMP and TRANSACTION_TIMESTAMP", "select clock_timestamp()"),
+    ("JUSTIFY functions", "select justify_days(a) from t"),
+    ("PG_SLEEP", "select pg_sleep(1)"),
+    ("DIV, SETSEED and WIDTH_BUCKET", "select div(9, 4)"),
+    ("string functions of PostgreSQL", "select format('%s', a) from t"),
+    ("GEN_RANDOM_UUID", "select gen_random_uuid()"),
+];
+
+const NOT_YET: &[(&str, &str)] = &[
+    ("UNLOAD", "unload ('select 1') to 's3://b/k' iam_role default"),
+    ("Spectrum", "create external schema s from data catalog database 'd'"),
+    ("datashares", "create datashare d"),
+    ("CREATE MODEL", "create model m from t target a"),
+    ("COLLATE CASE_INSENSITIVE", "create table t (a varchar(9) collate case_insensitive)"),
+];
+
+const PASSES: &[&str] = &[
+    "insert into t (a, format, returning_customer) values (1, 'on conflict do', \"returning\")",
+    "insert into format (a) values (1)",
+    "select distinct a from t join u on conflict = 1",
+    "select 'for update' /* for update */ -- for update",
+    "create table t (id varchar(36) not null, timestamp timestamp not null sortkey)",
+    "create table t (a int identity(1, 1), b varchar(max) encode zstd distkey)",
+    "create table t (like u including defaults)",
+    "create temp table if not exists t distkey (a) as select a from u",
+    "select rank() over (partition by a order by b) from t",
+    "select count(distinct a), sum(case when a then 1 else 0 end) from t",
+    "select cast(a as varchar(3)), a::date, cast('{' as varchar) as json from t",
+    "select a as uuid from (select b as json from t)",
+    "lock load_ledger",
+    "lock table a, b",
+    "rollback",
+    "begin; ",
+    "set query_group to 'x'",
+    "set search_path to a, b",
+    "update t set a = 1 from u where t.id = u.id",
+    "merge into t using s on t.id = s.id when matched then update set a = s.a \
+     when not matched then insert values (s.id, s.a)",
+    "grant select on all tables in schema s to group g",
+    "alter table t add column c varchar(9) encode lzo default 'x'",
+    "comment on table t is $x$ create index $x$",
+    "create or replace view v as select 1",
+    "create procedure p() as $$ begin perform pg_sleep(1); end $$ language plpgsql",
+    "prepare p as select 1",
+    "explain select 1",
+    // The catalog queries of tools, which run on the leader node.
+    "select n.nspname, pg_catalog.array_to_string(array_agg(c.relacl), E'\\n') from pg_catalog.pg_class c",
+    "select oid::pg_catalog.regtype, typname::text[] from pg_type where x is distinct from y",
+    "select string_agg(column_name, ',') from information_schema.columns",
+    "select c.oid::json from pg_class c, lateral (values (1)) v",
+];
+
+fn judged(sql: &str) -> Result<(), SqlError> {
+    judge(&Statement::new(sql)).map(|_| ())
+}
+
+#[test]
+fn every_row_refuses_its_statement_by_name() {
+    for (feature, sql) in REFUSED {
+        let error = judged(sql).expect_err(sql);
+        assert_eq!(error.message, format!("Redshift does not support {feature}"), "{sql}");
+        assert!(error.hint.is_some_and(|hint| !hint.is_empty()), "{sql}");
+        assert_eq!(error.sqlstate, "0A000");
+    }
+    for (feature, sql) in NOT_YET {
+        let error = judged(sql).expect_err(sql);
+        assert!(error.message.starts_with(&format!("{feature}: not emulated")), "{error}");
+    }
+}
+
+#[test]
+fn every_row_has_a_statement_here() {
+    for refusal in REFUSALS {
+        assert!(REFUSED.iter().any(|(feature, _)| *feature == refusal.feature), "{refusal:?}");
+    }
+    for refusal in NOT_EMULATED {
+        assert!(NOT_YET.iter().any(|(feature, _)| *feature == refusal.feature), "{refusal:?}");
+    }
+}
+
+#[test]
+fn what_redshift_has_passes() {
+    for sql in PASSES {
+        assert_eq!(judged(sql), Ok(()), "{sql}");
+    }
+}
+
+#[test]
+fn types_are_refused_where_they_would_be_stored_or_computed() {
+    let check = |sql: &str, name: &str| {
+        let message = format!("Redshift does not support the type {name}");
+        assert_eq!(judged(sql).expect_err(sql).message, message, "{sql}");
+    };
+    for name in ["json", "jsonb", "uuid", "bytea", "inet", "money", "serial", "xml", "tsvector"] {
+        check(&format!("create table t (a int, b {name} not null)"), name);
+        check(&format!("alter table t add column b {name}"), name);
+        check(&format!("select a::{name} from t"), name);
+        check(&format!("select cast(f(a) as {name}) from t"), name);
+    }
+    check("create table t (a name)", "name");
+    check("create table t (a varchar(3)[])", "varchar[]");
+    check("create table t (a int array)", "int[]");
+    check("select a::int[] from t", "int[]");
+    let error = judged("create table t (a super)").unwrap_err();
+    assert_eq!(error.message, "the type super is not emulated yet by this Redshift stand-in");
+}
+
+#[test]
+fn a_refusal_points_at_what_it_refuses() {
+    let error = judged("select 'é', string_agg(a) from t").unwrap_err();
+    assert_eq!(error.position, Some(13));
+}
+
+#[test]
+fn settings_that_redshift_does_not_know_are_unknown() {
+    for sql in ["show standard_conforming_strings", "SET standard_conforming_strings = on"] {
+        let error = judged(sql).unwrap_err();
+        assert_eq!(error.sqlstate, "42704", "{sql}");
+        assert_eq!(
+            error.message,
+            "unrecognized configuration parameter \"standard_conforming_strings\""
+        );
+    }
+}

@@ -1,0 +1,216 @@
+//! Carries messages between a client and its Postgres session.
+//!
+//! What needs no change passes as the bytes it came in. The relay may put messages of its own in
+//! between, under names of its own, and their answers never reach the client. Which statements
+//! need that is not decided here.
+
+pub(crate) mod names;
+pub(crate) mod pipeline;
+
+use bytes::Bytes;
+use pgwire::messages::Message;
+use pgwire::messages::extendedquery::{Bind, Close, Execute, Flush, Parse};
+
+use self::names::Names;
+use self::pipeline::{Audience, Delivery, Expected, Pipeline, Sent};
+use crate::error::{SessionError, SqlError};
+use crate::upstream::client_parameter_status;
+use crate::wire::Frame;
+use crate::wire::duplex::{Arrived, Listen, Wires};
+
+/// The name of the relay's own statements and portals.
+const OWN_NAME: &str = "_blueshift_relay";
+/// No SQL: Postgres answers a syntax error, in any transaction state, which the relay replaces.
+pub(crate) const NO_SQL: &str = "refused by the relay";
+
+/// A client and its Postgres session.
+pub(crate) struct Relay {
+    wires: Wires,
+    pipeline: Pipeline,
+    pub(crate) names: Names,
+    /// Answers to the relay's own messages, not read yet.
+    kept: Vec<Frame>,
+    farewell_said: bool,
+}
+
+impl Relay {
+    pub(crate) fn new(wires: Wires) -> Self {
+        Self {
+            wires,
+            pipeline: Pipeline::default(),
+            names: Names::default(),
+            kept: Vec::new(),
+            farewell_said: false,
+        }
+    }
+
+    /// The client's next message; answers of Postgres are carried meanwhile.
+    pub(crate) async fn next_from_client(&mut self) -> Result<Frame, SessionError> {
+        loop {
+            match self.wires.next(Listen::Everything).await? {
+                Arrived::Client(frame) => return Ok(frame),
+                Arrived::Upstream(frame) => self.on_upstream(frame),
+                Arrived::Room => {}
+            }
+        }
+    }
+
+    /// Carries one answer of Postgres, or whatever waits for room; nothing from the client.
+    pub(crate) async fn advance(&mut self, until_room: bool) -> Result<(), SessionError> {
+        let listen = if until_room { Listen::UpstreamRoom } else { Listen::Upstream };
+        if let Arrived::Upstream(frame) = self.wires.next(listen).await? {
+            self.on_upstream(frame);
+        }
+        Ok(())
+    }
+
+    /// Whether Postgres keeps up with what it is sent.
+    pub(crate) fn upstream_has_room(&self) -> bool {
+        self.wires.upstream_has_room()
+    }
+
+    /// Whether Postgres ignores everything until the client's Sync.
+    pub(crate) fn is_skipping(&self) -> bool {
+        self.pipeline.is_skipping()
+    }
+
+    fn on_upstream(&mut self, frame: Frame) {
+        let tag = frame.tag();
+        let fatal = tag == b'E' && frame.is_fatal_error();
+        let (delivery, undo) = self.pipeline.answered(tag, fatal);
+        self.names.undo(undo);
+        self.farewell_said |= fatal;
+        if tag == b'Z' && frame.body() == b"I" && self.pipeline.is_idle() {
+            self.names.clear_portals();
+        }
+        match delivery {
+            Delivery::Client if tag == b'S' => {
+                if let Some(status) = client_parameter_status(&frame) {
+                    self.wires.client.put(&status);
+                }
+            }
+            Delivery::Client => self.wires.client.put(frame.bytes()),
+            Delivery::ClientInstead(error) => self.tell_client(&error.response()),
+            Delivery::Relay => self.kept.push(frame),
+            Delivery::Nobody => {}
+        }
+    }
+
+    /// Puts a message of ours into the client's stream.
+    pub(crate) fn tell_client(&mut self, message: &impl Message) {
+        self.wires.client.put_message(message);
+    }
+
+    /// Passes a client's message on as it came.
+    pub(crate) fn forward(&mut self, frame: &Frame, expected: Option<Expected>) {
+        self.wires.upstream.put(frame.bytes());
+        if let Some(expected) = expected {
+            self.pipeline.sent(expected);
+        }
+    }
+
+    /// Sends Postgres a message of ours.
+    pub(crate) fn send(&mut self, message: &impl Message, expected: Option<Expected>) {
+        self.wires.upstream.put_message(message);
+        if let Some(expected) = expected {
+            self.pipeline.sent(expected);
+        }
+    }
+
+    /// Sends Postgres a message made of raw parts, for names that may be anything.
+    pub(crate) fn send_raw(&mut self, tag: u8, parts: &[&[u8]], expected: Expected) {
+        let length = 4 + parts.iter().map(|part| part.len()).sum::<usize>();
+        let length = i32::try_from(length).expect("the parts come from a message of legal length");
+        self.wires.upstream.put(&[tag]);
+        self.wires.upstream.put(&length.to_be_bytes());
+        for part in parts {
+            self.wires.upstream.put(part);
+        }
+        self.pipeline.sent(expected);
+    }
+
+    /// Sends a statement of our own under our own name. Answers to its Execute go to `rows`;
+    /// everything else only to the client, and only if it is an error.
+    pub(crate) fn send_own(&mut self, sql: &str, parameters: Vec<Option<Bytes>>, rows: Audience) {
+        let silent = if rows == Audience::Nobody { Audience::Nobody } else { Audience::Errors };
+        let name = || Some(OWN_NAME.to_owned());
+        // A failed attempt may have left the name behind.
+        self.send(&Close::new(b'S', name()), Some(Expected::new(Sent::Close, silent)));
+        let parse = Parse::new(name(), sql.to_owned(), Vec::new());
+        self.send(&parse, Some(Expected::new(Sent::Parse, silent)));
+        let bind = Bind::new(name(), name(), Vec::new(), parameters, Vec::new());
+        self.send(&bind, Some(Expected::new(Sent::Bind, silent)));
+        self.send(&Execute::new(name(), 0), Some(Expected::new(Sent::Execute, rows)));
+    }
+
+    /// Closes what [`Relay::send_own`] opened.
+    pub(crate) fn close_own(&mut self, silent: Audience) {
+        for target in [b'P', b'S'] {
+            let close = Close::new(target, Some(OWN_NAME.to_owned()));
+            self.send(&close, Some(Expected::new(Sent::Close, silent)));
+        }
+    }
+
+    /// Waits until Postgres has answered everything it was sent. Then [`Relay::is_skipping`]
+    /// tells whether something failed, of which the client knows already.
+    pub(crate) async fn drain(&mut self) -> Result<(), SessionError> {
+        if !self.pipeline.is_idle() {
+            self.send(&Flush::new(), None);
+        }
+        while !self.pipeline.is_idle() {
+            self.advance(false).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the answers kept for the relay since the last call.
+    pub(crate) fn take_kept(&mut self) -> Vec<Frame> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Executes a query of our own and returns its rows; `None` if it failed, of which the client
+    /// has been told.
+    pub(crate) async fn query_own(
+        &mut self,
+        sql: &str,
+        parameters: Vec<Option<Bytes>>,
+    ) -> Result<Option<Vec<Frame>>, SessionError> {
+        self.drain().await?;
+        self.kept.clear();
+        self.send_own(sql, parameters, Audience::Relay);
+        self.close_own(Audience::Errors);
+        self.drain().await?;
+        if self.is_skipping() {
+            return Ok(None);
+        }
+        let mut rows = self.take_kept();
+        rows.retain(|frame| frame.tag() == b'D');
+        Ok(Some(rows))
+    }
+
+    /// Answers the oldest unanswered message with an error of ours instead of Postgres'.
+    pub(crate) fn replace_error(&mut self, error: SqlError) {
+        if let Some(front) = self.pipeline.front_mut() {
+            front.error = Some(error);
+        }
+    }
+
+    /// Makes Postgres fail and gives the client `error` instead, so that the transaction's state
+    /// and the skipping up to the Sync are always Postgres' own.
+    pub(crate) async fn fail(&mut self, error: SqlError) -> Result<(), SessionError> {
+        let parse = Parse::new(Some(OWN_NAME.to_owned()), NO_SQL.to_owned(), Vec::new());
+        let expected = Expected::new(Sent::Parse, Audience::Errors);
+        self.send(&parse, Some(Expected { error: Some(error), ..expected }));
+        self.drain().await
+    }
+
+    /// Ends the session; `error` is said to the client unless Postgres has said why already.
+    pub(crate) async fn close(mut self, error: Option<SqlError>) {
+        if let Some(error) = error
+            && !self.farewell_said
+        {
+            self.tell_client(&error.fatal_response());
+        }
+        self.wires.close().await;
+    }
+}

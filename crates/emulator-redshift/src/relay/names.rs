@@ -1,0 +1,92 @@
+//! The client's prepared statements and portals that need more than passing on.
+//!
+//! Only those are kept; a name that is not here is an ordinary one. Postgres has the last word on
+//! whether a name exists: changes are made when a message is sent and undone if it was not
+//! executed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::copy::statement::CopyStatement;
+
+/// What a prepared statement needs when it is executed.
+#[derive(Debug, Clone)]
+pub(crate) enum Special {
+    /// The relay executes it; Postgres knows an empty statement under this name.
+    Copy(Arc<CopyStatement>),
+    /// A COMMIT follows it: TRUNCATE ("TRUNCATE", usage notes).
+    Commits,
+    /// It reads system tables, which are brought up to date before.
+    ReadsSystemTables,
+}
+
+/// The two kinds of names, with the letters that Describe and Close use for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Statement,
+    Portal,
+}
+
+/// Puts back what a message that was never executed had changed.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    target: Target,
+    name: Vec<u8>,
+    previous: Option<Special>,
+}
+
+/// Special statements and portals by name.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    statements: HashMap<Vec<u8>, Special>,
+    portals: HashMap<Vec<u8>, Special>,
+}
+
+impl Names {
+    /// What `name` needs, if anything.
+    pub(crate) fn get(&self, target: Target, name: &[u8]) -> Option<&Special> {
+        match target {
+            Target::Statement => self.statements.get(name),
+            Target::Portal => self.portals.get(name),
+        }
+    }
+
+    /// Whether no name of that kind is special, so that messages need not be looked into.
+    pub(crate) fn is_empty(&self, target: Target) -> bool {
+        match target {
+            Target::Statement => self.statements.is_empty(),
+            Target::Portal => self.portals.is_empty(),
+        }
+    }
+
+    /// Sets or clears a name.
+    pub(crate) fn set(
+        &mut self,
+        target: Target,
+        name: &[u8],
+        special: Option<Special>,
+    ) -> Option<Undo> {
+        let map = match target {
+            Target::Statement => &mut self.statements,
+            Target::Portal => &mut self.portals,
+        };
+        let changed = special.is_some();
+        let previous = match special {
+            Some(special) => map.insert(name.to_vec(), special),
+            None => map.remove(name),
+        };
+        (changed || previous.is_some()).then(|| Undo { target, name: name.to_vec(), previous })
+    }
+
+    /// Undoes changes, in the order given.
+    pub(crate) fn undo(&mut self, changes: Vec<Undo>) {
+        for change in changes {
+            let _ = self.set(change.target, &change.name, change.previous);
+        }
+    }
+
+    /// Forgets the portals: they end with their transaction.
+    pub(crate) fn clear_portals(&mut self) {
+        self.portals.clear();
+    }
+}

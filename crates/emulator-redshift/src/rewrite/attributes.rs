@@ -1,0 +1,279 @@
+//! What Redshift says about a table's storage and keys, and Postgres must not hear.
+//!
+//! Distribution, sort keys and encodings have no effect on results; keys are informational and
+//! never enforced ("CREATE TABLE", "Unsupported PostgreSQL features"). All of them are accepted
+//! and not remembered.
+
+use std::ops::Range;
+
+use super::edits::Edits;
+use super::table::{Column, Constraint, Form, TableStatement, constraint};
+use crate::error::SqlError;
+use crate::sql::statement::Statement;
+
+/// "Character types": VARCHAR and CHAR without a length, and their limits, in bytes.
+const VARCHAR_DEFAULT: &str = "(256)";
+const VARCHAR_BYTES_MAX: u32 = 65_535;
+const CHAR_BYTES_MAX: u32 = 4_096;
+/// Changes nothing and is answered `ALTER TABLE`.
+const NO_CHANGE: &str = "REPLICA IDENTITY DEFAULT";
+
+/// Rewrites CREATE TABLE and ALTER TABLE.
+pub(super) fn rewrite(
+    statement: &Statement<'_>,
+    table: &TableStatement,
+    edits: &mut Edits,
+) -> Result<(), SqlError> {
+    match table.form {
+        Form::Create { table: word, name } => {
+            if statement.is_symbol(name, b'#') && statement.is_word(word - 1, "create") {
+                edits.insert(statement.tokens[word].start(), "TEMP ");
+            }
+            keys(statement, table, edits);
+            storage(statement, table.attributes.clone(), edits);
+        }
+        Form::Alter { action } => alter(statement, table, action, edits),
+    }
+    for column in table.columns(statement) {
+        column_type(statement, &column, edits)?;
+        column_attributes(statement, &column, edits);
+    }
+    Ok(())
+}
+
+/// The bytes of a range of tokens.
+fn bytes(statement: &Statement<'_>, tokens: Range<usize>) -> Range<usize> {
+    let last = tokens.end.min(statement.tokens.len()).saturating_sub(1);
+    let token = |index: usize| statement.tokens.get(index);
+    let start = token(tokens.start).map_or(statement.sql.len(), |token| token.start());
+    start..token(last).map_or(start, |token| token.end()).max(start)
+}
+
+fn blank(statement: &Statement<'_>, tokens: Range<usize>, edits: &mut Edits) {
+    edits.blank(statement.sql, bytes(statement, tokens));
+}
+
+/// Removes key constraints with their commas; columns of a primary key become NOT NULL.
+fn keys(statement: &Statement<'_>, table: &TableStatement, edits: &mut Edits) {
+    let mut something_stays = false;
+    let mut key_columns = Vec::new();
+    for (index, element) in table.elements().iter().enumerate() {
+        let removed = match constraint(statement, element) {
+            Some(Constraint::PrimaryKey { columns }) => {
+                key_columns.extend(identifiers(statement, columns));
+                true
+            }
+            Some(Constraint::Informational) => true,
+            Some(Constraint::Other) | None => false,
+        };
+        if removed {
+            blank(statement, element.clone(), edits);
+        }
+        if 0 < index && (removed || !something_stays) {
+            blank(statement, element.start - 1..element.start, edits);
+        }
+        something_stays |= !removed;
+    }
+    for column in table.columns(statement) {
+        let name = statement.identifier(column.tokens.start);
+        if name.is_some_and(|name| key_columns.contains(&name)) {
+            let end = bytes(statement, column.tokens).end;
+            edits.insert(end, " NOT NULL");
+        }
+    }
+}
+
+/// The identifiers in the parenthesis at `open`.
+fn identifiers(statement: &Statement<'_>, open: usize) -> Vec<String> {
+    let end = statement.after_parenthesis(open);
+    (open..end).filter_map(|index| statement.identifier(index)).collect()
+}
+
+/// Blanks DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO and BACKUP among a table's attributes.
+fn storage(statement: &Statement<'_>, attributes: Range<usize>, edits: &mut Edits) {
+    let mut at = attributes.start;
+    while at < attributes.end {
+        let end = storage_attribute_end(statement, at);
+        match end {
+            Some(end) => {
+                blank(statement, at..end, edits);
+                at = end;
+            }
+            None if statement.is_symbol(at, b'(') => at = statement.after_parenthesis(at),
+            None => at += 1,
+        }
+    }
+}
+
+fn storage_attribute_end(statement: &Statement<'_>, at: usize) -> Option<usize> {
+    let is = |pattern: &str| statement.matches(at, pattern);
+    if is("diststyle") || is("encode auto") || is("backup yes") || is("backup no") {
+        return Some(at + 2);
+    }
+    if is("sortkey auto") || is("sortkey none") {
+        return Some(at + 2);
+    }
+    let key = at + usize::from(is("compound sortkey") || is("interleaved sortkey"));
+    if !statement.is_word(key, "sortkey") && !statement.is_word(key, "distkey") {
+        return None;
+    }
+    match statement.is_symbol(key + 1, b'(') {
+        true => Some(statement.after_parenthesis(key + 1)),
+        false => Some(key + 1),
+    }
+}
+
+/// Changes of keys and storage, which change nothing here.
+fn alter(statement: &Statement<'_>, table: &TableStatement, action: usize, edits: &mut Edits) {
+    let is = |pattern: &str| statement.matches(action, pattern);
+    let behind_action = bytes(statement, action..statement.tokens.len());
+    if let Some(added) = table.elements().first() {
+        match constraint(statement, added) {
+            Some(Constraint::PrimaryKey { columns }) => {
+                let changes: Vec<String> = identifiers(statement, columns)
+                    .into_iter()
+                    .map(|name| name.replace('"', "\"\""))
+                    .map(|name| format!("ALTER COLUMN \"{name}\" SET NOT NULL"))
+                    .collect();
+                edits.replace(behind_action, changes.join(", "));
+            }
+            Some(Constraint::Informational) => edits.replace(behind_action, NO_CHANGE),
+            Some(Constraint::Other) | None => {}
+        }
+        return;
+    }
+    let storage = ["alter sortkey", "alter compound sortkey", "alter distkey", "alter diststyle"];
+    let encodes =
+        is("alter encode") || (is("alter column") && statement.is_word(action + 3, "encode"));
+    if encodes || storage.iter().any(|pattern| is(pattern)) {
+        edits.replace(behind_action, NO_CHANGE);
+    }
+}
+
+fn column_type(
+    statement: &Statement<'_>,
+    column: &Column,
+    edits: &mut Edits,
+) -> Result<(), SqlError> {
+    let at = column.type_index();
+    let name = bytes(statement, at..at + 1);
+    match statement.text(at).to_ascii_lowercase().as_str() {
+        "text" => edits.replace(name, format!("varchar{VARCHAR_DEFAULT}")),
+        "bpchar" if !statement.is_symbol(at + 1, b'(') => edits.replace(name, "char(256)"),
+        "bpchar" => edits.replace(name, "char"),
+        "datetime" => edits.replace(name, "timestamp"),
+        "varchar" => varchar(statement, at, edits)?,
+        "nvarchar" => {
+            edits.replace(name, "varchar");
+            varchar(statement, at, edits)?;
+        }
+        "character" | "char" | "nchar" => {
+            if statement.is_word(at, "nchar") {
+                edits.replace(name, "char");
+            }
+            match statement.is_word(at + 1, "varying") {
+                true => varchar(statement, at + 1, edits)?,
+                false => length_within(statement, at + 1, "char", CHAR_BYTES_MAX)?,
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// `last` is the last word of the type's name.
+fn varchar(statement: &Statement<'_>, last: usize, edits: &mut Edits) -> Result<(), SqlError> {
+    if !statement.is_symbol(last + 1, b'(') {
+        edits.insert(statement.tokens[last].end(), VARCHAR_DEFAULT);
+        return Ok(());
+    }
+    length_within(statement, last + 1, "varchar", VARCHAR_BYTES_MAX)
+}
+
+fn length_within(
+    statement: &Statement<'_>,
+    open: usize,
+    name: &str,
+    bytes_max: u32,
+) -> Result<(), SqlError> {
+    let digits = statement.text(open + 1);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if statement.is_symbol(open, b'(')
+        && is_number
+        && digits.parse::<u32>().is_ok_and(|bytes| bytes <= bytes_max) != is_number
+    {
+        let message = format!("length for type {name} cannot exceed {bytes_max}");
+        return Err(SqlError::new("22023", message));
+    }
+    Ok(())
+}
+
+/// Blanks or translates a column's attributes.
+fn column_attributes(statement: &Statement<'_>, column: &Column, edits: &mut Edits) {
+    let mut at = column.type_index() + 1;
+    while at < column.tokens.end {
+        let is = |pattern: &str| statement.matches(at, pattern);
+        let end = if statement.is_symbol(at, b'(') {
+            at = statement.after_parenthesis(at);
+            continue;
+        } else if is("encode") && !statement.is_symbol(at + 1, b'(') {
+            at + 2
+        } else if is("distkey") || is("sortkey") || is("unique") {
+            at + 1
+        } else if is("collate case_sensitive") || is("collate cs") {
+            at + 2
+        } else if is("references") {
+            references_end(statement, at)
+        } else if is("constraint") && names_key(statement, at + 2) {
+            at + 2
+        } else if is("primary key") {
+            edits.replace(bytes(statement, at..at + 2), "NOT NULL   ");
+            at += 2;
+            continue;
+        } else if is("identity (") {
+            identity(statement, at, edits);
+            at = statement.after_parenthesis(at + 1);
+            continue;
+        } else {
+            at += 1;
+            continue;
+        };
+        blank(statement, at..end.min(column.tokens.end), edits);
+        at = end;
+    }
+}
+
+fn names_key(statement: &Statement<'_>, at: usize) -> bool {
+    ["primary", "unique", "references"].iter().any(|word| statement.is_word(at, word))
+}
+
+/// Behind `REFERENCES table [ (column) ]`.
+fn references_end(statement: &Statement<'_>, at: usize) -> usize {
+    let after = statement.after_name(at + 1);
+    if statement.is_symbol(after, b'(') { statement.after_parenthesis(after) } else { after }
+}
+
+/// `IDENTITY(seed, step)` and `GENERATED BY DEFAULT AS IDENTITY(seed, step)`.
+fn identity(statement: &Statement<'_>, at: usize, edits: &mut Edits) {
+    let end = statement.after_parenthesis(at + 1);
+    let arguments: String =
+        (at + 2..end.saturating_sub(1)).map(|index| statement.text(index)).collect();
+    let mut numbers = arguments.split(',').map(str::parse::<i64>);
+    let (Some(Ok(seed)), Some(Ok(step)), None) = (numbers.next(), numbers.next(), numbers.next())
+    else {
+        return; // Postgres finds the syntax error.
+    };
+    // A sequence begins at 1 or -1 unless its bounds are moved.
+    let bound = match step {
+        _ if 0 < step && seed < 1 => format!(" MINVALUE {seed}"),
+        _ if step < 0 && -1 < seed => format!(" MAXVALUE {seed}"),
+        _ => String::new(),
+    };
+    let options = format!("(START WITH {seed} INCREMENT BY {step}{bound})");
+    if statement.is_word(at - 1, "as") {
+        edits.replace(bytes(statement, at + 1..end), options);
+    } else {
+        let text = format!("GENERATED ALWAYS AS IDENTITY {options}");
+        edits.replace(bytes(statement, at..end), text);
+    }
+}

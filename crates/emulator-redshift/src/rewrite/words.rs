@@ -1,0 +1,70 @@
+//! Words that mean something else in Redshift, in whatever statement they stand.
+
+use super::edits::Edits;
+use crate::sql::statement::Statement;
+use crate::sql::tokens::Kind;
+
+/// The words that a `#name` may follow: there, `#` begins the name of a temporary table.
+const BEFORE_TABLES: &[&str] = &[
+    "table", "into", "from", "join", "update", "using", "exists", "only", "truncate", "lock",
+    "analyze", "vacuum", "like", "merge",
+];
+
+/// Rewrites the words of a statement.
+pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
+    for (index, token) in statement.tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Symbol(b'#') => temporary_name(statement, index, edits),
+            Kind::Word => word(statement, index, edits),
+            _ => {}
+        }
+    }
+}
+
+/// `#name` is a table of that very name ("CREATE TABLE", temporary tables).
+fn temporary_name(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
+    let (Some(mark), Some(name)) = (statement.tokens.get(index), statement.tokens.get(index + 1))
+    else {
+        return;
+    };
+    let is_table = index.checked_sub(1).is_some_and(|before| {
+        statement.is_symbol(before, b',')
+            || BEFORE_TABLES.iter().any(|word| statement.is_word(before, word))
+    });
+    if name.kind == Kind::Word && name.start() == mark.end() && is_table {
+        let quoted = format!("\"#{}\"", name.text(statement.sql).to_lowercase());
+        edits.replace(mark.start()..name.end(), quoted);
+    }
+}
+
+fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
+    let token = statement.tokens[index];
+    let range = token.start()..token.end();
+    let text = token.text(statement.sql);
+    let is = |wanted: &str| text.eq_ignore_ascii_case(wanted);
+    let behind_dot = 0 < index && statement.is_symbol(index - 1, b'.');
+    if is("sysdate") && !behind_dot && !statement.is_symbol(index + 1, b'(') {
+        // The start of the transaction, without a zone ("SYSDATE function").
+        edits.replace(range, "LOCALTIMESTAMP");
+    } else if is("relhasoids") || is("proisagg") || is("proiswindow") {
+        // psql asks servers as old as we say we are for columns that are gone by now.
+        let qualifier = if behind_dot && 2 <= index { Some(index - 2) } else { None };
+        let start = qualifier.map_or(token.start(), |at| statement.tokens[at].start());
+        let name = qualifier.map_or("", |at| statement.text(at));
+        let dot = if qualifier.is_some() { "." } else { "" };
+        let value = match text.as_bytes().get(5).map(u8::to_ascii_lowercase) {
+            Some(b'a') => format!("({name}{dot}prokind = 'a')"),
+            Some(b'w') => format!("({name}{dot}prokind = 'w')"),
+            _ => "false".to_owned(), // Rows have had no oids for a long time.
+        };
+        edits.replace(start..token.end(), value);
+    } else if is("max") && statement.is_symbol(index + 1, b')') && 2 <= index {
+        let is_type = |names: &[&str]| names.iter().any(|name| statement.is_word(index - 2, name));
+        if !statement.is_symbol(index - 1, b'(') {
+        } else if is_type(&["varchar", "nvarchar", "varying"]) {
+            edits.replace(range, "65535");
+        } else if is_type(&["char", "nchar", "character"]) {
+            edits.replace(range, "4096");
+        }
+    }
+}

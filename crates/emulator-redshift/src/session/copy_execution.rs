@@ -1,0 +1,308 @@
+//! Executes a COPY in the client's own session and transaction.
+//!
+//! Towards Postgres it is `COPY … FROM STDIN`, sent as Parse, Bind and Execute under the relay's
+//! own names: a simple Query would commit what the client's pipeline did before. What the files
+//! hold is the business of `copy`.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use pgwire::messages::copy::{CopyData, CopyDone, CopyFail};
+use pgwire::messages::extendedquery::Flush;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Session;
+use crate::copy::failure::{CopyFailure, Refusal};
+use crate::copy::load::{CopyContext, LoadReport, load};
+use crate::copy::options::Flag;
+use crate::copy::statement::CopyStatement;
+use crate::copy::target::{ColumnType, TargetColumn, TargetTable, load_columns};
+use crate::error::{SessionError, SqlError, info_notice};
+use crate::relay::pipeline::Audience;
+use crate::wire::Frame;
+
+/// How many chunks of rows may wait for Postgres.
+const CHUNKS_MAX: usize = 4;
+
+/// The table, if `$1` names one, with its columns: search path and temporary tables count as for
+/// the client's own statements. `$1` is the name as written, `$2` the same in lower case.
+const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
+    a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '' \
+    FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    JOIN pg_catalog.pg_roles r ON r.rolname = current_user \
+    LEFT JOIN pg_catalog.pg_attribute a \
+        ON a.attrelid = c.oid AND 0 < a.attnum AND NOT a.attisdropped \
+    WHERE c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass($2)) \
+    ORDER BY a.attnum";
+
+/// Where a COPY goes.
+struct Destination {
+    table: TargetTable,
+    user_id: i32,
+}
+
+/// How the transfer of the rows ended.
+enum Transfer {
+    Loaded(LoadReport),
+    Failed(CopyFailure),
+    /// Postgres failed first, and the client knows.
+    UpstreamFailed,
+}
+
+impl Session {
+    /// Executes a COPY. The client has been told of a failure when this returns false; of a
+    /// success it has been told by notices, and awaits CommandComplete.
+    pub(super) async fn copy(
+        &mut self,
+        statement: &Arc<CopyStatement>,
+        query_id: i32,
+    ) -> Result<bool, SessionError> {
+        let cancellable = self.shared.cancellations.register(self.identity.cancel_key.clone());
+        let Some(destination) = self.destination(statement).await? else {
+            return Ok(false);
+        };
+        let table = Arc::new(destination.table);
+        let columns = match load_columns(statement, &table) {
+            Ok(columns) => columns,
+            Err(failure) => {
+                self.relay.fail(copy_error(&failure, &table.name, query_id)).await?;
+                return Ok(false);
+            }
+        };
+        self.relay.send_own(&upstream_copy(&table, &columns), Vec::new(), Audience::Relay);
+        self.relay.send(&Flush::new(), None);
+        if !self.upstream_awaits_rows().await? {
+            return Ok(false);
+        }
+        let context = CopyContext {
+            query_id,
+            session_pid: self.identity.process_id,
+            user_id: destination.user_id,
+            database: self.identity.database.clone(),
+            started_at: UNIX_EPOCH + Duration::from_millis(self.shared.clock.now_ms()),
+        };
+        let (sender, mut rows) = mpsc::channel(CHUNKS_MAX);
+        let loading = tokio::spawn({
+            let (shared, statement, table) =
+                (Arc::clone(&self.shared), Arc::clone(statement), Arc::clone(&table));
+            async move { load(&shared.s3, &statement, &table, &context, sender).await }
+        });
+        let loading = AbortOnDropHandle::new(loading);
+        let token = &cancellable.token;
+        let transfer = tokio::select! {
+            biased;
+            () = token.cancelled() => Transfer::Failed(CopyFailure::Cancelled),
+            transfer = transfer(&mut self.relay, &mut rows, loading) => transfer?,
+        };
+        self.finish_copy(transfer, &table.name, query_id).await
+    }
+
+    /// Waits for Postgres' CopyInResponse; false if it failed instead.
+    async fn upstream_awaits_rows(&mut self) -> Result<bool, SessionError> {
+        loop {
+            if self.relay.is_skipping() {
+                return Ok(false);
+            }
+            if self.relay.take_kept().iter().any(|frame| frame.tag() == b'G') {
+                return Ok(true);
+            }
+            self.relay.advance(false).await?;
+        }
+    }
+
+    /// Ends the COPY towards Postgres, keeps the records and tells the client.
+    async fn finish_copy(
+        &mut self,
+        transfer: Transfer,
+        table: &str,
+        query_id: i32,
+    ) -> Result<bool, SessionError> {
+        match transfer {
+            Transfer::UpstreamFailed => Ok(false),
+            Transfer::Failed(failure) => {
+                self.shared.system_tables.record(failure.rejects());
+                if let CopyFailure::Rejected { .. } = failure {
+                    self.records.last_copy_count = 0;
+                    self.records.last_copy_id = query_id;
+                }
+                self.relay.replace_error(copy_error(&failure, table, query_id));
+                self.relay.send(&CopyFail::new("the load failed".to_owned()), None);
+                self.relay.drain().await?;
+                Ok(false)
+            }
+            Transfer::Loaded(report) => {
+                self.relay.send(&CopyDone::new(), None);
+                self.relay.close_own(Audience::Errors);
+                self.relay.drain().await?;
+                self.relay.take_kept();
+                if self.relay.is_skipping() {
+                    return Ok(false);
+                }
+                self.shared.system_tables.record(&report.rejects);
+                self.records.last_copy_count = report.rows_loaded;
+                self.records.last_copy_id = query_id;
+                for notice in report.notices(table) {
+                    self.relay.tell_client(&info_notice(&notice));
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Looks the table up; `None` if there is none, of which the client has been told.
+    async fn destination(
+        &mut self,
+        statement: &CopyStatement,
+    ) -> Result<Option<Destination>, SessionError> {
+        let current = &self.identity.database;
+        if let Some(other) = statement.database.as_ref().filter(|database| *database != current) {
+            let message = format!("cross-database COPY into \"{other}\" is not supported");
+            self.relay.fail(SqlError::new("0A000", message)).await?;
+            return Ok(None);
+        }
+        let name = qualified(statement.schema.as_deref(), &statement.table);
+        let parameters = vec![
+            Some(Bytes::from(name.clone().into_bytes())),
+            Some(Bytes::from(name.to_lowercase().into_bytes())),
+        ];
+        let Some(rows) = self.relay.query_own(LOOKUP, parameters).await? else {
+            return Ok(None);
+        };
+        let destination = read_destination(&rows, statement);
+        if destination.is_none() {
+            let schema = statement.schema.as_ref().map(|schema| format!("{schema}."));
+            let message = format!(
+                "relation \"{}{}\" does not exist",
+                schema.unwrap_or_default(),
+                statement.table
+            );
+            self.relay.fail(SqlError::new("42P01", message)).await?;
+        }
+        Ok(destination)
+    }
+}
+
+/// Carries rows from the load to Postgres.
+async fn transfer(
+    relay: &mut crate::relay::Relay,
+    rows: &mut mpsc::Receiver<Bytes>,
+    loading: AbortOnDropHandle<Result<LoadReport, CopyFailure>>,
+) -> Result<Transfer, SessionError> {
+    loop {
+        let room = relay.upstream_has_room();
+        tokio::select! {
+            biased;
+            advanced = relay.advance(!room) => {
+                advanced?;
+                if relay.is_skipping() {
+                    return Ok(Transfer::UpstreamFailed);
+                }
+            }
+            chunk = rows.recv(), if room => match chunk {
+                Some(chunk) => relay.send(&CopyData::new(chunk), None),
+                None => break,
+            },
+        }
+    }
+    Ok(match loading.await {
+        Ok(Ok(report)) => Transfer::Loaded(report),
+        Ok(Err(failure)) => Transfer::Failed(failure),
+        Err(panic) => {
+            tracing::error!(%panic, "a load ended by a panic");
+            Transfer::Failed(Refusal::new("XX000", "the load stopped by a bug of ours").into())
+        }
+    })
+}
+
+fn read_destination(rows: &[Frame], statement: &CopyStatement) -> Option<Destination> {
+    let text = |value: Option<&[u8]>| Some(String::from_utf8_lossy(value?).into_owned());
+    // IDENTITY columns are filled by Postgres unless the statement says otherwise.
+    let with_identity =
+        statement.columns.is_some() || statement.options.flags.contains(&Flag::ExplicitIds);
+    let mut destination: Option<Destination> = None;
+    for frame in rows {
+        let row = frame.fields().row()?;
+        let [oid, schema, name, user_id, column, column_type, not_null, identity] = row[..] else {
+            return None;
+        };
+        if destination.is_none() {
+            destination = Some(Destination {
+                table: TargetTable {
+                    oid: text(oid)?.parse().ok()?,
+                    schema: text(schema)?,
+                    name: text(name)?,
+                    columns: Vec::new(),
+                },
+                user_id: text(user_id)?.parse().unwrap_or_default(),
+            });
+        }
+        if let (Some(found), Some(column)) = (&mut destination, text(column))
+            && (with_identity || identity == Some(b"f"))
+        {
+            found.table.columns.push(TargetColumn {
+                name: column,
+                column_type: ColumnType::from_postgres(&text(column_type)?),
+                not_null: not_null == Some(b"t"),
+            });
+        }
+    }
+    destination
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn qualified(schema: Option<&str>, table: &str) -> String {
+    match schema {
+        Some(schema) => format!("{}.{}", quoted(schema), quoted(table)),
+        None => quoted(table),
+    }
+}
+
+/// The rows come as UTF-8, whatever encoding the client has set.
+fn upstream_copy(table: &TargetTable, columns: &[&TargetColumn]) -> String {
+    let columns: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+    format!(
+        "COPY {} ({}) FROM STDIN WITH (ENCODING 'UTF8')",
+        qualified(Some(&table.schema), &table.name),
+        columns.join(", ")
+    )
+}
+
+/// The error as the client sees it.
+fn copy_error(failure: &CopyFailure, table: &str, query_id: i32) -> SqlError {
+    let message = match failure {
+        CopyFailure::Cancelled => format!("Query ({query_id}) cancelled on user's request"),
+        CopyFailure::Rejected { .. } | CopyFailure::Refused(_) => failure.message(table),
+    };
+    SqlError { detail: failure.detail(query_id), ..SqlError::new(failure.sqlstate(), message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upstream_statement_quotes_every_name() {
+        let column = |name: &str| TargetColumn {
+            name: name.to_owned(),
+            column_type: ColumnType::Integer,
+            not_null: false,
+        };
+        let (one, two) = (column("timestamp"), column("a\"b"));
+        let table = TargetTable {
+            oid: 1,
+            schema: "pg_temp_3".to_owned(),
+            name: "#Stage".to_owned(),
+            columns: Vec::new(),
+        };
+        insta::assert_snapshot!(
+            upstream_copy(&table, &[&one, &two]),
+            @r##"COPY "pg_temp_3"."#Stage" ("timestamp", "a""b") FROM STDIN WITH (ENCODING 'UTF8')"##
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! A simple Query with a statement that the relay executes, replayed as one pipeline.
+//!
+//! The whole script is one implicit transaction, as in Postgres, because only its end is a Sync.
+//! The client sees the answers of the simple protocol.
+
+use pgwire::messages::extendedquery::{Bind, Describe, Execute, Parse, Sync};
+use pgwire::messages::response::CommandComplete;
+
+use super::Session;
+use crate::classify::{Action, Reading};
+use crate::error::SessionError;
+use crate::relay::pipeline::{Audience, Expected, Sent};
+
+impl Session {
+    /// Executes the statements in order up to the first error.
+    pub(super) async fn replay(&mut self, script: Vec<Reading<'_>>) -> Result<(), SessionError> {
+        // Answers to earlier messages come first; if one failed, the Query is ignored with the rest.
+        self.relay.drain().await?;
+        if self.relay.is_skipping() {
+            return Ok(());
+        }
+        for reading in script {
+            match &reading.action {
+                Action::Empty => {}
+                Action::Pass | Action::PassAndCommit => self.replay_statement(&reading),
+                Action::Copy(statement) => {
+                    self.relay.drain().await?;
+                    if self.relay.is_skipping() {
+                        break;
+                    }
+                    let query_id = self.shared.system_tables.next_query_id();
+                    if !self.copy(statement, query_id).await? {
+                        break;
+                    }
+                    self.relay.tell_client(&CommandComplete::new("COPY".to_owned()));
+                    self.records.last_query_id = query_id;
+                }
+            }
+        }
+        let expected = Expected::new(Sent::Sync, Audience::Client);
+        self.relay.send(&Sync::new(), Some(expected));
+        Ok(())
+    }
+
+    /// Uses the unnamed statement and portal, which a simple Query destroys anyway.
+    fn replay_statement(&mut self, reading: &Reading<'_>) {
+        if reading.reads_system_tables {
+            self.refresh(Audience::Errors);
+        }
+        let expected = |sent| Some(Expected::new(sent, Audience::SimpleClient));
+        let parse = Parse::new(None, reading.text().to_owned(), Vec::new());
+        self.relay.send(&parse, expected(Sent::Parse));
+        let bind = Bind::new(None, None, Vec::new(), Vec::new(), Vec::new());
+        self.relay.send(&bind, expected(Sent::Bind));
+        self.relay.send(&Describe::new(b'P', None), expected(Sent::Describe));
+        self.relay.send(&Execute::new(None, 0), expected(Sent::Execute));
+        if matches!(reading.action, Action::PassAndCommit) {
+            self.commit();
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! COPYs that fail, what they say, and what is left to read about them.
+
+use tokio_postgres::error::SqlState;
+
+use crate::support::{Kit, said};
+
+const BAD: &[&str] = &[r#"{"a": 1}"#, r#"{"a": "x"}"#, r#"{"a": 3}"#];
+const FAILED: &str =
+    "Load into table 't' failed.  Check 'stl_load_errors' system table for details.";
+
+#[tokio::test]
+async fn load_errors_survive_the_rollback() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int)").await;
+    let earlier = kit.connect().await;
+    earlier.run("begin; select count(*) from t").await;
+
+    session.run("begin; insert into t values (9)").await;
+    let error = session.client.execute(&kit.copy_of("t", "bad", BAD), &[]).await.unwrap_err();
+    assert_eq!(said(&error), ("XX000".to_owned(), FAILED.to_owned()));
+    let aborted = session.client.execute("select * from stl_load_errors", &[]).await.unwrap_err();
+    assert_eq!(aborted.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
+    session.run("rollback").await;
+
+    let sql = "select filename, line_number, colname, type, err_code, err_reason, query, tbl \
+               from stl_load_errors";
+    let rows = session.client.query(sql, &[]).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    let text = |index: usize| rows[0].get::<_, String>(index);
+    assert_eq!((text(0).len(), text(0).trim_end()), (256, "s3://bucket/bad"));
+    assert_eq!((rows[0].get::<_, i64>(1), text(2).len(), text(2).trim_end()), (2, 127, "a"));
+    assert_eq!((text(3).trim_end(), rows[0].get::<_, i32>(4)), ("int4", 1207));
+    assert!(text(5).starts_with("Invalid digit, Value 'x'"), "{}", text(5));
+
+    // Inside a transaction that began before, in another session.
+    assert_eq!(earlier.value("select count(*) from stl_load_errors").await, "1");
+    assert_eq!(session.value("select pg_last_copy_id() - query from stl_load_errors").await, "0");
+    assert_eq!(session.value("select count(*) from t").await, "0");
+    assert_eq!(kit.redshift.system_tables().load_errors().len(), 1);
+}
+
+#[tokio::test]
+async fn a_simple_copy_fails_alike() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int)").await;
+    let bad = kit.copy_of("t", "bad", BAD);
+    let error = session.client.batch_execute(&bad).await.unwrap_err();
+    assert_eq!(said(&error), ("XX000".to_owned(), FAILED.to_owned()));
+    assert_eq!(session.value("select count(*) from stl_load_errors").await, "1");
+    session.run(&format!("{bad} maxerror 2")).await;
+    assert_eq!(
+        session.take_notices(),
+        [
+            "INFO: Load into table 't' completed, 2 record(s) loaded successfully.",
+            "INFO: Load into table 't' completed, 1 record(s) could not be loaded.  \
+         Check 'stl_load_errors' system table for details.",
+        ]
+    );
+    assert_eq!(session.value("select sum(a) from t").await, "4");
+    assert_eq!(session.value("select count(*) from stl_load_errors").await, "2");
+}
+
+#[tokio::test]
+async fn a_failed_load_resets_the_count_and_a_refused_one_does_not() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int)").await;
+    session.run(&kit.copy_of("t", "good", &BAD[..1])).await;
+    let missing = "copy t from 's3://bucket/missing' iam_role default json 'auto'";
+    let error = session.client.execute(missing, &[]).await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        ("XX000".to_owned(), "The specified S3 prefix 'missing' does not exist".to_owned())
+    );
+    let detail = error.as_db_error().unwrap().detail().unwrap().to_owned();
+    assert!(detail.contains("code:      8001"), "{detail}");
+    assert_eq!(session.value("select pg_last_copy_count()").await, "1");
+    session.client.execute(&kit.copy_of("t", "bad", BAD), &[]).await.unwrap_err();
+    assert_eq!(session.value("select pg_last_copy_count()").await, "0");
+}
+
+#[tokio::test]
+async fn what_cannot_be_copied_is_refused_in_words() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int)").await;
+    let check = async |sql: &str, code: &str, message: &str| {
+        let simple = session.client.batch_execute(sql).await.unwrap_err();
+        let (actual, text) = said(&simple);
+        assert_eq!(actual, code, "{sql}: {text}");
+        assert!(text.contains(message), "{sql}: {text}");
+        assert_eq!(said(&session.client.execute(sql, &[]).await.unwrap_err()), (actual, text));
+    };
+    let source = "from 's3://bucket/x' iam_role default json 'auto'";
+    check(&format!("copy u {source}"), "42P01", "relation \"u\" does not exist").await;
+    check(&format!("copy s.u {source}"), "42P01", "relation \"s.u\" does not exist").await;
+    check(&format!("copy t (b) {source}"), "42703", "column \"b\"").await;
+    check("copy t from stdin", "42601", "").await;
+    check("copy t to stdout", "42601", "").await;
+    check(&format!("copy t {source} frobnicate"), "42601", "").await;
+    assert_eq!(session.value("select count(*) from t").await, "0");
+}
+
+#[tokio::test]
+async fn in_an_aborted_transaction_a_copy_is_ignored_like_any_statement() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int)").await;
+    session.run("begin").await;
+    session.client.execute("select 1/0", &[]).await.unwrap_err();
+    let copy = kit.copy_of("t", "good", &BAD[..1]);
+    let extended = session.client.execute(&copy, &[]).await.unwrap_err();
+    assert_eq!(extended.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
+    let simple = session.client.batch_execute(&copy).await.unwrap_err();
+    assert_eq!(simple.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
+    session.run("rollback").await;
+    session.run(&copy).await;
+}
+
+#[tokio::test]
+async fn a_failed_copy_can_be_repeated_under_the_same_name() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int)").await;
+    let statement = session.client.prepare(&kit.copy_of("t", "file", BAD)).await.unwrap();
+    session.client.execute(&statement, &[]).await.unwrap_err();
+    kit.s3.put("file", r#"{"a": 5}"#);
+    session.client.execute(&statement, &[]).await.unwrap();
+    assert_eq!(session.value("select sum(a) from t").await, "5");
+}
+
+#[tokio::test]
+async fn what_postgres_refuses_while_rows_flow_is_passed_on() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int); create view v as select a from t").await;
+    let error =
+        session.client.execute(&kit.copy_of("v", "good", &BAD[..1]), &[]).await.unwrap_err();
+    assert_eq!(said(&error).1, "cannot copy to view \"v\"");
+    assert_eq!(session.value("select 1").await, "1");
+}

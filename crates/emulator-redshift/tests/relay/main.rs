@@ -1,0 +1,12 @@
+//! The relay in front of a real Postgres: one private cluster for all tests, a database per test.
+
+// Clippy takes only functions marked as tests for tests, and not what they call.
+#![allow(clippy::unwrap_used)]
+
+mod copy;
+mod copy_failures;
+mod dialect;
+mod pipelines;
+mod protocol;
+mod psql;
+mod support;

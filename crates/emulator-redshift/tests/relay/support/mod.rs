@@ -1,0 +1,141 @@
+//! What the tests stand on: a relay with a database of its own and an S3 of a few objects.
+
+pub(crate) mod cluster;
+pub(crate) mod raw;
+pub(crate) mod s3;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use emulator_core::clock::Clock;
+use emulator_redshift::copy::load::S3Access;
+use emulator_redshift::{Redshift, RedshiftConfig, start};
+use tokio::net::TcpListener;
+use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
+use tokio_util::sync::CancellationToken;
+
+use self::cluster::Cluster;
+use self::s3::CannedS3;
+
+/// The longest that a condition may take to come true.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A running relay.
+pub(crate) struct Kit {
+    pub(crate) redshift: Redshift,
+    pub(crate) database: String,
+    pub(crate) s3: CannedS3,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// A connection, and the notices that it was sent.
+pub(crate) struct Connected {
+    pub(crate) client: Client,
+    pub(crate) notices: Arc<Mutex<Vec<String>>>,
+}
+
+impl Kit {
+    pub(crate) async fn start() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let cluster = Cluster::shared();
+        cluster.create_database(&database).await;
+        let s3 = CannedS3::start().await;
+        let shutdown = CancellationToken::new();
+        let redshift = start(RedshiftConfig {
+            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            upstream: cluster.upstream(),
+            s3: S3Access { client: s3.client() },
+            clock: Clock::default(),
+            shutdown: shutdown.clone(),
+        })
+        .unwrap();
+        Self { redshift, database, s3, shutdown }
+    }
+
+    pub(crate) fn config(&self) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host("127.0.0.1")
+            .port(self.redshift.address().port())
+            .user("awsuser")
+            .password("anything")
+            .dbname(&self.database);
+        config
+    }
+
+    pub(crate) async fn connect(&self) -> Connected {
+        let (client, mut connection) = self.config().connect(NoTls).await.unwrap();
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&notices);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) =
+                std::future::poll_fn(|cx| connection.poll_message(cx)).await
+            {
+                if let AsyncMessage::Notice(notice) = message {
+                    let notice = format!("{}: {}", notice.severity(), notice.message());
+                    kept.lock().unwrap().push(notice);
+                }
+            }
+        });
+        Connected { client, notices }
+    }
+
+    /// Puts gzip-less JSON lines into the S3 and returns a COPY of them into `table`.
+    pub(crate) fn copy_of(&self, table: &str, key: &str, lines: &[&str]) -> String {
+        self.s3.put(key, &lines.join("\n"));
+        format!("COPY {table} FROM 's3://bucket/{key}' IAM_ROLE default FORMAT AS JSON 'auto'")
+    }
+}
+
+impl Drop for Kit {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl Connected {
+    /// The first column of the first row of a simple Query.
+    pub(crate) async fn value(&self, sql: &str) -> String {
+        let messages = self.client.simple_query(sql).await.unwrap_or_else(|error| {
+            panic!("{sql}: {error}: {:?}", error.as_db_error());
+        });
+        let row = messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("NULL").to_owned()),
+            _ => None,
+        });
+        row.unwrap_or_else(|| panic!("{sql} returned no row"))
+    }
+
+    pub(crate) async fn run(&self, sql: &str) {
+        self.client.batch_execute(sql).await.unwrap_or_else(|error| {
+            panic!("{sql}: {error}: {:?}", error.as_db_error());
+        });
+    }
+
+    pub(crate) fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notices.lock().unwrap())
+    }
+}
+
+/// SQLSTATE and message of an error.
+pub(crate) fn said(error: &tokio_postgres::Error) -> (String, String) {
+    match error.as_db_error() {
+        Some(error) => (error.code().code().to_owned(), error.message().to_owned()),
+        None => ("-----".to_owned(), error.to_string()),
+    }
+}
+
+/// Waits until `condition` is true, within the deadline.
+pub(crate) async fn until<F, C>(what: &str, mut condition: F)
+where
+    F: FnMut() -> C,
+    C: Future<Output = bool>,
+{
+    let began = Instant::now();
+    while !condition().await {
+        assert!(began.elapsed() < DEADLINE, "{what} did not come true");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
