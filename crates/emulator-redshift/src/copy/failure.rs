@@ -129,15 +129,20 @@ mod tests {
     #[test]
     fn a_refusal_has_a_detail_block() {
         let failure = CopyFailure::from(Refusal::internal(8001, "no such prefix", "Listing"));
-        insta::assert_snapshot!(failure.detail(42).unwrap(), @r"
-          -----------------------------------------------
-          error:  no such prefix
-          code:      8001
-          context:   Listing
-          query:     42
-          location:  emulator-redshift
-          process:   padbmaster [pid=0]
-          -----------------------------------------------
-        ");
+        let line = "-----------------------------------------------";
+        let lines = [
+            "",
+            line,
+            "error:  no such prefix",
+            "code:      8001",
+            "context:   Listing",
+            "query:     42",
+            "location:  emulator-redshift",
+            "process:   padbmaster [pid=0]",
+            line,
+            "",
+        ];
+        let detail = failure.detail(42).unwrap();
+        assert_eq!(detail.split('\n').map(str::trim_start).collect::<Vec<_>>(), lines);
     }
 }

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
 use super::decode::{Group, decode_objects};
 pub use super::failure::{CopyFailure, Refusal, RefusalDetail};
@@ -109,8 +110,8 @@ pub async fn load(
     let plan = Arc::new(Plan::new(statement, table, context)?);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let objects = fetch::open(&s3.client, statement).await?;
-    // Dropped when this function ends, which stops the reading.
-    let _reading = objects.task;
+    // Dropped with this future, which stops the reading.
+    let fetching = objects.task;
     let (sender, groups) = mpsc::channel::<Result<Group, CopyFailure>>(workers);
     let reading = plan.reading;
     let nothing_found = fetch::nothing_found(statement);
@@ -125,7 +126,7 @@ pub async fn load(
         async move {
             let group = group?;
             let work = tokio::task::spawn_blocking(move || plan.convert(group));
-            work.await.map_err(|_| CopyFailure::Cancelled)
+            finished(work.await)
         }
     });
     let mut outcome = Outcome::new(statement);
@@ -140,9 +141,18 @@ pub async fn load(
             rows.send(chunk).await.map_err(|_| CopyFailure::Cancelled)?;
         }
     }
-    // The thread has sent everything; if it died of a bug of ours, the load is not complete.
-    decoding.await.map_err(|_| CopyFailure::Cancelled)?;
+    finished(decoding.await)?;
+    finished(fetching.await)?;
     Ok(outcome.report)
+}
+
+/// What a task gave. Its panic is a bug of ours, and goes on here: without its part the load would be
+/// incomplete and look whole.
+fn finished<T>(outcome: Result<T, JoinError>) -> Result<T, CopyFailure> {
+    outcome.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => CopyFailure::Cancelled,
+    })
 }
 
 /// The report as it grows, and when it is too bad.
@@ -188,3 +198,6 @@ impl Outcome {
         Ok(group.chunks)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ pub(super) struct Plan {
 pub(super) struct ConvertedGroup {
     /// Whole rows.
     pub(super) chunks: Vec<Bytes>,
-    /// For each reject, how many rows stand before it, in order; only of those that are kept.
+    /// In order; only the first are kept.
     pub(super) rejects: Vec<LoadError>,
     pub(super) row_count: u64,
     pub(super) reject_count: u64,

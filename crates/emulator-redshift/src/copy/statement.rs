@@ -179,3 +179,6 @@ impl std::fmt::Display for CopyStatement {
         write!(formatter, " FROM {source} {}{}", self.authorization, self.options)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,3 +192,6 @@ fn trim(text: &[u8]) -> (usize, &[u8]) {
     let end = text.iter().rposition(|byte| !is_white(*byte)).map_or(start, |last| last + 1);
     (start, &text[start..end])
 }
+
+#[cfg(test)]
+mod tests;

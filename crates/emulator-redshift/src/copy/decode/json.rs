@@ -341,3 +341,6 @@ fn push_unit(unit: u32, next: Option<u32>, decoded: &mut Vec<u8>) -> usize {
     }
     0
 }
+
+#[cfg(test)]
+mod tests;

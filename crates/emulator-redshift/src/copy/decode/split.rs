@@ -302,3 +302,6 @@ impl Splitter {
         self.records.push(Record { kind: RecordKind::Broken, start, end, line });
     }
 }
+
+#[cfg(test)]
+mod tests;
