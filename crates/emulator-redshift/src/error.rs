@@ -5,6 +5,8 @@
 
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
+use crate::sql::statement::Statement;
+
 /// An error of ours in the shape of Postgres' ErrorResponse ("PostgreSQL, Error and Notice Message
 /// Fields"); Redshift's own load errors carry a multi-line `detail`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +35,11 @@ impl SqlError {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Points at a token of the statement.
+    pub(crate) fn at(self, statement: &Statement<'_>, index: usize) -> Self {
+        Self { position: Some(statement.position(index)), ..self }
     }
 
     /// The wire message with severity `ERROR`.

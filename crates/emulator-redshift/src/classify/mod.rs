@@ -11,9 +11,13 @@ use crate::copy::statement::{self as copy_statement, CopyStatement};
 use crate::error::SqlError;
 use crate::rewrite::rewrite;
 use crate::sql::statement::{Statement, split};
+use crate::sql::tokens::Kind;
 
 /// The largest statement that Redshift takes ("Amazon Redshift SQL", maximum statement size).
 const STATEMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The longest name that Postgres keeps whole (`NAMEDATALEN` - 1).
+const NAME_BYTES_MAX: usize = 63;
 
 /// What the relay does with a statement.
 #[derive(Debug)]
@@ -82,6 +86,7 @@ fn read(piece: &str) -> Result<Reading<'_>, SqlError> {
     let statement = Statement::new(piece);
     let mut reading =
         Reading { sql: piece, rewritten: None, action: Action::Pass, reads_system_tables: false };
+    names_fit(&statement)?;
     if statement.is_empty() {
         reading.action = Action::Empty;
     } else if statement.leads("copy") {
@@ -101,6 +106,25 @@ fn read(piece: &str) -> Result<Reading<'_>, SqlError> {
     Ok(reading)
 }
 
+/// Postgres would cut a longer name silently, and two names could become one.
+fn names_fit(statement: &Statement<'_>) -> Result<(), SqlError> {
+    for (index, token) in statement.tokens.iter().enumerate() {
+        let bytes = match token.kind {
+            Kind::Word => token.end() - token.start(),
+            Kind::Quoted => (token.end() - token.start()).saturating_sub(2),
+            _ => continue,
+        };
+        if NAME_BYTES_MAX < bytes {
+            let message = format!(
+                "a name of {bytes} bytes: this Redshift stand-in takes {NAME_BYTES_MAX} \
+                 (Redshift: 127)"
+            );
+            return Err(SqlError::new("42622", message).at(statement, index));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +140,27 @@ mod tests {
     fn a_statement_beyond_sixteen_mebibytes_is_refused() {
         let script = format!("select '{}'", "x".repeat(STATEMENT_BYTES_MAX));
         assert_eq!(read_script(&script).unwrap_err().sqlstate, "54000");
+    }
+
+    #[test]
+    fn a_name_that_postgres_would_cut_is_refused() {
+        let fits = "é".repeat(31);
+        assert!(read_script(&format!("select 1 as {fits}, '{fits}é', 1 as \"{fits}a\"")).is_ok());
+        for name in [format!("{fits}é"), format!("\"{fits}aa\"")] {
+            let copy = format!("copy {name} from 's3://b/k' iam_role default");
+            for sql in [format!("select 1 as {name}"), copy] {
+                assert_eq!(read_script(&sql).unwrap_err().sqlstate, "42622", "{sql}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(
+            script in r#"(copy|create|table|select|cast|as|values|set|show|[#:(),.;'"$ é\\-])\PC{0,3}( (\(|\)|"|a|max|on|array|filter)){0,6}"#,
+        ) {
+            let _ = read_script(&script);
+        }
     }
 
     #[test]

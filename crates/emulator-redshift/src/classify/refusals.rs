@@ -316,7 +316,14 @@ fn judge_column_types(statement: &Statement<'_>) -> Result<(), SqlError> {
 
 /// Settings that every Postgres has and Redshift does not know.
 fn unknown_setting(statement: &Statement<'_>) -> Result<(), SqlError> {
-    const UNKNOWN: &[&str] = &["standard_conforming_strings", "server_version_num"];
+    const UNKNOWN: &[&str] = &[
+        "standard_conforming_strings",
+        "server_version_num",
+        "lock_timeout",
+        "idle_in_transaction_session_timeout",
+        "synchronous_commit",
+        "work_mem",
+    ];
     if !(statement.leads("set") || statement.leads("show") || statement.leads("reset")) {
         return Ok(());
     }
@@ -349,14 +356,6 @@ fn type_refused(name: &str, why: &Unavailable) -> SqlError {
             "0A000",
             format!("the type {name} is not emulated yet by this Redshift stand-in"),
         ),
-    }
-}
-
-impl SqlError {
-    /// Points at a token.
-    fn at(self, statement: &Statement<'_>, index: usize) -> Self {
-        let start = statement.tokens.get(index).map_or(0, |token| token.start());
-        Self { position: Some(statement.sql[..start].chars().count() + 1), ..self }
     }
 }
 

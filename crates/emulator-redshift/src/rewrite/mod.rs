@@ -5,6 +5,7 @@
 
 mod attributes;
 mod edits;
+mod settings;
 pub(crate) mod table;
 mod words;
 
@@ -19,6 +20,7 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Option<String>, SqlEr
         let whole = statement.tokens[0].start()..statement.tokens[1].end();
         edits.replace(whole, "SELECT '8.0.2'::varchar AS server_version");
     }
+    settings::rewrite(statement, &mut edits);
     words::rewrite(statement, &mut edits);
     if let Some(table) = table::TableStatement::read(statement) {
         attributes::rewrite(statement, &table, &mut edits)?;

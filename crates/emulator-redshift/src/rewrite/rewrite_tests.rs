@@ -101,6 +101,17 @@ fn what_psql_asks_old_servers_for_is_answered() {
 }
 
 #[test]
+fn settings_of_redshift_are_kept_under_a_prefix() {
+    insta::assert_snapshot!(rewritten("set local Query_Group to 'x'"),
+        @"set local redshift.Query_Group to 'x'");
+    insta::assert_snapshot!(rewritten("reset wlm_query_slot_count"),
+        @"reset redshift.wlm_query_slot_count");
+    insta::assert_snapshot!(rewritten("show query_group"),
+        @"SELECT coalesce(nullif(current_setting('redshift.query_group', true), ''), 'unset')::varchar AS query_group");
+    insta::assert_snapshot!(rewritten("set search_path to query_group"), @"(unchanged)");
+}
+
+#[test]
 fn changes_of_storage_change_nothing() {
     for sql in [
         "alter table t alter sortkey (a)",

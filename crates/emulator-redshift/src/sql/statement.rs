@@ -92,6 +92,12 @@ impl<'a> Statement<'a> {
         }
     }
 
+    /// The 1-based character at which a token begins, as error messages count.
+    pub(crate) fn position(&self, index: usize) -> usize {
+        let start = self.tokens.get(index).map_or(0, Token::start);
+        self.sql[..start].chars().count() + 1
+    }
+
     /// The token behind a possibly qualified name (`a.b.c`) that begins at `index`.
     pub(crate) fn after_name(&self, index: usize) -> usize {
         let mut after = index + usize::from(self.is_symbol(index, b'#')) + 1;

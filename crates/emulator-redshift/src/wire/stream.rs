@@ -20,6 +20,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
+/// An empty buffer larger than this is given back.
+const BUFFER_KEPT_BYTES: usize = 1024 * 1024;
+
 /// A connection, what was read from it and what is to be written to it.
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
@@ -65,6 +68,9 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.outbox.advance(written);
+        }
+        if BUFFER_KEPT_BYTES < self.outbox.capacity() {
+            self.outbox = BytesMut::new(); // One large row is no reason to keep its room.
         }
         Poll::Ready(Ok(()))
     }

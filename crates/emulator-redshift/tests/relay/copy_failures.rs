@@ -21,6 +21,8 @@ async fn load_errors_survive_the_rollback() {
     assert_eq!(said(&error), ("XX000".to_owned(), FAILED.to_owned()));
     let aborted = session.client.execute("select * from stl_load_errors", &[]).await.unwrap_err();
     assert_eq!(aborted.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
+    let aborted = session.client.batch_execute("select 1 from stl_load_errors").await.unwrap_err();
+    assert_eq!(aborted.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
     session.run("rollback").await;
 
     let sql = "select filename, line_number, colname, type, err_code, err_reason, query, tbl \

@@ -133,10 +133,23 @@ async fn temporary_tables_may_begin_with_a_mark() {
     let kit = Kit::start().await;
     let session = kit.connect().await;
     session.run("create table #Stage (a int); insert into #stage values (1)").await;
+    session.run(&kit.copy_of("#stage", "one", &[r#"{"a": 2}"#])).await;
     let rows = session.client.query("select a from #STAGE", &[]).await.unwrap();
-    assert_eq!(rows.len(), 1);
+    assert_eq!(rows.len(), 2);
     assert_eq!(
         kit.connect().await.client.query("select a from #stage", &[]).await.unwrap_err().code(),
         Some(&SqlState::UNDEFINED_TABLE)
     );
+}
+
+#[tokio::test]
+async fn settings_of_redshift_are_remembered() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    assert_eq!(session.value("show query_group").await, "unset");
+    session.run("set query_group to 'loads'; set enable_result_cache_for_session = off").await;
+    assert_eq!(session.value("show query_group").await, "loads");
+    assert_eq!(session.value("show enable_result_cache_for_session").await, "off");
+    session.run("reset query_group").await;
+    assert_eq!(session.value("show query_group").await, "unset");
 }
