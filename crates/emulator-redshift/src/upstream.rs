@@ -166,7 +166,7 @@ async fn greet(mut wire: Wire) -> Result<Opened, OpenError> {
             b'R' if frame.fields().int32() != Some(0) => {
                 return Err(OpenError::Unusable(SqlError::new(
                     "28000",
-                    "the Postgres behind this Redshift asks for a password; it must trust the relay",
+                    "the Postgres behind this Redshift asks for a password: it must not",
                 )));
             }
             b'v' => continue,

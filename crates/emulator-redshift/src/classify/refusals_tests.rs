@@ -104,7 +104,8 @@ const PASSES: &[&str] = &[
     "prepare p as select 1",
     "explain select 1",
     // The catalog queries of tools, which run on the leader node.
-    "select n.nspname, pg_catalog.array_to_string(array_agg(c.relacl), E'\\n') from pg_catalog.pg_class c",
+    "select n.nspname, pg_catalog.array_to_string(array_agg(c.relacl), E'\\n') \
+     from pg_catalog.pg_class c",
     "select oid::pg_catalog.regtype, typname::text[] from pg_type where x is distinct from y",
     "select string_agg(column_name, ',') from information_schema.columns",
     "select c.oid::json from pg_class c, lateral (values (1)) v",

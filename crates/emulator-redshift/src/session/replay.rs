@@ -14,7 +14,7 @@ use crate::relay::pipeline::{Audience, Expected, Sent};
 impl Session {
     /// Executes the statements in order up to the first error.
     pub(super) async fn replay(&mut self, script: Vec<Reading<'_>>) -> Result<(), SessionError> {
-        // Answers to earlier messages come first; if one failed, the Query is ignored with the rest.
+        // Answers to earlier messages come first; if one failed, the Query is ignored too.
         self.relay.drain().await?;
         if self.relay.is_skipping() {
             return Ok(());
