@@ -1,2 +1,28 @@
-//! Stub.
-fn main() {}
+//! The project's own commands. `cargo xtask --help` lists them; one file per command.
+
+mod ci;
+mod e2e;
+mod flags;
+#[cfg(test)]
+mod tidy;
+mod up;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::flags::{Command, Flags};
+
+fn main() -> ExitCode {
+    let outcome = match Flags::parse().command {
+        Command::E2e(flags) => e2e::run(&flags),
+        Command::Up(flags) => up::run(&flags),
+        Command::Ci => ci::run(),
+    };
+    outcome.unwrap_or_else(|error| {
+        // Nothing can be said if stderr is closed.
+        let _ = writeln!(std::io::stderr(), "xtask failed: {error:#}");
+        ExitCode::FAILURE
+    })
+}

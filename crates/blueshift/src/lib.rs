@@ -1,1 +1,16 @@
-//! SQS, S3 and Redshift on this machine, in one process.
+//! The kit: SQS, S3 and Redshift on this machine.
+//!
+//! [`Stack::in_process`] starts all three inside this process, in front of a private Postgres;
+//! [`Endpoints::environment`] is the block of variables a program needs to find them. Knows no
+//! program, no event and no table: what it makes on request comes from a settings file.
+
+mod endpoints;
+mod error;
+mod front_door;
+mod in_process;
+pub mod postgres;
+pub mod provision;
+
+pub use endpoints::Endpoints;
+pub use error::StackError;
+pub use in_process::{InProcess, Stack};

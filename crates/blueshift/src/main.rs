@@ -1,2 +1,155 @@
-//! Stub.
-fn main() {}
+//! `blueshift`: the kit as a program. `blueshift up` starts SQS, S3 and Redshift and prints the
+//! environment block that points any program at them.
+
+use std::io::{IsTerminal, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use blueshift::provision::Resources;
+use blueshift::{InProcess, Stack, StackError};
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// SQS, S3 and a Redshift that executes COPY, on this machine.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Which logs to print on stderr, e.g. `info` or `debug`.
+    // s3s calls every refused request an error, an ordinary NoSuchKey included.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "RUST_LOG",
+        default_value = "warn,s3s=off"
+    )]
+    log_filter: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a stack; print its environment block, then `ready`; stop it at SIGINT or SIGTERM.
+    Up(Up),
+}
+
+/// Start a stack.
+#[derive(Debug, clap::Args)]
+struct Up {
+    /// Port of SQS and S3; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 4566)]
+    port: u16,
+    /// Port of Redshift; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 5439)]
+    redshift_port: u16,
+    /// Address to listen on. Anybody who reaches it can use the stack: it asks for no password.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Make the queue, dead-letter queue, bucket and table this settings file names.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// AWS region of all resources [default: that of the settings file, else us-east-1].
+    #[arg(long, value_name = "REGION", env = "AWS_REGION")]
+    region: Option<String>,
+    /// Folder of Postgres' initdb and postgres [default: PATH, then the usual places].
+    #[arg(long, value_name = "DIR", env = "BLUESHIFT_POSTGRES_BIN")]
+    postgres_binaries: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match start_logs(&cli.log_filter) {
+        Ok(()) => match cli.command {
+            Command::Up(up) => up.run().await,
+        },
+        Err(error) => Err(error),
+    };
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let mut text = format!("blueshift failed: {error:#}\n");
+    if let Some(hint) = hint(&error) {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    // Nothing can be said if stderr is closed.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    ExitCode::FAILURE
+}
+
+fn start_logs(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).context("read --log-filter")?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    Ok(())
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    error.downcast_ref::<StackError>().and_then(StackError::hint)
+}
+
+impl Up {
+    async fn run(self) -> anyhow::Result<()> {
+        // Before anything starts, so that no signal is missed.
+        let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+        let stop = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        tokio::pin!(stop);
+        let mut stack = None;
+        // A signal during the start drops what has been started, Postgres included.
+        let started = tokio::select! {
+            started = self.start(&mut stack) => started,
+            () = &mut stop => return Ok(()),
+        };
+        if started.is_ok() {
+            stop.await;
+        }
+        if let Some(stack) = stack {
+            stack.stop().await;
+        }
+        started
+    }
+
+    /// Starts the stack and prints the environment block.
+    async fn start(&self, stack: &mut Option<Stack>) -> anyhow::Result<()> {
+        let resources = self.settings.as_deref().map(Resources::from_settings).transpose()?;
+        let region = self
+            .region
+            .clone()
+            .or_else(|| resources.as_ref().and_then(|resources| resources.region.clone()))
+            .unwrap_or_else(|| InProcess::default().region);
+        let options = InProcess {
+            host: self.host,
+            port: self.port,
+            redshift_port: self.redshift_port,
+            region,
+            postgres_binaries: self.postgres_binaries.clone(),
+        };
+        let started = stack.insert(Stack::in_process(options).await?);
+        let endpoints = started.endpoints();
+        let mut environment = endpoints.environment();
+        if let Some(resources) = resources {
+            environment.extend(resources.provision(endpoints).await?.environment());
+        }
+        let mut block = String::new();
+        for (name, value) in environment {
+            block.push_str(&format!("{name}={value}\n"));
+        }
+        block.push_str("ready\n");
+        let mut stdout = std::io::stdout().lock();
+        stdout
+            .write_all(block.as_bytes())
+            .and_then(|()| stdout.flush())
+            .context("print the environment block")
+    }
+}

@@ -1,0 +1,61 @@
+//! Where a stack listens, and the environment block that says so.
+
+use std::net::SocketAddr;
+
+/// Everything a program has to know of a stack.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// Where SQS and S3 listen.
+    pub aws: SocketAddr,
+    /// Where Redshift listens.
+    pub redshift: SocketAddr,
+    /// AWS region of all resources.
+    pub region: String,
+}
+
+impl Endpoints {
+    /// The access key; the kit takes any.
+    pub const ACCESS_KEY_ID: &str = "test";
+    /// The secret key; the kit takes any.
+    pub const SECRET_ACCESS_KEY: &str = "test";
+    /// Redshift's first user, as Redshift names it by default.
+    pub const REDSHIFT_USER: &str = "awsuser";
+    /// Redshift's password; the kit takes any.
+    pub const REDSHIFT_PASSWORD: &str = "blueshift";
+    /// Redshift's first database, as Redshift names it by default.
+    pub const REDSHIFT_DATABASE: &str = "dev";
+
+    /// The endpoint of SQS and S3 as a URL.
+    pub fn aws_url(&self) -> String {
+        format!("http://{}", self.aws)
+    }
+
+    /// A Postgres URL for clients that take one.
+    pub fn redshift_url(&self) -> String {
+        format!(
+            "postgresql://{}:{}@{}/{}",
+            Self::REDSHIFT_USER,
+            Self::REDSHIFT_PASSWORD,
+            self.redshift,
+            Self::REDSHIFT_DATABASE
+        )
+    }
+
+    /// The variables that point a program here: AWS's own names, and REDSHIFT_*.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.aws_url()),
+            ("AWS_ACCESS_KEY_ID", Self::ACCESS_KEY_ID.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", Self::SECRET_ACCESS_KEY.to_owned()),
+            ("AWS_REGION", self.region.clone()),
+            // boto3 and version 1 of the AWS CLI read only this one.
+            ("AWS_DEFAULT_REGION", self.region.clone()),
+            ("REDSHIFT_HOST", self.redshift.ip().to_string()),
+            ("REDSHIFT_PORT", self.redshift.port().to_string()),
+            ("REDSHIFT_USER", Self::REDSHIFT_USER.to_owned()),
+            ("REDSHIFT_PASSWORD", Self::REDSHIFT_PASSWORD.to_owned()),
+            ("REDSHIFT_DATABASE", Self::REDSHIFT_DATABASE.to_owned()),
+            ("REDSHIFT_URL", self.redshift_url()),
+        ]
+    }
+}

@@ -1,0 +1,50 @@
+//! The one HTTP port: tells SQS from S3 and both from the kit's own pages.
+
+use std::sync::Arc;
+
+use emulator_core::serve::{Request, Response, ResponseFuture, Service, full};
+use emulator_sqs::Sqs;
+use http::{Method, StatusCode, header};
+use serde_json::json;
+
+/// Routes by what a request is signed for; what is not SQS's nor the kit's is S3's.
+pub(crate) struct FrontDoor {
+    pub(crate) sqs: Sqs,
+    pub(crate) s3: Arc<dyn Service>,
+}
+
+impl Service for FrontDoor {
+    fn call(&self, request: Request) -> ResponseFuture {
+        let path = request.uri().path();
+        if let Some(page) = path.strip_prefix("/_blueshift/") {
+            let answer = kit_page(request.method(), page);
+            return Box::pin(async move { answer });
+        }
+        let (parts, body) = request.into_parts();
+        let is_sqs = Sqs::handles(&parts);
+        let request = Request::from_parts(parts, body);
+        if is_sqs { self.sqs.call(request) } else { self.s3.call(request) }
+    }
+}
+
+fn kit_page(method: &Method, page: &str) -> Response {
+    match (method, page) {
+        (&Method::GET | &Method::HEAD, "health") => {
+            let services = json!({ "sqs": "running", "s3": "running", "redshift": "running" });
+            answer(StatusCode::OK, &json!({ "status": "running", "services": services }))
+        }
+        _ => {
+            let known = "GET /_blueshift/health";
+            let error = format!("no page {method} /_blueshift/{page}; there is {known}");
+            answer(StatusCode::NOT_FOUND, &json!({ "error": error }))
+        }
+    }
+}
+
+fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
+    http::Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(full(body.to_string()))
+        .expect("a status and one known header make a response")
+}

@@ -1,0 +1,105 @@
+//! Folders of running clusters, and sweeping those whose owner was killed.
+//!
+//! The name says who owns it: `blueshift-<pid>-<random>`. Unix sockets allow 107 bytes of path,
+//! so the folder stays short.
+
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal};
+
+use super::account::Account;
+use super::error::PostgresError;
+
+const NAME_PREFIX: &str = "blueshift-";
+/// The longest folder whose socket `.s.PGSQL.5432` still fits.
+const FOLDER_BYTES_MAX: usize = 107 - "/.s.PGSQL.5432".len();
+
+/// Makes a folder for one running cluster, and first removes what killed owners left behind.
+pub(crate) fn make_folder(account: Account) -> Result<PathBuf, PostgresError> {
+    let parent = parent();
+    sweep(&parent, account);
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let folder = parent.join(format!("{NAME_PREFIX}{}-{}", std::process::id(), &random[..8]));
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&folder)
+        .map_err(PostgresError::folder("make the folder", &folder))?;
+    account.own(&folder)?;
+    Ok(folder)
+}
+
+/// The system's folder for temporary files, unless its path leaves no room for a socket.
+fn parent() -> PathBuf {
+    let temporary = std::env::temp_dir();
+    let room = FOLDER_BYTES_MAX - "/blueshift-4294967295-01234567".len();
+    if temporary.as_os_str().len() <= room { temporary } else { PathBuf::from("/tmp") }
+}
+
+fn sweep(parent: &Path, account: Account) {
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ours = entry
+            .metadata()
+            .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == account.user_id());
+        if ours && owner(&name).is_some_and(|owner| !is_alive(owner)) {
+            stop_server(&entry.path());
+            match std::fs::remove_dir_all(entry.path()) {
+                Ok(()) => tracing::info!(folder = %entry.path().display(), "leftover removed"),
+                Err(error) => {
+                    tracing::warn!(folder = %entry.path().display(), %error, "leftover stays");
+                }
+            }
+        }
+    }
+}
+
+/// The process that made a folder of this name.
+fn owner(name: &str) -> Option<Pid> {
+    let (owner, _) = name.strip_prefix(NAME_PREFIX)?.split_once('-')?;
+    Pid::from_raw(owner.parse().ok()?)
+}
+
+fn is_alive(process: Pid) -> bool {
+    // Refused permission means that it is there.
+    !matches!(rustix::process::test_kill_process(process), Err(rustix::io::Errno::SRCH))
+}
+
+/// Stops the Postgres that still runs in a leftover folder, if there is one.
+fn stop_server(folder: &Path) {
+    let Ok(text) = std::fs::read_to_string(folder.join("data/postmaster.pid")) else { return };
+    let mut lines = text.lines();
+    let process = lines.next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
+    // The second line names the data directory: a process id may have been reused.
+    let same = lines.next().is_some_and(|line| Path::new(line.trim()).starts_with(folder));
+    if let Some(process) = process.filter(|process| same && is_alive(*process)) {
+        let _ = rustix::process::kill_process(process, Signal::QUIT);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        while is_alive(process) && std::time::Instant::now() < deadline {
+            pause();
+        }
+    }
+}
+
+/// Between two looks at a process that is not our child, and so cannot be waited for.
+#[expect(clippy::disallowed_methods, reason = "a few milliseconds at start, after a kill only")]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(5));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_is_read_from_the_name() {
+        for (name, expected) in [
+            ("blueshift-123-0a1b2c3d", Some(123)),
+            ("blueshift-x-0a1b2c3d", None),
+            ("blueshift-123", None),
+            ("other-123-0a1b2c3d", None),
+        ] {
+            assert_eq!(owner(name).map(|pid| pid.as_raw_nonzero().get()), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Makes what a settings file names: queue, dead-letter queue, bucket and table.
+//!
+//! Over the wire, with the SDK, as a user would; so it works on any stack.
+
+use std::path::{Path, PathBuf};
+
+use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_sdk_sqs::types::QueueAttributeName;
+use ini::{Ini, ParseOption};
+use tokio_postgres::NoTls;
+
+use crate::endpoints::Endpoints;
+
+/// A message goes to the dead-letter queue after this many receives. High, because an outage or
+/// a few restarts of a consumer must not dead-letter good events.
+const RECEIVES_MAX: u32 = 100;
+
+/// What shall be there.
+#[derive(Debug, Clone)]
+pub struct Resources {
+    /// The queue of events.
+    pub queue: String,
+    /// The queue for events the table cannot take.
+    pub dead_letter_queue: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The file with the CREATE TABLE statement.
+    pub create_table: PathBuf,
+    /// AWS region, if the settings name one.
+    pub region: Option<String>,
+}
+
+/// What has been made, as the environment variables that name it.
+#[derive(Debug, Clone)]
+pub struct Provisioned {
+    /// The queue's URL.
+    pub queue_url: String,
+    /// The dead-letter queue's URL.
+    pub dead_letter_queue_url: String,
+    /// The names asked for.
+    pub resources: Resources,
+}
+
+/// Why something could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    /// A file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The settings file is not an INI file.
+    #[error("settings file {}: {problem}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        problem: String,
+    },
+    /// The settings file lacks a name.
+    #[error("settings file {}, section [{section}]: no value for {key}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The section.
+        section: &'static str,
+        /// The key.
+        key: &'static str,
+    },
+    /// AWS refused to make it.
+    #[error("{what} {name} cannot be made: {reason}")]
+    Refused {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The service's words.
+        reason: String,
+    },
+}
+
+impl Resources {
+    /// Reads the names from a settings file. The programs check the file as a whole; here only
+    /// what is to be made counts.
+    pub fn from_settings(path: &Path) -> Result<Self, ProvisionError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ProvisionError::Unreadable { path: path.to_owned(), source })?;
+        let option =
+            ParseOption { enabled_quote: false, enabled_escape: false, ..ParseOption::default() };
+        let ini = Ini::load_from_str_opt(&text, option).map_err(|error| {
+            ProvisionError::Malformed { path: path.to_owned(), problem: error.to_string() }
+        })?;
+        let value = |section: &'static str, key: &'static str| {
+            let properties = ini.section(Some(section))?;
+            let (_, value) = properties.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))?;
+            Some(value.trim().replace("%%", "%")).filter(|value| !value.is_empty())
+        };
+        let require = |section, key| {
+            value(section, key).ok_or(ProvisionError::Missing {
+                path: path.to_owned(),
+                section,
+                key,
+            })
+        };
+        let queue = require("aws", "sqs_name")?;
+        Ok(Self {
+            dead_letter_queue: value("aws", "sqs_dead_letter_name")
+                .unwrap_or_else(|| format!("{queue}-dead-letter")),
+            queue,
+            bucket: require("aws", "s3_bucket")?,
+            create_table: value("redshift", "create_table")
+                .unwrap_or_else(|| "create_table.sql".to_owned())
+                .into(),
+            region: value("aws", "region"),
+        })
+    }
+
+    /// Makes everything on the stack at `endpoints`.
+    pub async fn provision(self, endpoints: &Endpoints) -> Result<Provisioned, ProvisionError> {
+        let config = sdk_config(endpoints).await;
+        let sqs = aws_sdk_sqs::Client::new(&config);
+        let dead_letter_queue_url = make_queue(&sqs, &self.dead_letter_queue, None).await?;
+        let target = queue_arn(&sqs, &self.dead_letter_queue, &dead_letter_queue_url).await?;
+        let queue_url = make_queue(&sqs, &self.queue, Some(&target)).await?;
+        make_bucket(&config, &self.bucket, &endpoints.region).await?;
+        make_table(endpoints, &self.create_table).await?;
+        Ok(Provisioned { queue_url, dead_letter_queue_url, resources: self })
+    }
+}
+
+impl Provisioned {
+    /// The variables the programs read these names from, and the queues' URLs.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_SQS_NAME", self.resources.queue.clone()),
+            ("AWS_SQS_URL", self.queue_url.clone()),
+            ("AWS_SQS_DEAD_LETTER_NAME", self.resources.dead_letter_queue.clone()),
+            ("AWS_SQS_DEAD_LETTER_URL", self.dead_letter_queue_url.clone()),
+            ("AWS_S3_BUCKET", self.resources.bucket.clone()),
+        ]
+    }
+}
+
+/// An SDK configuration that points at a stack and reads nothing of the user's own.
+pub async fn sdk_config(endpoints: &Endpoints) -> SdkConfig {
+    let credentials = Credentials::new(
+        Endpoints::ACCESS_KEY_ID,
+        Endpoints::SECRET_ACCESS_KEY,
+        None,
+        None,
+        "blueshift",
+    );
+    aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(endpoints.aws_url())
+        .region(Region::new(endpoints.region.clone()))
+        .credentials_provider(credentials)
+        .load()
+        .await
+}
+
+async fn make_queue(
+    sqs: &aws_sdk_sqs::Client,
+    name: &str,
+    dead_letter_target: Option<&str>,
+) -> Result<String, ProvisionError> {
+    let policy = dead_letter_target.map(|arn| {
+        serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES_MAX })
+            .to_string()
+    });
+    let mut request = sqs.create_queue().queue_name(name);
+    if let Some(policy) = policy {
+        request = request.attributes(QueueAttributeName::RedrivePolicy, policy);
+    }
+    let created = request.send().await.map_err(refused("queue", name))?;
+    Ok(created.queue_url.unwrap_or_default())
+}
+
+async fn queue_arn(
+    sqs: &aws_sdk_sqs::Client,
+    name: &str,
+    url: &str,
+) -> Result<String, ProvisionError> {
+    let attributes = sqs
+        .get_queue_attributes()
+        .queue_url(url)
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await
+        .map_err(refused("queue", name))?
+        .attributes
+        .unwrap_or_default();
+    Ok(attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default())
+}
+
+async fn make_bucket(config: &SdkConfig, bucket: &str, region: &str) -> Result<(), ProvisionError> {
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
+    let mut request = aws_sdk_s3::Client::from_conf(config).create_bucket().bucket(bucket);
+    if region != "us-east-1" {
+        request = request.create_bucket_configuration(
+            CreateBucketConfiguration::builder()
+                .location_constraint(BucketLocationConstraint::from(region))
+                .build(),
+        );
+    }
+    request.send().await.map_err(refused("bucket", bucket))?;
+    Ok(())
+}
+
+async fn make_table(endpoints: &Endpoints, file: &Path) -> Result<(), ProvisionError> {
+    let statement = std::fs::read_to_string(file)
+        .map_err(|source| ProvisionError::Unreadable { path: file.to_owned(), source })?;
+    let refused = |error: tokio_postgres::Error| ProvisionError::Refused {
+        what: "the table of",
+        name: file.display().to_string(),
+        reason: error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string),
+    };
+    let (client, connection) =
+        tokio_postgres::connect(&endpoints.redshift_url(), NoTls).await.map_err(refused)?;
+    let driver = tokio::spawn(connection);
+    let applied = client.batch_execute(&statement).await.map_err(refused);
+    drop(client);
+    // The statement's own answer counts; how the connection ended does not.
+    let _ = driver.await;
+    applied
+}
+
+fn refused<E>(what: &'static str, name: &str) -> impl FnOnce(SdkError<E>) -> ProvisionError
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let name = name.to_owned();
+    move |error| ProvisionError::Refused {
+        what,
+        name,
+        reason: DisplayErrorContext(error).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_come_from_the_settings_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("settings.ini");
+        let text = "[aws]\nSQS_NAME = q\ns3_bucket=b\nregion=\n[redshift]\npassword=a%%b\n";
+        std::fs::write(&path, text).expect("written");
+        let resources = Resources::from_settings(&path).expect("complete");
+        assert_eq!(resources.queue, "q");
+        assert_eq!(resources.dead_letter_queue, "q-dead-letter");
+        assert_eq!(resources.create_table, Path::new("create_table.sql"));
+        assert_eq!(resources.region, None);
+        std::fs::write(&path, "[aws]\nsqs_name = q\n").expect("written");
+        let error = Resources::from_settings(&path).expect_err("no bucket").to_string();
+        assert!(error.ends_with("section [aws]: no value for s3_bucket"), "{error}");
+    }
+}

@@ -1,0 +1,66 @@
+//! The only way to a program's path: `cargo test` does not build other crates' programs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+/// The packages whose programs the harness runs.
+const PACKAGES: [&str; 5] =
+    ["blueshift", "consume-events", "generate-events", "upload-data", "visualize"];
+
+/// Where the programs are.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    folder: PathBuf,
+}
+
+impl Binaries {
+    /// A program's path.
+    pub fn path(&self, program: &str) -> PathBuf {
+        self.folder.join(program)
+    }
+}
+
+/// The root of the checkout this was built from.
+pub fn workspace_root() -> &'static Path {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    crates.and_then(Path::parent).expect("this crate lies two folders below the root")
+}
+
+/// Builds all programs with the profile this program was built with; once per process.
+pub fn binaries() -> anyhow::Result<Binaries> {
+    static BUILT: std::sync::Mutex<Option<Binaries>> = std::sync::Mutex::new(None);
+    let mut built = BUILT.lock().expect("nobody panics while building");
+    if let Some(binaries) = &*built {
+        return Ok(binaries.clone());
+    }
+    let made = build()?;
+    Ok(built.insert(made).clone())
+}
+
+fn build() -> anyhow::Result<Binaries> {
+    let (folder, profile) = target_folder()?;
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace_root()).args(["build", "--quiet", "--bins", "--profile", profile]);
+    for package in PACKAGES {
+        cargo.args(["--package", package]);
+    }
+    // What `cargo run` set for its own child would make build scripts believe they are new.
+    let target = folder.parent().context("find the target folder")?;
+    cargo.arg("--target-dir").arg(target);
+    let status = cargo.status().context("run cargo build")?;
+    ensure!(status.success(), "cargo build of the programs ended with {status}");
+    Ok(Binaries { folder })
+}
+
+/// `target/<profile>` and the profile's name, from where this program itself lies.
+fn target_folder() -> anyhow::Result<(PathBuf, &'static str)> {
+    let own = std::env::current_exe().context("find the running program")?;
+    let mut folder = own.parent().context("find its folder")?;
+    if folder.ends_with("deps") {
+        folder = folder.parent().context("find the profile's folder")?;
+    }
+    let profile = if folder.ends_with("release") { "release" } else { "dev" };
+    Ok((folder.to_owned(), profile))
+}

@@ -1,0 +1,167 @@
+//! Starts, stops and kills the programs of one scenario, and keeps all they print.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::binaries::Binaries;
+
+/// The longest any program of a scenario may run.
+const RUN_WITHIN: Duration = Duration::from_secs(120);
+
+/// The programs of one scenario, with the environment they get and the folder their output goes
+/// to.
+#[derive(Debug)]
+pub struct Pipeline {
+    binaries: Binaries,
+    folder: PathBuf,
+    environment: Vec<(String, String)>,
+    started: AtomicUsize,
+}
+
+impl Pipeline {
+    /// Programs get `environment` and nothing else: a developer's real AWS keys never leak in.
+    pub fn new(binaries: Binaries, folder: &Path, environment: Vec<(String, String)>) -> Self {
+        Self { binaries, folder: folder.to_owned(), environment, started: AtomicUsize::new(0) }
+    }
+
+    /// Where output, records and charts of this scenario are kept.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts a program with JSON logs and a JSON result.
+    pub fn start(&self, program: &str, arguments: &[&str]) -> anyhow::Result<Running> {
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
+        let stem = format!("{number:02}-{program}");
+        let (log, result) = (format!("{stem}.log"), format!("{stem}.out"));
+        let create = |name: &str| {
+            File::create(self.folder.join(name)).with_context(|| format!("create {name}"))
+        };
+        let child = Command::new(self.binaries.path(program))
+            .args(["--log-format", "json", "--output", "json"])
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(create(&result)?)
+            .stderr(create(&log)?)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("start {program}"))?;
+        Ok(Running {
+            program: program.to_owned(),
+            child,
+            started_at: Instant::now(),
+            log: self.folder.join(log),
+            result: self.folder.join(result),
+        })
+    }
+
+    /// Starts a program and waits for its good end.
+    pub async fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<Finished> {
+        self.start(program, arguments)?.finish().await
+    }
+}
+
+/// A program that runs.
+#[derive(Debug)]
+pub struct Running {
+    program: String,
+    child: Child,
+    started_at: Instant,
+    log: PathBuf,
+    result: PathBuf,
+}
+
+/// A program that ended well.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its result line.
+    pub result: Value,
+    /// How long it ran.
+    pub seconds: f64,
+}
+
+impl Finished {
+    /// A number of the result; an error if the program does not report it.
+    pub fn count(&self, key: &str) -> anyhow::Result<u64> {
+        self.result[key].as_u64().with_context(|| format!("{key} is no count in {}", self.result))
+    }
+}
+
+impl Running {
+    /// Waits for something the program is to bring about; an error if the program ends before.
+    pub async fn meanwhile<T>(
+        &mut self,
+        awaited: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            biased;
+            outcome = awaited => outcome,
+            status = self.child.wait() => {
+                Err(self.ended(status.context("wait for the program")?).context("too early"))
+            }
+        }
+    }
+
+    /// Waits for the end, which must be a good one, and reads the result.
+    pub async fn finish(mut self) -> anyhow::Result<Finished> {
+        let status = self.wait().await?;
+        if !status.success() {
+            return Err(self.ended(status));
+        }
+        let seconds = self.started_at.elapsed().as_secs_f64();
+        let text = std::fs::read_to_string(&self.result)
+            .with_context(|| format!("read {}", self.result.display()))?;
+        let result = serde_json::from_str(&text)
+            .with_context(|| format!("read the result of {}: {text:?}", self.program))?;
+        Ok(Finished { result, seconds })
+    }
+
+    /// SIGTERM, then [`Running::finish`].
+    pub async fn terminate(self) -> anyhow::Result<Finished> {
+        self.signal(Signal::TERM)?;
+        self.finish().await
+    }
+
+    /// SIGKILL: no chance to tidy up. An error if it had ended before.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        if let Some(status) = self.child.try_wait().context("look at the program")? {
+            bail!("{} ended with {status} before it was killed", self.program);
+        }
+        self.signal(Signal::KILL)?;
+        self.wait().await?;
+        Ok(())
+    }
+
+    /// How it ended, with the last it said.
+    fn ended(&self, status: ExitStatus) -> anyhow::Error {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let last = log.lines().rev().take(3).collect::<Vec<_>>();
+        let last = last.into_iter().rev().collect::<Vec<_>>().join(" | ");
+        anyhow!("{} ended with {status}: {last} (log: {})", self.program, self.log.display())
+    }
+
+    async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        match tokio::time::timeout(RUN_WITHIN, self.child.wait()).await {
+            Ok(status) => status.with_context(|| format!("wait for {}", self.program)),
+            Err(_) => bail!("{} still runs after {RUN_WITHIN:?}", self.program),
+        }
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let pid = pid.with_context(|| format!("{} has ended", self.program))?;
+        rustix::process::kill_process(pid, signal)
+            .with_context(|| format!("signal {}", self.program))
+    }
+}

@@ -1,0 +1,176 @@
+//! Looks into a stack after a run: table, queues and bucket, over the wire as anybody would.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use aws_sdk_sqs::types::QueueAttributeName;
+use blueshift::Endpoints;
+use blueshift::provision::{Provisioned, sdk_config};
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+use crate::ledger::{Arrived, DeadLetter};
+
+/// How long a condition may take to come true.
+const CONDITION_WITHIN: Duration = Duration::from_secs(60);
+/// How often a condition is asked.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// Clients for one stack and the names of what was made on it.
+#[derive(Debug)]
+pub struct Probe {
+    sqs: aws_sdk_sqs::Client,
+    s3: aws_sdk_s3::Client,
+    redshift_url: String,
+    provisioned: Provisioned,
+}
+
+/// What the queue says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Messages a receive would find.
+    pub visible: u64,
+    /// Messages somebody has received and not deleted.
+    pub in_flight: u64,
+}
+
+impl Probe {
+    /// Clients for the stack at `endpoints`.
+    pub async fn new(endpoints: &Endpoints, provisioned: Provisioned) -> Self {
+        let config = sdk_config(endpoints).await;
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        Self {
+            sqs: aws_sdk_sqs::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            redshift_url: endpoints.redshift_url(),
+            provisioned,
+        }
+    }
+
+    /// Everything that is anywhere. Receives (and so hides) the dead letters: call it last.
+    pub async fn collect(&self) -> anyhow::Result<Arrived> {
+        let depth = self.queue_depth().await?;
+        Ok(Arrived {
+            rows: self.rows_per_id().await?,
+            dead_letters: self.dead_letters().await?,
+            messages_left: depth.visible + depth.in_flight,
+            objects_left: self.objects("events/").await?,
+        })
+    }
+
+    /// Waits until `condition` holds; asks every 20 ms, gives up after a minute.
+    pub async fn wait_until<F>(&self, what: &str, mut condition: F) -> anyhow::Result<()>
+    where
+        F: AsyncFnMut(&Self) -> anyhow::Result<bool>,
+    {
+        let deadline = Instant::now() + CONDITION_WITHIN;
+        while !condition(self).await? {
+            if deadline <= Instant::now() {
+                bail!("waited {CONDITION_WITHIN:?} in vain until {what}");
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// How many messages the queue of events holds.
+    pub async fn queue_depth(&self) -> anyhow::Result<QueueDepth> {
+        let attributes = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&self.provisioned.queue_url)
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await
+            .context("ask for the queue's attributes")?
+            .attributes
+            .unwrap_or_default();
+        let number = |name: QueueAttributeName| {
+            attributes
+                .get(&name)
+                .and_then(|value| value.parse().ok())
+                .with_context(|| format!("the queue does not tell {name}"))
+        };
+        Ok(QueueDepth {
+            visible: number(QueueAttributeName::ApproximateNumberOfMessages)?,
+            in_flight: number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)?,
+        })
+    }
+
+    /// Keys below `prefix`.
+    pub async fn objects(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
+        let mut pages = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.provisioned.resources.bucket)
+            .prefix(prefix)
+            .into_paginator()
+            .send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.context("list the bucket")?;
+            keys.extend(page.contents().iter().filter_map(|object| object.key.clone()));
+        }
+        Ok(keys)
+    }
+
+    /// The rows of a query, every value as text.
+    pub async fn query(&self, sql: &str) -> anyhow::Result<Vec<Vec<Option<String>>>> {
+        let (client, connection) =
+            tokio_postgres::connect(&self.redshift_url, NoTls).await.context("connect")?;
+        let driver = tokio::spawn(connection);
+        let answer = client.simple_query(sql).await.with_context(|| format!("run {sql}"));
+        drop(client);
+        driver.await.context("drive the connection")?.context("end the connection")?;
+        let rows = answer?.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect())
+            }
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    async fn rows_per_id(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+        let rows = self.query("SELECT id, COUNT(*) FROM events GROUP BY id").await?;
+        rows.into_iter()
+            .map(|row| match row.as_slice() {
+                [Some(id), Some(count)] => Ok((id.clone(), count.parse().context("a count")?)),
+                other => bail!("the table has a row without an id: {other:?}"),
+            })
+            .collect()
+    }
+
+    async fn dead_letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
+        let mut letters = Vec::new();
+        loop {
+            let received = self
+                .sqs
+                .receive_message()
+                .queue_url(&self.provisioned.dead_letter_queue_url)
+                .max_number_of_messages(10)
+                .visibility_timeout(300)
+                .message_attribute_names("All")
+                .send()
+                .await
+                .context("receive dead letters")?
+                .messages
+                .unwrap_or_default();
+            if received.is_empty() {
+                return Ok(letters);
+            }
+            for message in received {
+                let attributes = message.message_attributes.unwrap_or_default();
+                let text = |name: &str| {
+                    let value = attributes.get(name).and_then(|value| value.string_value.clone());
+                    value.unwrap_or_default()
+                };
+                letters.push(DeadLetter {
+                    original_message_id: text("OriginalMessageId"),
+                    code: text("ErrorCode"),
+                    reason: text("ErrorMessage"),
+                });
+            }
+        }
+    }
+}

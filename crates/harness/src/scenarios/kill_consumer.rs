@@ -1,0 +1,50 @@
+//! A consumer dies in the middle; another goes on; nothing is lost, nothing is there twice.
+
+use anyhow::ensure;
+
+use super::stage::POLLING_TIMEOUT;
+use super::{Run, Scenario};
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "kill-consumer",
+    about: "SIGKILL to a consumer in the middle, another goes on, each event exactly once",
+    expected_warnings: &[],
+    body: |run| Box::pin(run_scenario(run)),
+};
+
+/// A killed consumer's messages come back after three seconds instead of after minutes; batches
+/// have to be stored before that. Small batches and few pollers make a middle to be killed in.
+const CONSUME: [&str; 10] = [
+    "--sqs-polling-timeout",
+    POLLING_TIMEOUT,
+    "--visibility-timeout",
+    "3",
+    "--batch-age-max",
+    "1",
+    "--batch-events-max",
+    "200",
+    "--pollers",
+    "2",
+];
+
+async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
+    let count = run.events(4_000).to_string();
+    run.generate(&["--flat-out", "--count", &count, "--malformed", "0.01", "--duplicates", "0.01"])
+        .await?;
+    let mut victim = run.pipeline.start("consume-events", &CONSUME)?;
+    let in_the_middle =
+        run.probe.wait_until("the consumer has stored some and holds others", async |probe| {
+            let depth = probe.queue_depth().await?;
+            Ok(0 < depth.in_flight && !probe.objects("events/").await?.is_empty())
+        });
+    victim.meanwhile(in_the_middle).await?;
+    victim.kill().await?;
+    let depth = run.probe.queue_depth().await?;
+    ensure!(depth.visible + depth.in_flight != 0, "the consumer was done before it was killed");
+    let heir =
+        run.pipeline.start("consume-events", &[&CONSUME[..], &["--until-empty"]].concat())?;
+    let finished = heir.finish().await?;
+    run.note_consumed("consume-events", &finished)?;
+    run.upload().await?;
+    run.visualize().await
+}

@@ -1,0 +1,154 @@
+//! The scenarios: one file each, all ending in the same comparison.
+
+mod kill_consumer;
+mod prototype_day;
+mod stage;
+mod ten_thousand;
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Instant;
+
+use anyhow::Context;
+use blueshift::provision::Resources;
+use blueshift::{InProcess, Stack};
+
+use crate::binaries::{Binaries, workspace_root};
+use crate::ledger::{Fate, SentMessage, compare};
+use crate::log_check;
+use crate::pipeline::Pipeline;
+use crate::probe::Probe;
+use crate::report::{ScenarioReport, Status};
+
+/// What a user can change about a run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Replays the generated scenarios.
+    pub seed: u64,
+    /// Events of the generated scenarios; `None` leaves each its own number.
+    pub events: Option<u64>,
+    /// Where each scenario makes its folder for logs, records and charts.
+    pub folder: PathBuf,
+}
+
+/// What a scenario does, until it is time to compare.
+type Body<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
+
+/// One end-to-end scenario.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it proves, in one sentence.
+    pub about: &'static str,
+    /// Warnings of the programs that belong to it.
+    expected_warnings: &'static [&'static str],
+    body: for<'a> fn(&'a mut Run) -> Body<'a>,
+}
+
+impl std::fmt::Debug for Scenario {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Scenario").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// All scenarios, in the order they run by default.
+pub const SCENARIOS: &[Scenario] =
+    &[prototype_day::SCENARIO, ten_thousand::SCENARIO, kill_consumer::SCENARIO];
+
+/// A scenario while it runs.
+#[derive(Debug)]
+struct Run {
+    pipeline: Pipeline,
+    probe: Probe,
+    options: Options,
+    report: ScenarioReport,
+    /// What shall become of each message, by message id.
+    sent: Vec<(String, Fate)>,
+}
+
+impl Scenario {
+    /// Runs it on a stack of its own. Never fails itself: what goes wrong is in the report.
+    pub async fn run(&self, binaries: &Binaries, options: &Options) -> ScenarioReport {
+        let started_at = Instant::now();
+        let folder = options.folder.join(self.name);
+        let mut report = ScenarioReport::new(self.name, options.seed, folder.clone());
+        match self.run_on_own_stack(binaries, options, &folder, &mut report).await {
+            Ok(()) if report.differences.is_empty() => report.status = Status::Passed,
+            Ok(()) => report.status = Status::Failed,
+            Err(error) => {
+                report.status = Status::Failed;
+                report.differences.push(format!("{error:#}"));
+            }
+        }
+        report.seconds = started_at.elapsed().as_secs_f64();
+        report
+    }
+
+    async fn run_on_own_stack(
+        &self,
+        binaries: &Binaries,
+        options: &Options,
+        folder: &Path,
+        report: &mut ScenarioReport,
+    ) -> anyhow::Result<()> {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("make the folder {}", folder.display()))?;
+        let folder = folder.canonicalize().context("resolve the scenario's folder")?;
+        let stack = Stack::in_process(InProcess::default()).await.context("start the stack")?;
+        let outcome = self.run_on(&stack, binaries, options, &folder, report).await;
+        stack.stop().await;
+        outcome
+    }
+
+    async fn run_on(
+        &self,
+        stack: &Stack,
+        binaries: &Binaries,
+        options: &Options,
+        folder: &Path,
+        report: &mut ScenarioReport,
+    ) -> anyhow::Result<()> {
+        let settings = workspace_root().join("settings.ini");
+        let mut resources = Resources::from_settings(&settings)?;
+        resources.create_table = workspace_root().join("create_table.sql");
+        let provisioned = resources.provision(stack.endpoints()).await.context("provision")?;
+        let mut environment: Vec<(String, String)> = stack
+            .endpoints()
+            .environment()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        for (name, path) in [
+            ("BLUESHIFT_SETTINGS", &settings),
+            ("REDSHIFT_CREATE_TABLE", &provisioned.resources.create_table),
+        ] {
+            environment.push((name.to_owned(), path.display().to_string()));
+        }
+        let mut run = Run {
+            pipeline: Pipeline::new(binaries.clone(), folder, environment),
+            probe: Probe::new(stack.endpoints(), provisioned).await,
+            options: options.clone(),
+            report: report.clone(),
+            sent: Vec::new(),
+        };
+        let outcome = (self.body)(&mut run).await;
+        *report = run.report.clone();
+        outcome?;
+        let (figures, differences) = compare(&run.sent, &run.probe.collect().await?);
+        report.set_figures(figures);
+        report.differences.extend(differences);
+        report.differences.extend(log_check::unannounced(folder, self.expected_warnings)?);
+        Ok(())
+    }
+}
+
+/// What `generate-events --record` wrote.
+fn read_record(path: &Path) -> anyhow::Result<Vec<SentMessage>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    text.lines()
+        .map(|line| {
+            serde_json::from_str(line).with_context(|| format!("read the record line {line:?}"))
+        })
+        .collect()
+}

@@ -1,0 +1,82 @@
+//! The steps scenarios share: each runs a program and notes its stage.
+
+use anyhow::{Context, ensure};
+
+use super::{Run, read_record};
+use crate::ledger::Fate;
+use crate::pipeline::Finished;
+use crate::report::Stage;
+
+/// Seconds of a long poll in scenarios, so that an empty queue is noticed soon.
+pub(super) const POLLING_TIMEOUT: &str = "1";
+
+impl Run {
+    /// Sends random events and notes what shall become of each.
+    pub(super) async fn generate(&mut self, arguments: &[&str]) -> anyhow::Result<()> {
+        let record = self.pipeline.folder().join("record.ndjson").display().to_string();
+        let seed = self.options.seed.to_string();
+        let mut all = vec!["--seed", &seed, "--record", &record];
+        all.extend(arguments);
+        let finished = self.pipeline.run("generate-events", &all).await?;
+        self.note_generated(&finished)
+    }
+
+    /// Reads the record of a generator that has ended.
+    pub(super) fn note_generated(&mut self, finished: &Finished) -> anyhow::Result<()> {
+        let record = read_record(&self.pipeline.folder().join("record.ndjson"))?;
+        let sent = finished.count("sent")?;
+        ensure!(record.len() as u64 == sent, "{sent} messages sent, {} recorded", record.len());
+        for message in record {
+            let fate = match message.kind.as_str() {
+                "valid" | "late" | "duplicate" => Fate::Loaded { id: message.id },
+                _ => Fate::DeadLettered { rule: None },
+            };
+            self.sent.push((message.message_id, fate));
+        }
+        self.note("generate-events", sent, sent, finished.seconds);
+        Ok(())
+    }
+
+    /// Notes what a consumer reports.
+    pub(super) fn note_consumed(&mut self, name: &str, finished: &Finished) -> anyhow::Result<()> {
+        let out = finished.count("stored")? + finished.count("dead_lettered")?;
+        self.note(name, finished.count("received")?, out, finished.seconds);
+        Ok(())
+    }
+
+    /// Loads everything that is in the bucket.
+    pub(super) async fn upload(&mut self) -> anyhow::Result<()> {
+        let finished = self.pipeline.run("upload-data", &[]).await?;
+        let loaded = finished.count("rows_loaded")?;
+        self.note("upload-data", loaded + finished.count("duplicates")?, loaded, finished.seconds);
+        Ok(())
+    }
+
+    /// Draws the charts of what is in the table.
+    pub(super) async fn visualize(&mut self) -> anyhow::Result<()> {
+        let folder = self.pipeline.folder().join("charts").display().to_string();
+        let finished = self.pipeline.run("visualize", &["--out", &folder]).await?;
+        let charts = finished.result["charts"].as_array().context("visualize lists no charts")?;
+        for chart in charts {
+            let path = self.pipeline.folder().join(chart.as_str().unwrap_or_default());
+            let bytes = std::fs::metadata(&path)
+                .with_context(|| format!("look at the chart {}", path.display()))?
+                .len();
+            ensure!(bytes != 0, "the chart {} is empty", path.display());
+            self.report.charts.push(path);
+        }
+        let drawn = self.report.charts.len() as u64;
+        ensure!(drawn != 0, "no chart was drawn");
+        self.note("visualize", finished.count("rows")?, drawn, finished.seconds);
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, stage: &str, r#in: u64, out: u64, seconds: f64) {
+        self.report.stages.push(Stage { stage: stage.to_owned(), r#in, out, seconds });
+    }
+
+    /// How many events a generated scenario sends.
+    pub(super) fn events(&self, default: u64) -> u64 {
+        self.options.events.unwrap_or(default)
+    }
+}

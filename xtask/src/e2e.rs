@@ -1,0 +1,145 @@
+//! `cargo xtask e2e`: the whole pipeline, end to end.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use harness::binaries::{Binaries, binaries, workspace_root};
+use harness::report::{Reports, ScenarioReport, Status};
+use harness::scenarios::{Options, SCENARIOS, Scenario};
+
+use crate::flags::{E2e, Output, StackKind};
+
+pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
+    let scenarios = chosen(&flags.scenarios)?;
+    if flags.list {
+        return list(&scenarios);
+    }
+    tracing_subscriber::fmt() // s3s calls every refused request an error, an ordinary NoSuchKey included.
+        .with_env_filter("warn,s3s=off")
+        .with_writer(std::io::stderr)
+        .init();
+    let StackKind::InProcess = flags.stack;
+    say("building the programs")?;
+    let built_at = Instant::now();
+    let binaries = binaries()?;
+    say(&format!("built in {:.1} s", built_at.elapsed().as_secs_f64()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the async runtime")?;
+    let reports = runtime.block_on(run_all(flags, &scenarios, &binaries))?;
+    let text = match flags.output {
+        Output::Json => serde_json::to_string(&reports).context("write the reports as JSON")?,
+        Output::Human => summary(&reports),
+    };
+    writeln!(std::io::stdout(), "{text}").context("print the reports")?;
+    Ok(ExitCode::from(reports.exit_code()))
+}
+
+/// Runs until done or told to stop by SIGINT or SIGTERM; stopping drops the running scenario,
+/// which ends its programs and its stack.
+async fn run_all(
+    flags: &E2e,
+    scenarios: &[Scenario],
+    binaries: &Binaries,
+) -> anyhow::Result<Reports> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .context("listen for SIGTERM")?;
+    let mut reports = Reports { scenarios: Vec::new() };
+    let running = async {
+        for round in 0..flags.repeat {
+            for scenario in scenarios {
+                let seed = flags.seed.wrapping_add(u64::from(round));
+                reports.scenarios.push(run_one(flags, scenario, seed, binaries).await?);
+            }
+        }
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        outcome = running => outcome?,
+        _ = tokio::signal::ctrl_c() => bail!("stopped by SIGINT"),
+        _ = terminate.recv() => bail!("stopped by SIGTERM"),
+    }
+    Ok(reports)
+}
+
+async fn run_one(
+    flags: &E2e,
+    scenario: &Scenario,
+    seed: u64,
+    binaries: &Binaries,
+) -> anyhow::Result<ScenarioReport> {
+    say(&format!("{}, seed {seed}: {}", scenario.name, scenario.about))?;
+    let folder = workspace_root().join("runs").join(format!("seed-{seed}"));
+    remove(&folder.join(scenario.name))?;
+    let options = Options { seed, events: flags.events, folder };
+    let report = scenario.run(binaries, &options).await;
+    say(report.to_table().trim_end())?;
+    if report.status == Status::Passed && !flags.keep {
+        remove_all_but_charts(&report.folder)?;
+    }
+    Ok(report)
+}
+
+fn chosen(names: &[String]) -> anyhow::Result<Vec<Scenario>> {
+    let mut chosen = Vec::new();
+    for name in names {
+        if name == "all" {
+            return Ok(SCENARIOS.to_vec());
+        }
+        let Some(scenario) = SCENARIOS.iter().find(|scenario| scenario.name == name) else {
+            let known: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+            bail!("there is no scenario {name:?}; there are {}, all", known.join(", "));
+        };
+        chosen.push(*scenario);
+    }
+    Ok(chosen)
+}
+
+fn list(scenarios: &[Scenario]) -> anyhow::Result<ExitCode> {
+    for scenario in scenarios {
+        writeln!(std::io::stdout(), "{:<16}{}", scenario.name, scenario.about)
+            .context("print the list")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(reports: &Reports) -> String {
+    let count = |status| reports.scenarios.iter().filter(|report| report.status == status).count();
+    let seconds: f64 = reports.scenarios.iter().map(|report| report.seconds).sum();
+    format!(
+        "{} passed, {} failed, {} skipped in {seconds:.1} s",
+        count(Status::Passed),
+        count(Status::Failed),
+        count(Status::Skipped)
+    )
+}
+
+/// Progress goes to stderr; stdout is for the result.
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stderr(), "{text}").context("report progress")
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remove_all_but_charts(folder: &Path) -> anyhow::Result<()> {
+    let entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .with_context(|| format!("list {}", folder.display()))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .context("read a folder entry")?;
+    for path in entries.into_iter().filter(|path| path.is_file()) {
+        std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+    }
+    Ok(())
+}

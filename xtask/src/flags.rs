@@ -1,0 +1,70 @@
+//! The command line of `cargo xtask`.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole pipeline end to end: build the programs, start a stack, run the scenarios.
+    E2e(E2e),
+    /// Build and start the kit; every flag goes to `blueshift up`.
+    Up(Up),
+    /// What CI runs, in its order: format, lints, tests, end-to-end scenarios.
+    Ci,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct E2e {
+    /// Scenario to run; `all` runs every one. May be given several times.
+    #[arg(long = "scenario", value_name = "NAME", default_value = "all")]
+    pub(crate) scenarios: Vec<String>,
+    /// List the scenarios and exit.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Events of the generated scenarios [default: each scenario's own number].
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) events: Option<u64>,
+    /// Seed of the generated scenarios; with --repeat the first of consecutive seeds.
+    #[arg(long, value_name = "SEED", default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Run everything this many times, each time with the next seed.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+    /// Where to run.
+    #[arg(long, value_enum, default_value_t = StackKind::InProcess)]
+    pub(crate) stack: StackKind,
+    /// Keep logs, records and results of scenarios that passed too.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// What to print on stdout: a table, or exactly one JSON object.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StackKind {
+    /// SQS, S3 and Redshift inside this process; needs Postgres binaries, no Docker.
+    InProcess,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A table for people.
+    Human,
+    /// One JSON object for scripts.
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Flags of `blueshift up`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+    pub(crate) arguments: Vec<String>,
+}
