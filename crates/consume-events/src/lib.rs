@@ -122,6 +122,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
             polling: Polling {
                 visibility_timeout: config.visibility_timeout,
                 wait: config.queue.polling_timeout,
+                wait_again: config.queue.polling_timeout,
             },
             limits: config.limits,
             until_empty: config.until_empty,

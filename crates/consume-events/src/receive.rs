@@ -35,6 +35,8 @@ pub(crate) struct Polling {
     pub(crate) visibility_timeout: Duration,
     /// How long one poll waits for messages.
     pub(crate) wait: Duration,
+    /// How long every second one waits while nothing comes.
+    pub(crate) wait_again: Duration,
 }
 
 /// One of several that poll the same queue.
@@ -80,7 +82,7 @@ impl<Q: Queue> Poller<Q> {
 
     /// Messages, as soon as they may be held; `None` if no more are wanted.
     async fn receive(&self) -> Option<(Vec<Message>, Held)> {
-        let Polling { visibility_timeout, wait } = self.polling;
+        let Polling { visibility_timeout, mut wait, mut wait_again } = self.polling;
         let message_count_max = u32::try_from(ENTRIES_MAX).expect("ten");
         let slots = self.in_flight.reserve(message_count_max).await;
         while !self.stop.is_cancelled() {
@@ -100,6 +102,7 @@ impl<Q: Queue> Poller<Q> {
                 let held = slots.hold(messages.len());
                 return Some((messages, held));
             }
+            std::mem::swap(&mut wait, &mut wait_again);
             tokio::time::sleep_until(asked + EMPTY_PAUSE).await;
         }
         None

@@ -48,6 +48,10 @@ const UNDELIVERABLE_COUNT_MAX: usize = 10;
 /// How long a `--until-empty` run waits in one poll: it wants to know soon.
 const WAIT_UNTIL_EMPTY_MAX: Duration = Duration::from_secs(1);
 
+/// And in the poll that confirms an empty one. It sees only some of SQS's servers, but the one
+/// before it saw them all, and the queue is asked for its counts besides.
+const WAIT_AGAIN_UNTIL_EMPTY: Duration = Duration::ZERO;
+
 /// The numbers that shape a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Tuning {
@@ -176,12 +180,17 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         for _ in 0..CARRIER_COUNT {
             stages.spawn(carrier.clone().run());
         }
-        let wait_max = if until_empty { WAIT_UNTIL_EMPTY_MAX } else { Duration::MAX };
+        let polling = if until_empty {
+            let wait = polling.wait.min(WAIT_UNTIL_EMPTY_MAX);
+            Polling { wait, wait_again: WAIT_AGAIN_UNTIL_EMPTY, ..polling }
+        } else {
+            polling
+        };
         for index in 0..poller_count {
             let poller = Poller {
                 index,
                 queue: self.queue.clone(),
-                polling: Polling { wait: polling.wait.min(wait_max), ..polling },
+                polling,
                 sqs: shared.persist_until_stop(),
                 stop: shared.stop.clone(),
                 validator: Arc::clone(&self.validator),

@@ -334,6 +334,7 @@ pub(super) fn tuning() -> Tuning {
         polling: Polling {
             visibility_timeout: Duration::from_secs(30),
             wait: Duration::from_secs(2),
+            wait_again: Duration::from_secs(2),
         },
         limits: BatchLimits {
             events_max: 100,
