@@ -8,14 +8,14 @@
 
 use sha2::{Digest, Sha256};
 
-/// SQL for `template1`: lengths of VARCHAR and CHAR in bytes ("Character types"), `version()`,
+/// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"), `version()`,
 /// `getdate()`, `pg_last_copy_count()` and its like, and the view `stl_load_errors`
 /// ("STL_LOAD_ERRORS").
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
 pub fn template_sql() -> &'static str {
-    include_str!("template.sql")
+    concat!(include_str!("template.sql"), "\n", include_str!("types.sql"))
 }
 
 /// Statements that make the role `awsuser` and the database `dev`, the defaults of a new cluster

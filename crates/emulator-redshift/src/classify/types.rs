@@ -38,8 +38,7 @@ const UNSUPPORTED: &[(&[&str], &str)] = &[
 const UNSUPPORTED_AS_COLUMN: &[&str] =
     &["oid", "name", "regclass", "regtype", "regproc", "xid", "txid_snapshot", "\"char\""];
 
-const NOT_EMULATED: &[&str] =
-    &["super", "varbyte", "varbinary", "geometry", "geography", "hllsketch"];
+const NOT_EMULATED: &[&str] = &["geometry", "geography", "hllsketch"];
 
 /// Judges the type whose name is the token `index`; the value is the type's name.
 pub(super) fn column_type(

@@ -30,10 +30,16 @@ pub(super) mod code {
     pub(crate) const NOT_NULL: i32 = 1213;
     /// An input line that cannot be read.
     pub(crate) const INPUT_LINE: i32 = 1216;
+    /// An IDENTITY column with EXPLICIT_IDS whose value is none.
+    pub(crate) const IDENTITY: i32 = 1217;
     /// Not UTF-8, or not single-byte in CHAR.
     pub(crate) const UTF8: i32 = 1220;
     /// A number too large for its type.
     pub(crate) const OVERFLOW: i32 = 1222;
+    /// Not a value of the type.
+    pub(crate) const TYPE: i32 = 1223;
+    /// Not well-formed JSON for a SUPER column.
+    pub(crate) const SUPER: i32 = 1224;
 }
 
 /// A row of `stl_load_errors` (Database Developer Guide, "STL_LOAD_ERRORS"). The fields are its

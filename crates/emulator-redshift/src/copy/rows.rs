@@ -15,7 +15,7 @@ use super::load::{CopyContext, LoadedFile};
 use super::options::{Format, Mapping};
 use super::rejects::{LoadError, code, raw_text, reason_text};
 use super::statement::CopyStatement;
-use super::target::{TargetColumn, TargetTable, load_columns};
+use super::target::{ColumnType, TargetColumn, TargetTable, load_columns};
 
 /// Rejects that are kept; the others are counted.
 pub(super) const REJECTS_KEPT_MAX: usize = 1000;
@@ -167,7 +167,10 @@ impl<'a> Worker<'a> {
                 self.chunk.push(b'\t');
             }
             let value = self.values[index];
-            let text = field_text(bytes, value, utf8, &mut self.decoded);
+            let text = match column.column_type {
+                ColumnType::Super => json_text(bytes, value, utf8),
+                _ => field_text(bytes, value, utf8, &mut self.decoded),
+            };
             let converted = self.plan.rules.convert(
                 text,
                 &column.column_type,
@@ -176,7 +179,10 @@ impl<'a> Worker<'a> {
             );
             match converted {
                 Ok(converted) => replaced |= converted == Converted::Replaced,
-                Err(error) => {
+                Err(mut error) => {
+                    if column.identity.is_some() && error.code != code::NOT_NULL {
+                        error.code = code::IDENTITY;
+                    }
                     let text = text.map_or(Vec::new(), |text| text.bytes.to_vec());
                     return Err(RowError { field: Some((column, Cow::Owned(text))), error });
                 }
@@ -266,6 +272,16 @@ fn field_text<'b>(
         }
         ValueKind::Nested => Some(FieldText { bytes: raw, utf8, plain: false }),
     }
+}
+
+/// The value as JSON, for a SUPER column; `None` is NULL.
+fn json_text(bytes: &[u8], value: ValueRange, utf8: bool) -> Option<FieldText<'_>> {
+    let range = match value.kind {
+        ValueKind::Missing | ValueKind::Null => return None,
+        ValueKind::String { .. } => value.start - 1..value.end + 1,
+        ValueKind::Literal | ValueKind::Nested => value.start..value.end,
+    };
+    Some(FieldText { bytes: &bytes[range], utf8, plain: false })
 }
 
 /// "Member is not an object": what a top-level array gives under 'auto' (§8).

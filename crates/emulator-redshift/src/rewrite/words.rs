@@ -1,5 +1,7 @@
 //! Words that mean something else in Redshift, in whatever statement they stand.
 
+use std::ops::Range;
+
 use super::edits::Edits;
 use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
@@ -58,6 +60,10 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
             _ => "false".to_owned(), // Rows have had no oids for a long time.
         };
         edits.replace(start..token.end(), value);
+    } else if !behind_dot && (is("varbyte") || is("varbinary")) {
+        varbyte(statement, index..index + 1, edits);
+    } else if is("binary") && statement.is_word(index + 1, "varying") {
+        varbyte(statement, index..index + 2, edits);
     } else if is("max") && statement.is_symbol(index + 1, b')') && 2 <= index {
         let is_type = |names: &[&str]| names.iter().any(|name| statement.is_word(index - 2, name));
         if !statement.is_symbol(index - 1, b'(') {
@@ -66,5 +72,18 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
         } else if is_type(&["char", "nchar", "character"]) {
             edits.replace(range, "4096");
         }
+    }
+}
+
+/// VARBYTE and its other names, whose length Postgres' `bytea` does not know ("VARBYTE type").
+fn varbyte(statement: &Statement<'_>, name: Range<usize>, edits: &mut Edits) {
+    let bytes = |from: usize, to: usize| {
+        statement.tokens[from].start()
+            ..statement.tokens[to].end().max(statement.tokens[from].start())
+    };
+    edits.replace(bytes(name.start, name.end - 1), "varbyte");
+    let open = name.end;
+    if statement.is_symbol(open, b'(') && statement.is_symbol(open + 2, b')') {
+        edits.blank(statement.sql, bytes(open, open + 2));
     }
 }

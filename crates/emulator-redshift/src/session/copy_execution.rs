@@ -16,9 +16,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Session;
 use crate::copy::failure::{CopyFailure, Refusal};
 use crate::copy::load::{CopyContext, LoadReport, load};
-use crate::copy::options::Flag;
 use crate::copy::statement::CopyStatement;
-use crate::copy::target::{ColumnType, TargetColumn, TargetTable, load_columns};
+use crate::copy::target::{ColumnType, Identity, TargetColumn, TargetTable, load_columns};
 use crate::error::{SessionError, SqlError, info_notice};
 use crate::relay::pipeline::Audience;
 use crate::wire::Frame;
@@ -29,7 +28,7 @@ const CHUNKS_MAX: usize = 4;
 /// The table, if `$1` names one, with its columns: search path and temporary tables count as for
 /// the client's own statements. `$1` is the name as written, `$2` the same in lower case.
 const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
-    a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '' \
+    a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity \
     FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     JOIN pg_catalog.pg_roles r ON r.rolname = current_user \
@@ -171,7 +170,7 @@ impl Session {
         let Some(rows) = self.relay.query_own(LOOKUP, parameters).await? else {
             return Ok(None);
         };
-        let destination = read_destination(&rows, statement);
+        let destination = read_destination(&rows);
         if destination.is_none() {
             let schema = statement.schema.as_ref().map(|schema| format!("{schema}."));
             let message = format!(
@@ -217,11 +216,8 @@ async fn transfer(
     })
 }
 
-fn read_destination(rows: &[Frame], statement: &CopyStatement) -> Option<Destination> {
+fn read_destination(rows: &[Frame]) -> Option<Destination> {
     let text = |value: Option<&[u8]>| Some(String::from_utf8_lossy(value?).into_owned());
-    // IDENTITY columns are filled by Postgres unless the statement says otherwise.
-    let with_identity =
-        statement.columns.is_some() || statement.options.flags.contains(&Flag::ExplicitIds);
     let mut destination: Option<Destination> = None;
     for frame in rows {
         let row = frame.fields().row()?;
@@ -239,13 +235,16 @@ fn read_destination(rows: &[Frame], statement: &CopyStatement) -> Option<Destina
                 user_id: text(user_id)?.parse().unwrap_or_default(),
             });
         }
-        if let (Some(found), Some(column)) = (&mut destination, text(column))
-            && (with_identity || identity == Some(b"f"))
-        {
+        if let (Some(found), Some(column)) = (&mut destination, text(column)) {
             found.table.columns.push(TargetColumn {
                 name: column,
                 column_type: ColumnType::from_postgres(&text(column_type)?),
                 not_null: not_null == Some(b"t"),
+                identity: match identity {
+                    Some(b"a") => Some(Identity::Always),
+                    Some(b"d") => Some(Identity::ByDefault),
+                    _ => None,
+                },
             });
         }
     }
@@ -292,6 +291,7 @@ mod tests {
             name: name.to_owned(),
             column_type: ColumnType::Integer,
             not_null: false,
+            identity: None,
         };
         let (one, two) = (column("timestamp"), column("a\"b"));
         let table = TargetTable {

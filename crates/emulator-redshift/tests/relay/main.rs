@@ -10,3 +10,4 @@ mod pipelines;
 mod protocol;
 mod psql;
 mod support;
+mod types;

@@ -5,7 +5,9 @@
 //! DateStyle, and finds nothing to refuse.
 
 mod automatic;
+mod binary;
 mod character;
+mod document;
 mod moment;
 mod number;
 mod pattern;
@@ -158,6 +160,11 @@ impl Rules {
                 }
                 outcome?;
             }
+            ColumnType::Time | ColumnType::TimeTz => {
+                self.time.convert_time_of_day(bytes, *column == ColumnType::TimeTz, out)?;
+            }
+            ColumnType::Super => document::document(bytes, out)?,
+            ColumnType::Varbyte(length) => binary::hexadecimal(bytes, *length as usize, out)?,
             // `load_columns` refuses such a column.
             ColumnType::Other(name) => {
                 return Err(FieldError::new(code::TOO_LONG, format!("Type {name} unsupported")));

@@ -104,8 +104,15 @@ impl Moment {
 
     fn write_time(&self, out: &mut Vec<u8>) {
         self.write_day(out);
-        for (separator, number) in [(b' ', self.hour), (b':', self.minute), (b':', self.second)] {
-            out.push(separator);
+        out.push(b' ');
+        self.write_time_of_day(out);
+    }
+
+    /// The time without its date.
+    pub(super) fn write_time_of_day(&self, out: &mut Vec<u8>) {
+        write_two(self.hour, out);
+        for number in [self.minute, self.second] {
+            out.push(b':');
             write_two(number, out);
         }
         if self.microsecond > 0 {

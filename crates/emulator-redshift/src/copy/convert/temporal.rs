@@ -1,4 +1,4 @@
-//! DATE, TIMESTAMP and TIMESTAMPTZ in the format of the statement (Database Developer Guide,
+//! DATE, TIME and TIMESTAMP, with and without zone, in the format of the statement (Database Developer Guide,
 //! "DATEFORMAT and TIMEFORMAT strings").
 
 use super::moment::{self, Moment, days_in_month, write_offset};
@@ -121,6 +121,32 @@ impl TimeStyle {
         Ok(())
     }
 
+    /// TIME and, `zoned`, TIMETZ: `HH:MI[:SS[.ffffff]]`; TIMETZ with an offset, else it is UTC.
+    /// What TIMEFORMAT recognises counts too, without its date. [?]
+    pub(super) fn convert_time_of_day(
+        &self,
+        text: &[u8],
+        zoned: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FieldError> {
+        let (_, text) = trim(text);
+        let moment = time_of_day(text).or_else(|| match self {
+            TimeStyle::Auto => automatic::parse(text),
+            TimeStyle::Pattern { pattern, .. } => pattern.parse(text, false),
+            _ => None,
+        });
+        let Some(moment) = moment.filter(|moment| zoned || moment.offset.is_none()) else {
+            let format = if zoned { "HH24:MI:SSOF" } else { "HH24:MI:SS" };
+            let reason = format!("Invalid time format or value [{format}]"); // [?]
+            return Err(FieldError::new(code::TIMESTAMP, reason));
+        };
+        moment.write_time_of_day(out);
+        if zoned {
+            write_offset(moment.offset.unwrap_or(0), out);
+        }
+        Ok(())
+    }
+
     fn error(&self, zoned: bool) -> FieldError {
         let format = match self {
             TimeStyle::Default if zoned => "YYYY-MM-DD HH24:MI:SSOF",
@@ -175,6 +201,22 @@ fn write_iso(text: &[u8], auto: bool, zoned: bool, out: &mut Vec<u8>) -> bool {
         write_offset(offset, out);
     }
     true
+}
+
+/// `HH:MI[:SS[.ffffff]][offset]`, on a day that does not matter.
+fn time_of_day(text: &[u8]) -> Option<Moment> {
+    let number = |at: usize| (at + 2 <= text.len()).then(|| two_digits(text, at)).flatten();
+    let (hour, minute) = (number(0)?, number(3)?);
+    let second = if text.get(5) == Some(&b':') { Some(number(6)?) } else { None };
+    let after = if second.is_some() { 8 } else { 5 };
+    let (fraction, rest) = split_fraction(&text[after..])?;
+    let rest = trim(rest).1;
+    let offset = if rest.is_empty() { None } else { Some(zone::parse(rest)?) };
+    let microsecond = moment::microseconds(fraction.get(1..).unwrap_or_default());
+    let shaped = text[2] == b':' && (fraction.is_empty() || second.is_some());
+    let second = second.unwrap_or(0);
+    let moment = Moment { hour, minute, second, microsecond, offset, ..Moment::date(2000, 1, 1) };
+    moment.checked().filter(|_| shaped)
 }
 
 /// `.ffffff` (the point included) and what follows.

@@ -1,5 +1,6 @@
 //! The conversion rules, type by type. Doubtful rules name their section of our notes.
 
+mod other_types;
 mod properties;
 mod temporal;
 

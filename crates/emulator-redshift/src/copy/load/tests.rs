@@ -44,6 +44,7 @@ fn table() -> TargetTable {
         name: name.to_string(),
         column_type: ColumnType::from_postgres(format_type),
         not_null,
+        identity: None,
     };
     TargetTable {
         oid: 4711,

@@ -230,7 +230,7 @@ impl CopyOptions {
             None | Some(Encoding::Utf8) => None,
             Some(other) => Some(keyword_of(&ENCODINGS, other)),
         };
-        let flags = [Flag::Ssh, Flag::Encrypted, Flag::ExplicitIds, Flag::SerializeToJson];
+        let flags = [Flag::Ssh, Flag::Encrypted, Flag::SerializeToJson];
         let flag = flags.into_iter().find(|flag| self.has(*flag));
         let flag = flag.map(|flag| keyword_of(&FLAGS, &flag));
         let key = self.master_symmetric_key.as_ref().map(|_| "MASTER_SYMMETRIC_KEY");

@@ -162,7 +162,7 @@ fn what_is_not_executed_yet_is_named() {
         ("JSON LZOP", Some("LZOP")),
         ("JSON ZSTD", Some("ZSTD")),
         ("JSON ENCODING UTF16", Some("ENCODING UTF16")),
-        ("JSON EXPLICIT_IDS", Some("EXPLICIT_IDS")),
+        ("JSON EXPLICIT_IDS", None),
         ("JSON ENCRYPTED", Some("ENCRYPTED")),
         ("JSON SSH", Some("SSH")),
         ("JSON MASTER_SYMMETRIC_KEY 'k'", Some("MASTER_SYMMETRIC_KEY")),
