@@ -77,7 +77,11 @@ async fn run_one(
     remove(&folder.join(scenario.name))?;
     let options = Options { seed, events: flags.events, folder };
     let report = scenario.run(binaries, &options).await;
-    say(report.to_table().trim_end())?;
+    let table = report.to_table();
+    match flags.output {
+        Output::Human => std::io::stdout().write_all(table.as_bytes()).context("print a report")?,
+        Output::Json => say(table.trim_end())?,
+    }
     if report.status == Status::Passed && !flags.keep {
         remove_all_but_charts(&report.folder)?;
     }

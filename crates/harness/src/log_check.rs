@@ -5,27 +5,35 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::Value;
 
+/// The programs' logs in a scenario's folder, by name.
+pub fn logs(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;
+    for entry in entries {
+        let name = entry.context("read a folder entry")?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".log") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// Every WARN or ERROR in the programs' logs whose message is not in `expected`, and every line
 /// that is no log line at all (a panic, for example).
 pub fn unannounced(folder: &Path, expected: &[&str]) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;
-    for entry in entries {
-        let path = entry.context("read a folder entry")?.path();
-        if path.extension().is_none_or(|extension| extension != "log") {
-            continue;
-        }
+    for name in logs(folder)? {
+        let path = folder.join(&name);
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         found.extend(
             text.lines()
                 .filter(|line| is_unannounced(line, expected))
                 .map(|line| format!("{name}: {line}")),
         );
     }
-    found.sort();
     Ok(found)
 }
 

@@ -57,6 +57,8 @@ pub struct ScenarioReport {
     pub differences: Vec<String>,
     /// Where logs, results and records are.
     pub folder: PathBuf,
+    /// The programs' logs there.
+    pub logs: Vec<String>,
     /// Wall-clock time, the stack's start and stop included.
     pub seconds: f64,
 }
@@ -83,6 +85,7 @@ impl ScenarioReport {
             charts: Vec::new(),
             differences: Vec::new(),
             folder,
+            logs: Vec::new(),
             seconds: 0.0,
         }
     }
@@ -133,7 +136,10 @@ impl ScenarioReport {
             line(format_args!("  and {} more differences", self.differences.len() - 20));
         }
         if self.status == Status::Failed {
-            line(format_args!("  logs are in {}", self.folder.display()));
+            line(format_args!("  logs, records and results are in {}:", self.folder.display()));
+            for name in &self.logs {
+                line(format_args!("    {name}"));
+            }
         }
         text
     }
@@ -190,13 +196,15 @@ mod tests {
             seconds: 0.5,
         });
         report.differences.push("event A is in the table 2 times".to_owned());
+        report.logs.push("02-consume-events.log".to_owned());
         insta::assert_snapshot!(report.to_table(), @r"
         ten-thousand: FAILED in 0.0 s, seed 7
           stage                    in      out  seconds   in/second
           consume-events        10000     9900     0.50       20000
           0 sent, 0 loaded, 0 dead-lettered, 0 duplicates absorbed
           DIFFERS: event A is in the table 2 times
-          logs are in runs/x
+          logs, records and results are in runs/x:
+            02-consume-events.log
         ");
     }
 }

@@ -81,6 +81,8 @@ impl Scenario {
                 report.differences.push(format!("{error:#}"));
             }
         }
+        // The folder itself may be what could not be made; then there are no logs to name.
+        report.logs = log_check::logs(&folder).unwrap_or_default();
         report.seconds = started_at.elapsed().as_secs_f64();
         report
     }
