@@ -1,6 +1,7 @@
 //! Where a stack listens, and the environment block that says so.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Everything a program has to know of a stack.
 #[derive(Debug, Clone)]
@@ -9,6 +10,10 @@ pub struct Endpoints {
     pub aws: SocketAddr,
     /// Where Redshift listens.
     pub redshift: SocketAddr,
+    /// Redshift's password: checked if the stack was told one, else any is taken.
+    pub redshift_password: String,
+    /// A PEM file with the system's CAs and that of Redshift's certificate.
+    pub ca_bundle: PathBuf,
     /// AWS region of all resources.
     pub region: String,
 }
@@ -20,7 +25,7 @@ impl Endpoints {
     pub const SECRET_ACCESS_KEY: &str = "test";
     /// Redshift's first user, as Redshift names it by default.
     pub const REDSHIFT_USER: &str = "awsuser";
-    /// Redshift's password; the kit takes any.
+    /// Redshift's password unless the stack was told one; any is taken then.
     pub const REDSHIFT_PASSWORD: &str = "blueshift";
     /// Redshift's first database, as Redshift names it by default.
     pub const REDSHIFT_DATABASE: &str = "dev";
@@ -35,7 +40,7 @@ impl Endpoints {
         format!(
             "postgresql://{}:{}@{}/{}",
             Self::REDSHIFT_USER,
-            Self::REDSHIFT_PASSWORD,
+            self.redshift_password,
             self.redshift,
             Self::REDSHIFT_DATABASE
         )
@@ -53,9 +58,13 @@ impl Endpoints {
             ("REDSHIFT_HOST", self.redshift.ip().to_string()),
             ("REDSHIFT_PORT", self.redshift.port().to_string()),
             ("REDSHIFT_USER", Self::REDSHIFT_USER.to_owned()),
-            ("REDSHIFT_PASSWORD", Self::REDSHIFT_PASSWORD.to_owned()),
+            ("REDSHIFT_PASSWORD", self.redshift_password.clone()),
             ("REDSHIFT_DATABASE", Self::REDSHIFT_DATABASE.to_owned()),
             ("REDSHIFT_URL", self.redshift_url()),
+            // Drivers verify Redshift's certificate: OpenSSL, Python and rustls read the first,
+            // libpq (psql, psycopg2) the second.
+            ("SSL_CERT_FILE", self.ca_bundle.display().to_string()),
+            ("PGSSLROOTCERT", self.ca_bundle.display().to_string()),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! Why a stack did not start, in words, with the cure where we know it.
 
+use crate::certificates::CertificateError;
 use crate::postgres::PostgresError;
 
 /// Why a stack did not start.
@@ -33,6 +34,9 @@ pub enum StackError {
     /// The Postgres behind Redshift did not start.
     #[error("no redshift")]
     Postgres(#[from] PostgresError),
+    /// There is no certificate for Redshift.
+    #[error("no TLS")]
+    Certificates(#[from] CertificateError),
 }
 
 impl StackError {
@@ -45,7 +49,7 @@ impl StackError {
             Self::Listen { port, .. } if *port != 0 && *port < 1024 => {
                 Some("ports below 1024 are for root; choose a higher one".to_owned())
             }
-            Self::Listen { .. } => None,
+            Self::Listen { .. } | Self::Certificates(_) => None,
             Self::Postgres(error) => error.hint(),
         }
     }

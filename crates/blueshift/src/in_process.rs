@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::certificates;
 use crate::endpoints::Endpoints;
 use crate::error::StackError;
 use crate::front_door::FrontDoor;
@@ -36,6 +37,8 @@ pub struct InProcess {
     pub port: u16,
     /// Port of Redshift; 0 takes a free one.
     pub redshift_port: u16,
+    /// The password of every user of Redshift; `None` takes any.
+    pub redshift_password: Option<String>,
     /// AWS region of all resources.
     pub region: String,
     /// Folder of `initdb` and `postgres`; `None` searches the usual places.
@@ -48,6 +51,7 @@ impl Default for InProcess {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
             redshift_port: 0,
+            redshift_password: None,
             region: "us-east-1".to_owned(),
             postgres_binaries: None,
         }
@@ -74,8 +78,19 @@ impl Stack {
         let redshift =
             listen(options.host, options.redshift_port, "Redshift", "--redshift-port").await?;
         let postgres = postgres::start(&catalog(), options.postgres_binaries.as_deref()).await?;
-        let endpoints =
-            Endpoints { aws: address(&http), redshift: address(&redshift), region: options.region };
+        let folder = postgres::cache_folder().join("certificates");
+        let certificates =
+            certificates::ensure(&folder, options.host, time::OffsetDateTime::now_utc())?;
+        let password = options.redshift_password;
+        let endpoints = Endpoints {
+            aws: address(&http),
+            redshift: address(&redshift),
+            redshift_password: password
+                .clone()
+                .unwrap_or_else(|| Endpoints::REDSHIFT_PASSWORD.to_owned()),
+            ca_bundle: certificates.bundle,
+            region: options.region,
+        };
         let clock = Clock::default();
         let sqs = Sqs::new(SqsConfig {
             account_id: "000000000000".to_owned(),
@@ -98,6 +113,8 @@ impl Stack {
             },
             s3: S3Access { client: s3_client(&endpoints) },
             clock,
+            tls: Some(certificates.server),
+            password,
             shutdown: shutdown.clone(),
         })
         .expect("a bound listener has an address");

@@ -4,6 +4,7 @@
 //! [`Endpoints::environment`] is the block of variables a program needs to find them. Knows no
 //! program, no event and no table: what it makes on request comes from a settings file.
 
+pub mod certificates;
 mod endpoints;
 mod error;
 mod front_door;

@@ -46,6 +46,9 @@ struct Up {
     /// Port of Redshift; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 5439)]
     redshift_port: u16,
+    /// Check that Redshift's clients give this password [default: take any].
+    #[arg(long, value_name = "PASSWORD")]
+    redshift_password: Option<String>,
     /// Address to listen on. Anybody who reaches it can use the stack: it asks for no password.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
@@ -132,6 +135,7 @@ impl Up {
             host: self.host,
             port: self.port,
             redshift_port: self.redshift_port,
+            redshift_password: self.redshift_password.clone(),
             region,
             postgres_binaries: self.postgres_binaries.clone(),
         };

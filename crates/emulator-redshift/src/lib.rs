@@ -9,7 +9,7 @@
 //! - What Postgres has and Redshift lacks is refused by name.
 //!
 //! Deliberately absent: any knowledge of the programs' tables and settings, starting a Postgres
-//! (the kit does), serving S3, TLS (the place is in `startup`).
+//! (the kit does), serving S3, making certificates.
 
 mod cancellations;
 pub mod catalog;
@@ -33,6 +33,7 @@ use std::sync::Arc;
 use emulator_core::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::{TlsAcceptor, rustls};
 use tokio_util::sync::CancellationToken;
 
 use crate::copy::load::S3Access;
@@ -51,6 +52,11 @@ pub struct RedshiftConfig {
     pub s3: S3Access,
     /// Times in system tables come from it.
     pub clock: Clock,
+    /// For clients that ask for TLS; `None` answers them that there is none. Plain connections are
+    /// served in either case.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The password of every user; `None` accepts any by never asking.
+    pub password: Option<String>,
     /// Ends the server and all sessions.
     pub shutdown: CancellationToken,
 }
@@ -68,7 +74,7 @@ pub struct Redshift {
 /// # Errors
 /// If the listener has no local address.
 pub fn start(config: RedshiftConfig) -> io::Result<Redshift> {
-    let RedshiftConfig { listener, upstream, s3, clock, shutdown } = config;
+    let RedshiftConfig { listener, upstream, s3, clock, tls, password, shutdown } = config;
     let address = listener.local_addr()?;
     let system_tables = SystemTables::default();
     let shared = Shared {
@@ -77,6 +83,8 @@ pub fn start(config: RedshiftConfig) -> io::Result<Redshift> {
         clock,
         system_tables: system_tables.clone(),
         cancellations: cancellations::Cancellations::default(),
+        tls: tls.map(TlsAcceptor::from),
+        password,
     };
     let server = tokio::spawn(serve(listener, Arc::new(shared), shutdown));
     Ok(Redshift { address, system_tables, server })

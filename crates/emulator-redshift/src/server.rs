@@ -1,10 +1,12 @@
 //! Accepts connections and gives each its session.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use emulator_core::clock::Clock;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,7 +15,7 @@ use crate::copy::load::S3Access;
 use crate::error::SqlError;
 use crate::relay::Relay;
 use crate::session::{Identity, Session};
-use crate::startup::{Opening, SessionRequest, StartupError, negotiate};
+use crate::startup::{Opening, SessionRequest, StartupError, authenticate, negotiate};
 use crate::system_tables::SystemTables;
 use crate::upstream::{OpenError, Upstream};
 use crate::wire::duplex::Wires;
@@ -35,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) system_tables: SystemTables,
     pub(crate) cancellations: Cancellations,
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// What clients must know; `None` lets everybody in.
+    pub(crate) password: Option<String>,
 }
 
 /// Serves until `shutdown` is cancelled and every session has been told.
@@ -63,7 +68,8 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: Canc
         tracing::debug!(%error, "TCP_NODELAY not set");
     }
     let mut client = Wire::new(Box::new(stream));
-    let opening = tokio::time::timeout(STARTUP_TIMEOUT, negotiate(&mut client));
+    let opening =
+        tokio::time::timeout(STARTUP_TIMEOUT, negotiate(&mut client, shared.tls.as_ref()));
     match shutdown.run_until_cancelled(opening).await {
         Some(Ok(Ok(Opening::Session(request)))) => {
             serve_session(client, request, shared, shutdown).await;
@@ -75,6 +81,10 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: Canc
         }
         Some(Ok(Err(StartupError::Gone(error)))) => {
             tracing::debug!(%error, "client gone before its session");
+        }
+        Some(Ok(Err(error @ StartupError::Tls(_)))) => {
+            let reason = error.source().map(ToString::to_string);
+            tracing::warn!(reason, "{error}; does it know the CA of SSL_CERT_FILE?");
         }
         Some(Err(_)) | None => {}
     }
@@ -96,6 +106,18 @@ async fn serve_session(
     shared: Arc<Shared>,
     shutdown: CancellationToken,
 ) {
+    let password = shared.password.as_deref();
+    let asked = authenticate(&mut client, &request, password);
+    let asked = tokio::time::timeout(STARTUP_TIMEOUT, asked);
+    match shutdown.run_until_cancelled(asked).await {
+        Some(Ok(Ok(Ok(())))) => {}
+        Some(Ok(Ok(Err(error)))) => {
+            client.put_message(&error.fatal_response());
+            return finish(client).await;
+        }
+        // libpq hangs up to ask its user, and comes back with the password.
+        Some(Ok(Err(_)) | Err(_)) | None => return,
+    }
     let opening = shared.upstream.open(&request.parameters);
     let Some(opened) = shutdown.run_until_cancelled(opening).await else { return };
     let opened = match opened {

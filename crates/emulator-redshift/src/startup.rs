@@ -1,12 +1,14 @@
-//! The first packets of a connection: TLS or not, a cancel request, or a session.
+//! The first packets of a connection: TLS or not, a cancel request, or a session; its password.
 //!
-//! Any password is accepted by never asking for one. What drivers of Redshift send and Postgres
-//! does not know is dropped here. Answers no statement.
+//! What drivers of Redshift send and Postgres does not know is dropped here. Answers no statement.
 
 use std::io;
 
 use bytes::BytesMut;
-use pgwire::messages::startup::NegotiateProtocolVersion;
+use pgwire::messages::startup::{Authentication, NegotiateProtocolVersion};
+use tokio_rustls::TlsAcceptor;
+
+use crate::error::SqlError;
 
 use crate::wire::Fields;
 use crate::wire::stream::Wire;
@@ -54,6 +56,14 @@ pub(crate) struct SessionRequest {
     pub(crate) database: String,
 }
 
+impl SessionRequest {
+    /// The user it is to belong to.
+    fn user(&self) -> &str {
+        let user = self.parameters.iter().find(|(name, _)| name == "user");
+        user.map_or("", |(_, value)| value)
+    }
+}
+
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartupError {
@@ -61,11 +71,18 @@ pub(crate) enum StartupError {
     Gone(#[from] io::Error),
     #[error("{0}")]
     Protocol(String),
+    /// The client does not trust our certificate, most likely.
+    #[error("no TLS with this client")]
+    Tls(#[source] io::Error),
 }
 
-/// Reads up to the start-up packet of a session.
-pub(crate) async fn negotiate(client: &mut Wire) -> Result<Opening, StartupError> {
+/// Reads up to the start-up packet of a session; without `tls` the client is told to go on without.
+pub(crate) async fn negotiate(
+    client: &mut Wire,
+    tls: Option<&TlsAcceptor>,
+) -> Result<Opening, StartupError> {
     // One request for TLS and one for GSS encryption, each at most once.
+    let mut tls = tls;
     for _ in 0..3 {
         let length = i32::from_be_bytes(client.peek::<4>().await?);
         let length = usize::try_from(length)
@@ -75,7 +92,12 @@ pub(crate) async fn negotiate(client: &mut Wire) -> Result<Opening, StartupError
         let packet = client.take(length).await?;
         let mut fields = Fields::new(&packet[4..]);
         match fields.int32() {
-            // TLS starts here, once the emulator has a certificate: answer 'S' and wrap the stream.
+            Some(CODE_TLS) if tls.is_some() => {
+                let acceptor = tls.take().expect("just looked");
+                client.put(b"S");
+                client.flush().await?;
+                client.start_tls(acceptor).await.map_err(StartupError::Tls)?;
+            }
             Some(CODE_TLS | CODE_GSS) => {
                 client.put(b"N");
                 client.flush().await?;
@@ -100,6 +122,27 @@ pub(crate) async fn negotiate(client: &mut Wire) -> Result<Opening, StartupError
         }
     }
     Err(protocol("too many encryption requests".to_owned()))
+}
+
+/// Asks for the password if one is to be checked; the error is for the client.
+///
+/// In clear text, which every driver knows and the protocol leaves to the server.
+pub(crate) async fn authenticate(
+    client: &mut Wire,
+    request: &SessionRequest,
+    password: Option<&str>,
+) -> io::Result<Result<(), SqlError>> {
+    let Some(password) = password else { return Ok(Ok(())) };
+    client.put_message(&Authentication::CleartextPassword);
+    client.flush().await?;
+    let answer = client.frame().await?;
+    let given = (answer.tag() == b'p').then(|| answer.fields().text()).flatten();
+    if given == Some(password.as_bytes()) {
+        return Ok(Ok(()));
+    }
+    let user = request.user();
+    let message = format!("password authentication failed for user \"{user}\"");
+    Ok(Err(SqlError::new("28000", message)))
 }
 
 fn protocol(what: String) -> StartupError {

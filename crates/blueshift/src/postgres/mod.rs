@@ -15,6 +15,7 @@ mod template;
 
 pub use cluster::{Cluster, start};
 pub use error::PostgresError;
+pub(crate) use template::cache_folder;
 
 /// The SQL that turns a fresh cluster into the template, and the name under which it is cached.
 #[derive(Debug, Clone)]

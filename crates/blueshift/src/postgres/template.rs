@@ -102,7 +102,7 @@ fn run(program: &Path, outcome: std::io::Result<Output>) -> Result<(), PostgresE
 
 /// Per user. Root's own cache lies in a folder the unprivileged user cannot enter.
 #[expect(clippy::disallowed_methods, reason = "where caches go, not a setting of ours")]
-fn cache_folder() -> PathBuf {
+pub(crate) fn cache_folder() -> PathBuf {
     if rustix::process::geteuid().is_root() {
         return PathBuf::from("/var/cache/blueshift");
     }

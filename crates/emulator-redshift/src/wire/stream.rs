@@ -1,7 +1,6 @@
 //! One connection with its buffers.
 //!
-//! A [`Wire`] does not know which side it belongs to. Its socket is boxed, so that TLS towards the
-//! client later changes one line where the box is made.
+//! A [`Wire`] does not know which side it belongs to, nor whether its socket is encrypted.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -10,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use pgwire::messages::Message;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
 
 use super::{BadFrame, Frame};
 
@@ -28,11 +28,13 @@ pub(crate) struct Wire {
     stream: Box<dyn Stream>,
     inbox: BytesMut,
     outbox: BytesMut,
+    /// Whether the socket may hold back bytes that it took, as TLS does.
+    unflushed: bool,
 }
 
 impl Wire {
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, inbox: BytesMut::new(), outbox: BytesMut::new() }
+        Self { stream, inbox: BytesMut::new(), outbox: BytesMut::new(), unflushed: false }
     }
 
     /// Takes the next whole message off what has been read.
@@ -68,6 +70,11 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.outbox.advance(written);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
         }
         if BUFFER_KEPT_BYTES < self.outbox.capacity() {
             self.outbox = BytesMut::new(); // One large row is no reason to keep its room.
@@ -118,10 +125,21 @@ impl Wire {
         std::future::poll_fn(|cx| self.poll_read(cx)).await
     }
 
+    /// Goes on under TLS, as the server. Fails if bytes have been read already: somebody between us
+    /// and the client could have put them there.
+    pub(crate) async fn start_tls(&mut self, acceptor: &TlsAcceptor) -> io::Result<()> {
+        if !self.inbox.is_empty() {
+            let what = "received unencrypted data after the TLS request";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        let plain = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        self.stream = Box::new(acceptor.accept(plain).await?);
+        Ok(())
+    }
+
     /// Writes the whole outbox.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.poll_write(cx)).await?;
-        self.stream.flush().await
+        std::future::poll_fn(|cx| self.poll_write(cx)).await
     }
 
     /// Writes the whole outbox and says that nothing follows.

@@ -10,4 +10,5 @@ mod pipelines;
 mod protocol;
 mod psql;
 mod support;
+mod tls;
 mod types;

@@ -37,6 +37,14 @@ pub(crate) struct Connected {
 
 impl Kit {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None, None).await
+    }
+
+    /// A relay that speaks TLS, or checks passwords.
+    pub(crate) async fn start_with(
+        tls: Option<Arc<rustls::ServerConfig>>,
+        password: Option<&str>,
+    ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let cluster = Cluster::shared();
@@ -48,6 +56,8 @@ impl Kit {
             upstream: cluster.upstream(),
             s3: S3Access { client: s3.client() },
             clock: Clock::default(),
+            tls,
+            password: password.map(str::to_owned),
             shutdown: shutdown.clone(),
         })
         .unwrap();

@@ -107,6 +107,12 @@ impl Raw {
         self.parse("", sql).bind("", "").describe(b'P', "").execute("")
     }
 
+    /// The next byte outside of any message; `None` at the end of the connection.
+    pub(crate) async fn byte(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        self.stream.read_exact(&mut byte).await.ok().map(|_| byte[0])
+    }
+
     pub(crate) async fn send(&mut self) {
         self.stream.write_all(&self.outbox.split()).await.unwrap();
     }
