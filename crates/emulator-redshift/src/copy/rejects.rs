@@ -12,6 +12,8 @@ pub const REASON_CHARACTERS_MAX: usize = 100;
 
 /// Error codes (Database Developer Guide, "Load error reference").
 pub(super) mod code {
+    /// A row with more fields than columns.
+    pub(crate) const EXTRA_COLUMNS: i32 = 1202;
     /// A value exceeds the range or length of its column.
     pub(crate) const TOO_LONG: i32 = 1204;
     /// A date is not in its format.
@@ -26,12 +28,18 @@ pub(super) mod code {
     pub(crate) const DECIMAL: i32 = 1209;
     /// Not a boolean.
     pub(crate) const BOOLEAN: i32 = 1210;
+    /// A line without data.
+    pub(crate) const NO_DATA: i32 = 1211;
     /// A NOT NULL column without a value.
     pub(crate) const NOT_NULL: i32 = 1213;
+    /// A row with fewer fields than columns, or with quotes that do not fit.
+    pub(crate) const DELIMITER: i32 = 1214;
     /// An input line that cannot be read.
     pub(crate) const INPUT_LINE: i32 = 1216;
     /// An IDENTITY column with EXPLICIT_IDS whose value is none.
     pub(crate) const IDENTITY: i32 = 1217;
+    /// With NULL AS '\0', a NUL in a longer field.
+    pub(crate) const NUL_IN_FIELD: i32 = 1218;
     /// Not UTF-8, or not single-byte in CHAR.
     pub(crate) const UTF8: i32 = 1220;
     /// A number too large for its type.
@@ -61,7 +69,8 @@ pub struct LoadError {
     pub query: i32,
     /// The full `s3://` path of the file; at most 256 characters.
     pub filename: String,
-    /// The last line of the offending object, from 1, in the uncompressed file.
+    /// The last line of the offending object or the first of the offending row, from 1, in the
+    /// uncompressed file.
     pub line_number: i64,
     /// The column, or empty if the row could not be read at all.
     pub colname: String,

@@ -1,21 +1,24 @@
 //! Turns the records of a group into rows for PostgreSQL, and into rejects. Runs on the workers.
 
+mod fields;
+mod objects;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use self::fields::{FieldRows, FieldRules};
+use self::objects::ObjectRows;
 use super::convert::{Converted, FieldError, FieldText, Rules};
-use super::decode::json::{
-    MemberNames, NotJson, ObjectReader, ValueKind, ValueRange, decode_string,
-};
-use super::decode::split::{Record, RecordKind, STRUCTURE_BYTES_MAX};
-use super::decode::{Group, Reading};
+use super::decode::json::MemberNames;
+use super::decode::split::{Record, RecordKind};
+use super::decode::{Group, Layout, Reading};
 use super::failure::{CopyFailure, Refusal};
 use super::load::{CopyContext, LoadedFile};
 use super::options::{Format, Mapping};
 use super::rejects::{LoadError, code, raw_text, reason_text};
 use super::statement::CopyStatement;
-use super::target::{ColumnType, TargetColumn, TargetTable, load_columns};
+use super::target::{TargetColumn, TargetTable, load_columns};
 
 /// Rejects that are kept; the others are counted.
 pub(super) const REJECTS_KEPT_MAX: usize = 1000;
@@ -27,10 +30,18 @@ pub(super) const CHUNK_BYTES_MAX: usize = 256 * 1024;
 pub(super) struct Plan {
     pub(super) reading: Reading,
     columns: Vec<TargetColumn>,
-    names: MemberNames,
+    shape: Shape,
     rules: Rules,
     context: CopyContext,
     table_oid: u32,
+}
+
+/// How a record becomes values.
+enum Shape {
+    /// The members of a JSON object.
+    Members(MemberNames),
+    /// The fields of a row of text.
+    Fields(FieldRules),
 }
 
 /// What became of a group.
@@ -66,14 +77,25 @@ impl Plan {
         }
         let columns: Vec<TargetColumn> =
             load_columns(statement, table)?.into_iter().cloned().collect();
-        let ignore_case = options.format == Format::Json(Mapping::AutoIgnoreCase);
-        let names = columns.iter().map(|column| column.name.as_str());
+        let (shape, layout) = match &options.format {
+            Format::Text | Format::Csv => {
+                let rules = FieldRules::new(options)?;
+                let layout = Layout::Rows(rules.lines());
+                (Shape::Fields(rules), layout)
+            }
+            format => {
+                let ignore_case = *format == Format::Json(Mapping::AutoIgnoreCase);
+                let names = columns.iter().map(|column| column.name.as_str());
+                (Shape::Members(MemberNames::new(names, ignore_case)), Layout::Structures)
+            }
+        };
         Ok(Plan {
             reading: Reading {
                 compression: options.compression,
                 header_lines: options.ignore_header.unwrap_or(0),
+                layout,
             },
-            names: MemberNames::new(names, ignore_case),
+            shape,
             rules: Rules::new(options)?,
             context: context.clone(),
             table_oid: table.oid,
@@ -83,12 +105,14 @@ impl Plan {
 
     /// Converts all records of a group, in order.
     pub(super) fn convert(&self, group: Group) -> ConvertedGroup {
+        let rows = match &self.shape {
+            Shape::Members(names) => Rows::Objects(ObjectRows::new(self, names)),
+            Shape::Fields(rules) => Rows::Fields(FieldRows::new(self, rules, &group.bytes)),
+        };
         let mut worker = Worker {
             plan: self,
             group: &group,
-            reader: ObjectReader::new(&self.names),
-            values: vec![ValueRange::MISSING; self.columns.len()],
-            decoded: Vec::new(),
+            rows,
             chunk: Vec::with_capacity(group.bytes.len().min(CHUNK_BYTES_MAX)),
             converted: ConvertedGroup::default(),
         };
@@ -99,17 +123,35 @@ impl Plan {
         converted.file = group.file;
         converted
     }
+
+    /// Appends a value to a row, with the tab before it; whether characters were replaced.
+    fn put(
+        &self,
+        index: usize,
+        text: Option<FieldText<'_>>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, RowError<'_>> {
+        if index > 0 {
+            out.push(b'\t');
+        }
+        let column = &self.columns[index];
+        match self.rules.convert(text, &column.column_type, column.not_null, out) {
+            Ok(converted) => Ok(converted == Converted::Replaced),
+            Err(mut error) => {
+                if column.identity.is_some() && error.code != code::NOT_NULL {
+                    error.code = code::IDENTITY;
+                }
+                let text = text.map_or(Vec::new(), |text| text.bytes.to_vec());
+                Err(RowError::field(column, text, error))
+            }
+        }
+    }
 }
 
-struct Worker<'a> {
-    plan: &'a Plan,
-    group: &'a Group,
-    reader: ObjectReader<'a>,
-    values: Vec<ValueRange>,
-    decoded: Vec<u8>,
-    /// Rows that are not in a chunk yet.
-    chunk: Vec<u8>,
-    converted: ConvertedGroup,
+/// What reads the records of a group.
+enum Rows<'a> {
+    Objects(ObjectRows<'a>),
+    Fields(FieldRows<'a>),
 }
 
 /// Why a row cannot be loaded.
@@ -117,80 +159,63 @@ struct RowError<'a> {
     /// The column and the text for it; none if the row could not be read at all.
     field: Option<(&'a TargetColumn, Cow<'a, [u8]>)>,
     error: FieldError,
+    /// How many bytes of the record are the row; all if none.
+    row_bytes: Option<usize>,
+    /// Whether it ends the load, whatever MAXERROR is.
+    hopeless: bool,
 }
 
-impl<'a> Worker<'a> {
+impl<'a> RowError<'a> {
+    fn whole(error: FieldError) -> RowError<'a> {
+        RowError { field: None, error, row_bytes: None, hopeless: false }
+    }
+
+    fn field(
+        column: &'a TargetColumn,
+        text: impl Into<Cow<'a, [u8]>>,
+        error: FieldError,
+    ) -> RowError<'a> {
+        RowError { field: Some((column, text.into())), ..RowError::whole(error) }
+    }
+}
+
+struct Worker<'a> {
+    plan: &'a Plan,
+    group: &'a Group,
+    rows: Rows<'a>,
+    /// Rows that are not in a chunk yet.
+    chunk: Vec<u8>,
+    converted: ConvertedGroup,
+}
+
+impl Worker<'_> {
     fn record(&mut self, record: &Record) {
         let bytes = &self.group.bytes[record.start..record.end];
-        let whole = |error| RowError { field: None, error };
-        let outcome = match record.kind {
-            RecordKind::Object => {
-                let written = self.chunk.len();
-                let outcome = self.object(bytes);
-                if outcome.is_err() {
-                    self.chunk.truncate(written);
-                }
-                outcome
-            }
-            RecordKind::Array => Err(whole(not_an_object())),
-            RecordKind::Broken | RecordKind::Stray => Err(whole(invalid_value(self.offset(bytes)))),
-            RecordKind::TooLong => {
-                self.converted.hopeless = true;
-                Err(whole(if bytes[0] == b'[' { not_an_object() } else { too_long() }))
-            }
+        let written = self.chunk.len();
+        let outcome = match &mut self.rows {
+            Rows::Objects(rows) => rows.row(record.kind, bytes, &mut self.chunk),
+            Rows::Fields(rows) => match record.kind {
+                RecordKind::Row => rows.row(bytes, &mut self.chunk),
+                _ => Err(fields::too_long()),
+            },
         };
         match outcome {
             Ok(replaced) => {
+                self.chunk.push(b'\n');
+                self.close_chunk(written);
                 self.converted.row_count += 1;
                 self.converted.replaced_count += u64::from(replaced);
             }
             Err(error) => {
+                self.chunk.truncate(written);
                 self.converted.reject_count += 1;
+                self.converted.hopeless |= error.hopeless;
                 if self.converted.rejects.len() < REJECTS_KEPT_MAX {
-                    let reject = self.reject(record, error);
+                    let reject = reject(self.plan, self.group, record, &error);
                     self.converted.rejects.push(reject);
                 }
             }
         }
-    }
-
-    /// Appends the row of an object; whether characters were replaced.
-    fn object(&mut self, bytes: &'a [u8]) -> Result<bool, RowError<'a>> {
-        self.reader
-            .read(bytes, &mut self.values)
-            .map_err(|NotJson(offset)| RowError { field: None, error: invalid_value(offset) })?;
-        let written = self.chunk.len();
-        let utf8 = std::str::from_utf8(bytes).is_ok();
-        let mut replaced = false;
-        for (index, column) in self.plan.columns.iter().enumerate() {
-            if index > 0 {
-                self.chunk.push(b'\t');
-            }
-            let value = self.values[index];
-            let text = match column.column_type {
-                ColumnType::Super => json_text(bytes, value, utf8),
-                _ => field_text(bytes, value, utf8, &mut self.decoded),
-            };
-            let converted = self.plan.rules.convert(
-                text,
-                &column.column_type,
-                column.not_null,
-                &mut self.chunk,
-            );
-            match converted {
-                Ok(converted) => replaced |= converted == Converted::Replaced,
-                Err(mut error) => {
-                    if column.identity.is_some() && error.code != code::NOT_NULL {
-                        error.code = code::IDENTITY;
-                    }
-                    let text = text.map_or(Vec::new(), |text| text.bytes.to_vec());
-                    return Err(RowError { field: Some((column, Cow::Owned(text))), error });
-                }
-            }
-        }
-        self.chunk.push(b'\n');
-        self.close_chunk(written);
-        Ok(replaced)
     }
 
     /// Ends the chunk before the row that began at `row` if that would make it too large.
@@ -203,45 +228,6 @@ impl<'a> Worker<'a> {
         self.converted.chunks.push(Bytes::from(full));
     }
 
-    /// Where a record that is no object stops being one.
-    fn offset(&mut self, bytes: &[u8]) -> usize {
-        match self.reader.read(bytes, &mut self.values) {
-            Ok(()) => 0,
-            Err(NotJson(offset)) => offset,
-        }
-    }
-
-    fn reject(&self, record: &Record, error: RowError<'_>) -> LoadError {
-        let context = &self.plan.context;
-        let bytes = &self.group.bytes[record.start..record.end];
-        let (column, text) = match &error.field {
-            Some((column, text)) => (Some(*column), raw_text(text)),
-            None => (None, String::new()),
-        };
-        let column_type = column.map(|column| &column.column_type);
-        LoadError {
-            userid: context.user_id,
-            slice: 0,
-            tbl: self.plan.table_oid,
-            starttime: context.started_at,
-            session: context.session_pid,
-            query: context.query_id,
-            filename: self.group.url.chars().take(256).collect(),
-            line_number: i64::try_from(record.line).unwrap_or(i64::MAX),
-            colname: column.map_or(String::new(), |column| column.name.clone()),
-            column_type: column_type.map_or(String::new(), |t| t.system_name().to_string()),
-            col_length: column_type.map_or(String::new(), |t| t.system_length()),
-            position: i32::try_from(error.error.position).unwrap_or(i32::MAX),
-            raw_line: raw_text(bytes),
-            raw_field_value: text,
-            err_code: error.error.code,
-            err_reason: reason_text(&error.error.reason),
-            is_partial: 0,
-            start_offset: 0,
-            copy_job_id: 0,
-        }
-    }
-
     fn finish(mut self) -> ConvertedGroup {
         if !self.chunk.is_empty() {
             self.converted.chunks.push(Bytes::from(self.chunk));
@@ -250,53 +236,34 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// The text of a value; `None` is NULL.
-fn field_text<'b>(
-    bytes: &'b [u8],
-    value: ValueRange,
-    utf8: bool,
-    decoded: &'b mut Vec<u8>,
-) -> Option<FieldText<'b>> {
-    let raw = &bytes[value.start..value.end];
-    match value.kind {
-        ValueKind::Missing | ValueKind::Null => None,
-        // JSON strings have no control characters but as escapes.
-        ValueKind::String { escaped: false } | ValueKind::Literal => {
-            Some(FieldText { bytes: raw, utf8, plain: true })
-        }
-        ValueKind::String { escaped: true } => {
-            decoded.clear();
-            decode_string(raw, decoded);
-            let utf8 = std::str::from_utf8(decoded).is_ok();
-            Some(FieldText { bytes: decoded, utf8, plain: false })
-        }
-        ValueKind::Nested => Some(FieldText { bytes: raw, utf8, plain: false }),
-    }
-}
-
-/// The value as JSON, for a SUPER column; `None` is NULL.
-fn json_text(bytes: &[u8], value: ValueRange, utf8: bool) -> Option<FieldText<'_>> {
-    let range = match value.kind {
-        ValueKind::Missing | ValueKind::Null => return None,
-        ValueKind::String { .. } => value.start - 1..value.end + 1,
-        ValueKind::Literal | ValueKind::Nested => value.start..value.end,
+fn reject(plan: &Plan, group: &Group, record: &Record, error: &RowError<'_>) -> LoadError {
+    let context = &plan.context;
+    let bytes = &group.bytes[record.start..record.end];
+    let bytes = &bytes[..error.row_bytes.unwrap_or(bytes.len())];
+    let (column, text) = match &error.field {
+        Some((column, text)) => (Some(*column), raw_text(text)),
+        None => (None, String::new()),
     };
-    Some(FieldText { bytes: &bytes[range], utf8, plain: false })
-}
-
-/// "Member is not an object": what a top-level array gives under 'auto' (§8).
-fn not_an_object() -> FieldError {
-    whole_row(0, "Invalid JSONPath format: Member is not an object.".to_string())
-}
-
-fn invalid_value(position: usize) -> FieldError {
-    whole_row(position, "Invalid value.".to_string()) // [?]
-}
-
-fn too_long() -> FieldError {
-    whole_row(0, format!("JSON object exceeds the maximum size of {STRUCTURE_BYTES_MAX} bytes")) // [?]
-}
-
-fn whole_row(position: usize, reason: String) -> FieldError {
-    FieldError { code: code::INPUT_LINE, reason, position }
+    let column_type = column.map(|column| &column.column_type);
+    LoadError {
+        userid: context.user_id,
+        slice: 0,
+        tbl: plan.table_oid,
+        starttime: context.started_at,
+        session: context.session_pid,
+        query: context.query_id,
+        filename: group.url.chars().take(256).collect(),
+        line_number: i64::try_from(record.line).unwrap_or(i64::MAX),
+        colname: column.map_or(String::new(), |column| column.name.clone()),
+        column_type: column_type.map_or(String::new(), |t| t.system_name().to_string()),
+        col_length: column_type.map_or(String::new(), |t| t.system_length()),
+        position: i32::try_from(error.error.position).unwrap_or(i32::MAX),
+        raw_line: raw_text(bytes),
+        raw_field_value: text,
+        err_code: error.error.code,
+        err_reason: reason_text(&error.error.reason),
+        is_partial: 0,
+        start_offset: 0,
+        copy_job_id: 0,
+    }
 }

@@ -3,8 +3,10 @@
 //! One blocking thread decompresses and splits; what a record means is found out later, by the
 //! workers. A further format adds a splitter here and a way to read its records in `rows`.
 
+pub(super) mod fields;
 pub(super) mod gzip;
 pub(super) mod json;
+pub(super) mod lines;
 pub(super) mod pieces;
 mod scan;
 pub(super) mod split;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use self::gzip::Decompressed;
+use self::lines::{LineRules, LineSplitter};
 use self::pieces::PieceReader;
 use self::split::{Record, Splitter};
 use super::failure::{CopyFailure, Refusal};
@@ -44,6 +47,54 @@ pub(super) struct Reading {
     pub(super) compression: Option<Compression>,
     /// Lines of each file that are skipped.
     pub(super) header_lines: u64,
+    pub(super) layout: Layout,
+}
+
+/// What the records of a file are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Layout {
+    /// JSON structures.
+    Structures,
+    /// Rows of text.
+    Rows(LineRules),
+}
+
+/// Splits one file into its records.
+enum RecordSplitter {
+    Structures(Splitter),
+    Rows(LineSplitter),
+}
+
+impl RecordSplitter {
+    fn new(reading: Reading) -> RecordSplitter {
+        match reading.layout {
+            Layout::Structures => RecordSplitter::Structures(Splitter::new(reading.header_lines)),
+            Layout::Rows(rules) => {
+                RecordSplitter::Rows(LineSplitter::new(rules, reading.header_lines))
+            }
+        }
+    }
+
+    fn push(&mut self, chunk: &[u8]) -> bool {
+        match self {
+            RecordSplitter::Structures(splitter) => splitter.push(chunk),
+            RecordSplitter::Rows(splitter) => splitter.push(chunk),
+        }
+    }
+
+    fn take_group(&mut self, last: bool) -> Option<(Vec<u8>, Vec<Record>)> {
+        match self {
+            RecordSplitter::Structures(splitter) => splitter.take_group(last),
+            RecordSplitter::Rows(splitter) => splitter.take_group(last),
+        }
+    }
+
+    fn finish(self) -> (Vec<u8>, Vec<Record>, u64) {
+        match self {
+            RecordSplitter::Structures(splitter) => splitter.finish(),
+            RecordSplitter::Rows(splitter) => splitter.finish(),
+        }
+    }
 }
 
 /// Reads all objects and sends their groups, in order; gives how many objects there were. An error
@@ -85,7 +136,7 @@ fn decode_object(
         return Ok(false);
     }
     let mut source = Decompressed::new(reading.compression, reader);
-    let mut splitter = Splitter::new(reading.header_lines);
+    let mut splitter = RecordSplitter::new(reading);
     let mut buffer = vec![0; READ_BYTES];
     let send = |group: Group| groups.blocking_send(Ok(group)).map_err(|_| CopyFailure::Cancelled);
     loop {

@@ -1,4 +1,4 @@
-//! Finds the interesting bytes of JSON text, eight at a time.
+//! Finds the interesting bytes of a text, eight at a time.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -18,6 +18,27 @@ pub(super) fn find_string_stop(bytes: &[u8], from: usize) -> usize {
         index += 8;
     }
     while index < bytes.len() && !matches!(bytes[index], b'"' | b'\\' | 0..=0x1F) {
+        index += 1;
+    }
+    index
+}
+
+/// The first `one`, `other`, `\` or control character at or after `from`; the length if there is none.
+pub(super) fn find_field_stop(bytes: &[u8], from: usize, one: u8, other: u8) -> usize {
+    let mut index = from;
+    while let Some(chunk) = bytes.get(index..index + 8) {
+        let word = u64::from_le_bytes(chunk.try_into().expect("the slice has eight bytes"));
+        let stops = zeros(word ^ (ONES * u64::from(one)))
+            | zeros(word ^ (ONES * u64::from(other)))
+            | zeros(word ^ (ONES * u64::from(b'\\')))
+            | (word.wrapping_sub(ONES * 0x20) & !word & HIGHS);
+        if stops != 0 {
+            return index + stops.trailing_zeros() as usize / 8;
+        }
+        index += 8;
+    }
+    let is_stop = |byte: u8| byte == one || byte == other || matches!(byte, b'\\' | 0..=0x1F);
+    while index < bytes.len() && !is_stop(bytes[index]) {
         index += 1;
     }
     index
@@ -52,6 +73,14 @@ mod tests {
                 .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F))
                 .map_or(bytes.len(), |offset| from + offset);
             prop_assert_eq!(find_string_stop(&bytes, from), plain);
+            for (one, other) in [(b'"', b'"'), (b'|', 0xFF), (b'a', b'\t')] {
+                let is_stop = |byte: &u8| {
+                    *byte == one || *byte == other || matches!(byte, b'\\' | 0..=0x1F)
+                };
+                let plain = bytes[from..].iter().position(is_stop);
+                let plain = plain.map_or(bytes.len(), |offset| from + offset);
+                prop_assert_eq!(find_field_stop(&bytes, from, one, other), plain);
+            }
         }
     }
 }

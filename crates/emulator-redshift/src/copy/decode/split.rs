@@ -23,8 +23,10 @@ pub(in crate::copy) enum RecordKind {
     Broken,
     /// Anything else: one run without white space.
     Stray,
-    /// Larger than a structure may be; only its beginning is there, and it ends the load.
+    /// Larger than it may be; only its beginning is there, and it ends the load.
     TooLong,
+    /// A row of text, without its line break.
+    Row,
 }
 
 /// A record of a group.
@@ -34,7 +36,7 @@ pub(in crate::copy) struct Record {
     /// Its bytes in the group.
     pub(in crate::copy) start: usize,
     pub(in crate::copy) end: usize,
-    /// Its last line, from 1.
+    /// The last line of a structure, the first of a row; from 1.
     pub(in crate::copy) line: u64,
 }
 

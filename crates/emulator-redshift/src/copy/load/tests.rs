@@ -3,6 +3,7 @@
 mod canned_s3;
 mod files;
 mod rows;
+mod text;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -85,6 +86,10 @@ async fn load_from(objects: &[(&str, &[u8])], from_and_options: &str) -> Loaded 
 }
 
 async fn load_statement(s3: &CannedS3, statement: &CopyStatement) -> Loaded {
+    load_into(s3, statement, table()).await
+}
+
+async fn load_into(s3: &CannedS3, statement: &CopyStatement, table: TargetTable) -> Loaded {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(2);
     let collect = async {
         let mut rows = Vec::new();
@@ -95,7 +100,7 @@ async fn load_statement(s3: &CannedS3, statement: &CopyStatement) -> Loaded {
         String::from_utf8(rows).expect("rows are UTF-8")
     };
     let access = s3.access();
-    let (table, context) = (table(), context());
+    let context = context();
     let loading = load(&access, statement, &table, &context, sender);
     let (outcome, rows) = tokio::join!(loading, collect);
     Loaded { rows, outcome }

@@ -212,10 +212,9 @@ impl CopyOptions {
     pub fn unsupported(&self) -> Option<String> {
         let format = match &self.format {
             Format::Json(Mapping::Auto | Mapping::AutoIgnoreCase) => None,
+            Format::Text | Format::Csv => None,
             Format::Json(Mapping::NoShred) => Some("JSON 'noshred'"),
             Format::Json(Mapping::Paths(_)) => Some("JSON with a JSONPaths file"),
-            Format::Text => Some("COPY of delimited text"),
-            Format::Csv => Some("CSV"),
             Format::FixedWidth(_) => Some("FIXEDWIDTH"),
             Format::Avro(_) => Some("AVRO"),
             Format::Parquet => Some("PARQUET"),

@@ -1,0 +1,220 @@
+//! A row of text becomes a row of the table (Database Developer Guide, "Data format parameters", "Data
+//! conversion parameters").
+
+use memchr::memchr;
+
+use super::{Plan, RowError};
+use crate::copy::convert::{FieldError, FieldText};
+use crate::copy::decode::fields::{Field, FieldFormat};
+use crate::copy::decode::lines::{LineRules, ROW_BYTES_MAX, RowEnd};
+use crate::copy::failure::Refusal;
+use crate::copy::options::{CopyOptions, Flag, Format};
+use crate::copy::rejects::code;
+use crate::copy::target::{ColumnType, TargetColumn};
+
+/// How rows of text are read.
+#[derive(Debug, Clone)]
+pub(super) struct FieldRules {
+    format: FieldFormat,
+    /// NULL AS
+    null: Vec<u8>,
+    fill_record: bool,
+    ignore_blank_lines: bool,
+}
+
+impl FieldRules {
+    /// # Errors
+    /// Characters that cannot mean what they are given for.
+    pub(super) fn new(options: &CopyOptions) -> Result<FieldRules, Refusal> {
+        let csv = options.format == Format::Csv;
+        let default = if csv { ',' } else { '|' };
+        let delimiter = options.delimiter.unwrap_or(default) as u8;
+        let quote = options.quote.unwrap_or('"') as u8;
+        let escape = options.has(Flag::Escape);
+        let format = match csv {
+            true => FieldFormat::Csv { delimiter, quote },
+            false => FieldFormat::Delimited {
+                delimiter,
+                escape,
+                remove_quotes: options.has(Flag::RemoveQuotes),
+            },
+        };
+        let null = options.null_as.clone().unwrap_or_else(|| "\\N".to_string());
+        let refuse = |message: &str| Err(Refusal::new("22023", message));
+        let breaks = |byte: u8| matches!(byte, b'\n' | b'\r');
+        if breaks(delimiter) {
+            return refuse("DELIMITER cannot be a newline or carriage return");
+        }
+        if csv && breaks(quote) {
+            return refuse("QUOTE cannot be a newline or carriage return");
+        }
+        if csv && quote == delimiter {
+            return refuse("DELIMITER and QUOTE must be different");
+        }
+        if escape && delimiter == b'\\' {
+            return refuse("DELIMITER cannot be the backslash with ESCAPE");
+        }
+        if null.contains('\n') {
+            return refuse("NULL AS cannot contain a newline: it ends a row");
+        }
+        Ok(FieldRules {
+            format,
+            null: null.into_bytes(),
+            fill_record: options.has(Flag::FillRecord),
+            ignore_blank_lines: options.has(Flag::IgnoreBlankLines),
+        })
+    }
+
+    /// Where rows end.
+    pub(super) fn lines(&self) -> LineRules {
+        let row_end = match self.format {
+            FieldFormat::Csv { delimiter, quote } => RowEnd::Unquoted { quote, delimiter },
+            FieldFormat::Delimited { escape: true, .. } => RowEnd::Unescaped,
+            FieldFormat::Delimited { escape: false, .. } => RowEnd::Every,
+        };
+        LineRules { row_end, skip_blank: self.ignore_blank_lines }
+    }
+
+    /// Whether NULL AS makes NUL a value.
+    fn takes_nul(&self) -> bool {
+        self.null == b"\0"
+    }
+
+    /// Whether the default null string stands there; with ESCAPE both `\N` and `\\N` mean it.
+    fn is_null(&self, field: &Field<'_>) -> bool {
+        field.bytes == self.null || (field.escaped_null && self.null == b"\\N")
+    }
+
+    /// One delimiter may stand after the last field of delimited text. [?] §5
+    fn may_trail(&self) -> bool {
+        matches!(self.format, FieldFormat::Delimited { .. })
+    }
+}
+
+/// Reads the rows of a group.
+pub(super) struct FieldRows<'a> {
+    plan: &'a Plan,
+    rules: &'a FieldRules,
+    scratch: Vec<u8>,
+    /// Whether the whole group is UTF-8.
+    utf8: bool,
+    /// Whether NULs must be looked for.
+    has_nul: bool,
+}
+
+impl<'a> FieldRows<'a> {
+    pub(super) fn new(plan: &'a Plan, rules: &'a FieldRules, group: &[u8]) -> FieldRows<'a> {
+        let utf8 = std::str::from_utf8(group).is_ok();
+        let has_nul = rules.format.delimiter() != 0 && memchr(0, group).is_some();
+        FieldRows { plan, rules, scratch: Vec::new(), utf8, has_nul }
+    }
+
+    /// Appends a row; whether characters were replaced.
+    pub(super) fn row(&mut self, row: &[u8], out: &mut Vec<u8>) -> Result<bool, RowError<'a>> {
+        self.check(row)?;
+        let utf8 = self.utf8 || std::str::from_utf8(row).is_ok();
+        let columns = &self.plan.columns;
+        let mut next = Some(0);
+        let mut replaced = false;
+        for (index, column) in columns.iter().enumerate() {
+            let Some(start) = next else {
+                // Only with FILLRECORD.
+                replaced |= self.plan.put(index, filling(column), out)?;
+                continue;
+            };
+            let field = self.rules.format.read(row, start, &mut self.scratch).map_err(|bad| {
+                let error = field_error(code::DELIMITER, bad.position, bad.reason);
+                RowError::field(column, bad.bytes.to_vec(), error)
+            })?;
+            next = field.next;
+            if next.is_none() && index + 1 < columns.len() && !self.rules.fill_record {
+                return Err(too_few_fields(column, &field, row));
+            }
+            let text = match self.rules.is_null(&field) {
+                true => None,
+                false if self.has_nul && field.bytes.contains(&0) => {
+                    return Err(RowError::field(
+                        column,
+                        field.bytes.to_vec(),
+                        nul_in_field(&field),
+                    ));
+                }
+                false => Some(FieldText { bytes: field.bytes, utf8, plain: field.plain }),
+            };
+            replaced |= self.plan.put(index, text, out)?;
+        }
+        match next {
+            Some(rest) if rest < row.len() || !self.rules.may_trail() => {
+                let error = field_error(code::EXTRA_COLUMNS, rest, "Extra column(s) found");
+                Err(RowError::whole(error))
+            }
+            _ => Ok(replaced),
+        }
+    }
+
+    /// Refuses a row that is too long, and one in which a NUL ends the record (NULL AS).
+    fn check(&self, row: &[u8]) -> Result<(), RowError<'a>> {
+        // "Amazon Redshift internally counts pipe characters ( | ) twice."
+        let half = ROW_BYTES_MAX / 2;
+        if row.len() > half && row.len() + count_pipes(row) > ROW_BYTES_MAX {
+            return Err(too_long());
+        }
+        if !self.has_nul || self.rules.takes_nul() {
+            return Ok(());
+        }
+        match memchr(0, row) {
+            Some(end) => {
+                Err(RowError { row_bytes: Some(end), ..RowError::whole(no_newline(row, end)) })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn count_pipes(row: &[u8]) -> usize {
+    memchr::memchr_iter(b'|', row).count()
+}
+
+/// What FILLRECORD gives a column: VARCHAR is filled with '' (NULL with EMPTYASNULL), all others
+/// with NULL, as in the guide's example.
+fn filling<'b>(column: &TargetColumn) -> Option<FieldText<'b>> {
+    match column.column_type {
+        ColumnType::Varchar(_) => Some(FieldText { bytes: b"", utf8: true, plain: true }),
+        _ => None,
+    }
+}
+
+fn too_few_fields<'a>(column: &'a TargetColumn, field: &Field<'_>, row: &[u8]) -> RowError<'a> {
+    if row.is_empty() {
+        return RowError::whole(field_error(code::NO_DATA, 0, "Input line contained no data")); // [?]
+    }
+    let error = field_error(code::DELIMITER, field.bytes.len(), "Delimiter not found");
+    RowError::field(column, field.bytes.to_vec(), error)
+}
+
+/// A row of more than 4 MB fails the load.
+pub(super) fn too_long<'a>() -> RowError<'a> {
+    let reason = format!("Row exceeds the maximum size of {ROW_BYTES_MAX} bytes"); // [?]
+    let error = FieldError { code: code::INPUT_LINE, reason, position: 0 };
+    RowError { hopeless: true, ..RowError::whole(error) }
+}
+
+/// A NUL ends the record, and what comes before it is not a newline (the guide's tutorial "Loading
+/// data from Amazon S3", NULL AS).
+fn no_newline(row: &[u8], end: usize) -> FieldError {
+    let location = end.saturating_sub(1);
+    let reason = format!(
+        "Missing newline: Unexpected character 0x{:x} found at location {location}",
+        row[location]
+    );
+    FieldError { code: code::INPUT_LINE, reason, position: 0 }
+}
+
+fn nul_in_field(field: &Field<'_>) -> FieldError {
+    let position = memchr(0, field.bytes).unwrap_or(0);
+    field_error(code::NUL_IN_FIELD, position, "Field with a null terminator has more than one byte") // [?]
+}
+
+fn field_error(code: i32, position: usize, reason: &str) -> FieldError {
+    FieldError { code, reason: reason.to_string(), position }
+}
