@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use emulator_core::serve::{Request, Response, ResponseFuture, Service, full};
+use emulator_redshift::SystemTables;
 use emulator_sqs::Sqs;
 use http::{Method, StatusCode, header};
 use serde_json::json;
@@ -11,13 +12,15 @@ use serde_json::json;
 pub(crate) struct FrontDoor {
     pub(crate) sqs: Sqs,
     pub(crate) s3: Arc<dyn Service>,
+    /// Where the last COPYs are written down.
+    pub(crate) copies: SystemTables,
 }
 
 impl Service for FrontDoor {
     fn call(&self, request: Request) -> ResponseFuture {
         let path = request.uri().path();
         if let Some(page) = path.strip_prefix("/_blueshift/") {
-            let answer = kit_page(request.method(), page);
+            let answer = self.kit_page(request.method(), page);
             return Box::pin(async move { answer });
         }
         let (parts, body) = request.into_parts();
@@ -27,16 +30,23 @@ impl Service for FrontDoor {
     }
 }
 
-fn kit_page(method: &Method, page: &str) -> Response {
-    match (method, page) {
-        (&Method::GET | &Method::HEAD, "health") => {
-            let services = json!({ "sqs": "running", "s3": "running", "redshift": "running" });
-            answer(StatusCode::OK, &json!({ "status": "running", "services": services }))
-        }
-        _ => {
-            let known = "GET /_blueshift/health";
-            let error = format!("no page {method} /_blueshift/{page}; there is {known}");
-            answer(StatusCode::NOT_FOUND, &json!({ "error": error }))
+impl FrontDoor {
+    fn kit_page(&self, method: &Method, page: &str) -> Response {
+        match (method, page) {
+            (&Method::GET | &Method::HEAD, "health") => {
+                let services = json!({ "sqs": "running", "s3": "running", "redshift": "running" });
+                answer(StatusCode::OK, &json!({ "status": "running", "services": services }))
+            }
+            (&Method::GET | &Method::HEAD, "copies") => {
+                let mut copies = self.copies.copies();
+                copies.reverse(); // Who looks wants the last one first.
+                answer(StatusCode::OK, &json!({ "copies": copies }))
+            }
+            _ => {
+                let known = "GET /_blueshift/health and GET /_blueshift/copies";
+                let error = format!("no page {method} /_blueshift/{page}; there are {known}");
+                answer(StatusCode::NOT_FOUND, &json!({ "error": error }))
+            }
         }
     }
 }

@@ -100,8 +100,6 @@ impl Stack {
         let s3: Arc<dyn Service> = Arc::new(emulator_s3::service(S3Store::new(clock.clone())));
         let shutdown = CancellationToken::new();
         let servers = TaskTracker::new();
-        let front_door = Arc::new(FrontDoor { sqs: sqs.clone(), s3 });
-        servers.spawn(serve(http, front_door, shutdown.clone()));
         let redshift = emulator_redshift::start(RedshiftConfig {
             listener: redshift,
             upstream: Upstream {
@@ -118,6 +116,9 @@ impl Stack {
             shutdown: shutdown.clone(),
         })
         .expect("a bound listener has an address");
+        let copies = redshift.system_tables().clone();
+        let front_door = Arc::new(FrontDoor { sqs: sqs.clone(), s3, copies });
+        servers.spawn(serve(http, front_door, shutdown.clone()));
         servers.spawn(redshift.stopped());
         servers.close();
         Ok(Self { endpoints, sqs, shutdown, servers, postgres })

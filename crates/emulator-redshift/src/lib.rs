@@ -39,7 +39,8 @@ use tokio_util::sync::CancellationToken;
 use crate::copy::load::S3Access;
 pub use crate::error::SqlError;
 use crate::server::{Shared, serve};
-pub use crate::system_tables::{LOAD_ERRORS_MAX, SystemTables};
+pub use crate::system_tables::copies::{CopiedFile, CopyRecord, CopyStatus};
+pub use crate::system_tables::{COPIES_MAX, LOAD_ERRORS_MAX, QUERIES_MAX, SystemTables};
 pub use crate::upstream::{SERVER_VERSION, Upstream, UpstreamAddress};
 
 /// What [`start`] needs.
@@ -99,6 +100,11 @@ impl Redshift {
     /// The rows of its system tables.
     pub fn system_tables(&self) -> &SystemTables {
         &self.system_tables
+    }
+
+    /// The last COPYs, oldest first: at most [`COPIES_MAX`].
+    pub fn copies(&self) -> Vec<CopyRecord> {
+        self.system_tables.copies()
     }
 
     /// Waits until the server has stopped: `shutdown` was cancelled and every session is closed.

@@ -17,6 +17,7 @@ use crate::relay::Relay;
 use crate::session::{Identity, Session};
 use crate::startup::{Opening, SessionRequest, StartupError, authenticate, negotiate};
 use crate::system_tables::SystemTables;
+use crate::system_tables::queries::Journal;
 use crate::upstream::{OpenError, Upstream};
 use crate::wire::duplex::Wires;
 use crate::wire::stream::Wire;
@@ -133,12 +134,20 @@ async fn serve_session(
         }
     };
     opened.greet(&mut client);
+    let user = request.parameters.iter().find(|(name, _)| name == "user");
+    let journal = Journal::new(
+        shared.system_tables.clone(),
+        shared.clock.clone(),
+        user.map_or("", |(_, user)| user),
+        &request.database,
+        opened.process_id(),
+    );
     let identity = Identity {
         database: request.database,
         process_id: opened.process_id(),
         cancel_key: opened.cancel_key,
     };
-    let relay = Relay::new(Wires { client, upstream: opened.wire });
+    let relay = Relay::new(Wires { client, upstream: opened.wire }, journal);
     let mut session = Session::new(relay, shared, identity);
     let farewell = match shutdown.run_until_cancelled(session.run()).await {
         Some(Ok(())) => None,

@@ -12,21 +12,14 @@ use bytes::Bytes;
 use pgwire::messages::extendedquery::Sync;
 use pgwire::messages::response::CommandComplete;
 
-use crate::classify::{Action, Reading, read_script};
+use crate::classify::{Action, Context, Reading, read_script};
 use crate::error::{SessionError, SqlError};
-use crate::relay::names::{Special, Target};
+use crate::relay::names::{Prepared, Special, Target};
 use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::relay::{NO_SQL, Relay};
 use crate::server::Shared;
+use crate::system_tables::reads::SystemReads;
 use crate::wire::Frame;
-
-/// Brings what the views of `catalog` show up to date. Set anew before each statement that looks,
-/// because a rollback takes settings back.
-const REFRESH: &str = "SELECT \
-    pg_catalog.set_config('blueshift.stl_load_errors', $1, false), \
-    pg_catalog.set_config('blueshift.last_copy_count', $2, false), \
-    pg_catalog.set_config('blueshift.last_copy_id', $3, false), \
-    pg_catalog.set_config('blueshift.last_query_id', $4, false)";
 
 /// Who the session belongs to.
 #[derive(Debug)]
@@ -103,10 +96,10 @@ impl Session {
     }
 
     async fn on_query(&mut self, frame: &Frame) -> Result<(), SessionError> {
-        let query_id = self.shared.system_tables.next_query_id();
         let text = frame.fields().text().unwrap_or_default();
-        let expected = Expected::new(Sent::Query, Audience::Client);
-        match std::str::from_utf8(text).map(read_script) {
+        let mut expected = Expected::new(Sent::Query, Audience::Client);
+        let context = self.context();
+        match std::str::from_utf8(text).map(|text| read_script(text, &context)) {
             // Redshift knows no other encoding; Postgres judges.
             Err(_) => self.relay.forward(frame, Some(expected)),
             Ok(Err(error)) => {
@@ -117,10 +110,19 @@ impl Session {
                 self.replay(readings).await?;
             }
             Ok(Ok(readings)) => {
-                if readings.iter().any(|reading| reading.reads_system_tables) {
-                    self.refresh(Audience::Nobody);
+                self.note_views(&readings);
+                let reads = readings.iter().map(|reading| reading.reads);
+                let reads = reads.fold(SystemReads::NOTHING, SystemReads::and);
+                if !reads.is_nothing() {
+                    self.refresh(reads, Audience::Nobody);
                     let sync = Expected::new(Sent::Sync, Audience::Nobody);
                     self.relay.send(&Sync::new(), Some(sync));
+                }
+                for reading in &readings {
+                    let text = reading.is_query.then_some(reading.sql);
+                    if !matches!(reading.action, Action::Empty) {
+                        expected.queries.push_back(self.begin_query(text));
+                    }
                 }
                 if readings.iter().all(|reading| reading.rewritten.is_none()) {
                     self.relay.forward(frame, Some(expected));
@@ -130,7 +132,6 @@ impl Session {
                 }
             }
         }
-        self.records.last_query_id = query_id;
         Ok(())
     }
 
@@ -141,7 +142,8 @@ impl Session {
         };
         let parameter_types = fields.rest();
         let mut expected = Expected::new(Sent::Parse, Audience::Client);
-        let readings = match std::str::from_utf8(text).map(read_script) {
+        let context = self.context();
+        let readings = match std::str::from_utf8(text).map(|text| read_script(text, &context)) {
             Err(_) => Vec::new(),
             Ok(Ok(readings)) => readings,
             Ok(Err(error)) => {
@@ -152,6 +154,7 @@ impl Session {
                 return Ok(());
             }
         };
+        self.note_views(&readings);
         let mut statements =
             readings.into_iter().filter(|reading| !matches!(reading.action, Action::Empty));
         let reading = match (statements.next(), statements.next()) {
@@ -163,7 +166,7 @@ impl Session {
                 return Ok(());
             }
         };
-        expected.undo = self.relay.names.set(Target::Statement, name, special(&reading));
+        expected.undo = self.relay.names.set(Target::Statement, name, prepared(&reading));
         match (&reading.action, &reading.rewritten) {
             // Postgres prepares an empty statement: it answers Describe and Bind as for a COPY.
             (Action::Copy(_), _) => {
@@ -186,8 +189,8 @@ impl Session {
             let (Some(portal), Some(statement)) = (fields.text(), fields.text()) else {
                 return Err(malformed("Bind"));
             };
-            let special = names.get(Target::Statement, statement).cloned();
-            expected.undo = names.set(Target::Portal, portal, special);
+            let prepared = names.get(Target::Statement, statement).cloned();
+            expected.undo = names.set(Target::Portal, portal, prepared);
         }
         self.relay.forward(frame, Some(expected));
         Ok(())
@@ -212,49 +215,95 @@ impl Session {
     }
 
     async fn on_execute(&mut self, frame: &Frame) -> Result<(), SessionError> {
-        let query_id = self.shared.system_tables.next_query_id();
-        let expected = Expected::new(Sent::Execute, Audience::Client);
-        let special = if self.relay.names.is_empty(Target::Portal) {
+        let mut expected = Expected::new(Sent::Execute, Audience::Client);
+        let prepared = if self.relay.names.is_empty(Target::Portal) {
             None
         } else {
             let portal = frame.fields().text().ok_or_else(|| malformed("Execute"))?;
             self.relay.names.get(Target::Portal, portal).cloned()
         };
-        match special {
-            None => self.relay.forward(frame, Some(expected)),
-            Some(Special::ReadsSystemTables) => {
-                self.refresh(Audience::Errors);
-                self.relay.forward(frame, Some(expected));
+        let (special, query) =
+            prepared.map_or((None, None), |prepared| (prepared.special, prepared.query));
+        if let Some(Special::Copy(statement)) = special {
+            let portal = frame.fields().text().ok_or_else(|| malformed("Execute"))?;
+            // Postgres knows whether the portal still exists, and which errors came before.
+            let describe = Expected::new(Sent::Describe, Audience::Errors);
+            self.relay.send_raw(b'D', &[b"P", portal, b"\0"], describe);
+            self.relay.drain().await?;
+            if !self.relay.is_skipping() && self.copy(&statement).await? {
+                self.relay.tell_client(&CommandComplete::new("COPY".to_owned()));
             }
-            Some(Special::Commits) => {
-                self.relay.forward(frame, Some(expected));
-                self.commit();
-            }
-            Some(Special::Copy(statement)) => {
-                let portal = frame.fields().text().ok_or_else(|| malformed("Execute"))?;
-                // Postgres knows whether the portal still exists, and which errors came before.
-                let describe = Expected::new(Sent::Describe, Audience::Errors);
-                self.relay.send_raw(b'D', &[b"P", portal, b"\0"], describe);
-                self.relay.drain().await?;
-                if !self.relay.is_skipping() && self.copy(&statement, query_id).await? {
-                    self.relay.tell_client(&CommandComplete::new("COPY".to_owned()));
-                }
-            }
+            return Ok(());
         }
-        self.records.last_query_id = query_id;
+        if let Some(Special::ReadsSystemTables(reads)) = special {
+            self.refresh(reads, Audience::Errors);
+        }
+        if let Some(query) = query {
+            expected.queries.push_back(self.begin_query(Some(&query)));
+        }
+        self.relay.forward(frame, Some(expected));
+        if let Some(Special::Commits) = special {
+            self.commit();
+        }
         Ok(())
     }
 
-    /// Copies the system tables and the session's records into its settings.
-    fn refresh(&mut self, audience: Audience) {
-        let text = |text: String| Some(Bytes::from(text));
-        let parameters = vec![
-            Some(self.shared.system_tables.load_errors_json()),
-            text(self.records.last_copy_count.to_string()),
-            text(self.records.last_copy_id.to_string()),
-            text(self.records.last_query_id.to_string()),
-        ];
-        self.relay.send_own(REFRESH, parameters, audience);
+    /// Writes down that a statement is executed; `text` if it counts as a query. Returns its id.
+    fn begin_query(&mut self, text: Option<&str>) -> i32 {
+        let query_id = self.shared.system_tables.next_query_id();
+        if let Some(text) = text
+            && !self.relay.is_skipping()
+        {
+            self.relay.journal.begin_query(query_id, text);
+            self.records.last_query_id = query_id;
+        }
+        query_id
+    }
+
+    fn context(&self) -> Context {
+        Context { views: self.shared.system_tables.views() }
+    }
+
+    /// Views of system tables show the relay's records whenever they are used.
+    fn note_views(&self, readings: &[Reading<'_>]) {
+        for reading in readings {
+            if let Some(name) = &reading.makes_view {
+                self.shared.system_tables.record_view(name, reading.reads);
+            }
+        }
+    }
+
+    /// Copies the system tables and the session's records into its settings, where the views of
+    /// `catalog` read them. Done anew before each statement that looks, because a rollback takes
+    /// settings back.
+    fn refresh(&mut self, reads: SystemReads, audience: Audience) {
+        let text = |text: String| Bytes::from(text);
+        let tables = &self.shared.system_tables;
+        let mut settings = Vec::new();
+        if reads.has(SystemReads::LOAD_ERRORS) {
+            settings.push(("stl_load_errors", tables.load_errors_json()));
+        }
+        if reads.has(SystemReads::COPIES) {
+            settings.push(("copies", tables.copies_json()));
+        }
+        if reads.has(SystemReads::QUERIES) {
+            settings.push(("queries", tables.queries_json()));
+        }
+        if reads.has(SystemReads::SESSION) {
+            settings.extend([
+                ("last_copy_count", text(self.records.last_copy_count.to_string())),
+                ("last_copy_id", text(self.records.last_copy_id.to_string())),
+                ("last_query_id", text(self.records.last_query_id.to_string())),
+            ]);
+        }
+        let calls: Vec<String> = (1..)
+            .zip(&settings)
+            .map(|(number, (name, _))| {
+                format!("pg_catalog.set_config('blueshift.{name}', ${number}, false)")
+            })
+            .collect();
+        let parameters = settings.into_iter().map(|(_, value)| Some(value)).collect();
+        self.relay.send_own(&format!("SELECT {}", calls.join(", ")), parameters, audience);
         self.relay.close_own(audience);
     }
 
@@ -265,13 +314,18 @@ impl Session {
     }
 }
 
-fn special(reading: &Reading<'_>) -> Option<Special> {
-    match &reading.action {
+/// What the relay has to know when a statement is executed; `None` if nothing.
+fn prepared(reading: &Reading<'_>) -> Option<Prepared> {
+    let special = match &reading.action {
         Action::Copy(statement) => Some(Special::Copy(Arc::clone(statement))),
         Action::PassAndCommit => Some(Special::Commits),
-        Action::Pass if reading.reads_system_tables => Some(Special::ReadsSystemTables),
+        Action::Pass if !reading.reads.is_nothing() => {
+            Some(Special::ReadsSystemTables(reading.reads))
+        }
         Action::Pass | Action::Empty => None,
-    }
+    };
+    let query = reading.is_query.then(|| Arc::from(reading.sql));
+    (special.is_some() || query.is_some()).then_some(Prepared { special, query })
 }
 
 fn malformed(message: &str) -> SessionError {

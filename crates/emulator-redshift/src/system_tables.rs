@@ -2,32 +2,53 @@
 //!
 //! They live here and not in Postgres, because `stl_load_errors` must show the errors of a COPY
 //! that was rolled back, even inside a transaction that began before them. Sessions copy them into
-//! a setting that the views of `catalog` read.
+//! settings that the views of `catalog` read.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI32, Ordering};
+pub(crate) mod copies;
+pub(crate) mod queries;
+pub(crate) mod reads;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde_json::Value;
 
+use self::copies::CopyRecord;
+use self::queries::QueryRecord;
+use self::reads::SystemReads;
 use crate::copy::rejects::LoadError;
 
 /// How many rows of `stl_load_errors` are kept; the oldest go first.
 pub const LOAD_ERRORS_MAX: usize = 10_000;
+
+/// How many COPYs are kept, and how many of their files in all; the oldest go first.
+pub const COPIES_MAX: usize = 1_000;
+const FILES_MAX: usize = 20_000;
+
+/// How many rows of `stl_query` are kept; the oldest go first.
+pub const QUERIES_MAX: usize = 1_000;
+
+/// Names of views that show system tables, with what they show.
+pub(crate) type SystemViews = HashMap<String, SystemReads>;
 
 /// The system tables of one emulated cluster. Clones share the rows.
 #[derive(Debug, Clone, Default)]
 pub struct SystemTables {
     records: Arc<Mutex<Records>>,
     query_count: Arc<AtomicI32>,
+    transaction_count: Arc<AtomicI64>,
 }
 
 #[derive(Debug, Default)]
 struct Records {
     load_errors: VecDeque<LoadError>,
     /// `load_errors` as a JSON array, until they change.
-    json: Option<Bytes>,
+    load_errors_json: Option<Bytes>,
+    copies: VecDeque<CopyRecord>,
+    queries: VecDeque<QueryRecord>,
+    views: Arc<SystemViews>,
 }
 
 impl SystemTables {
@@ -36,14 +57,26 @@ impl SystemTables {
         self.with(|records| records.load_errors.iter().cloned().collect())
     }
 
+    /// The last COPYs, oldest first ("SYS_LOAD_HISTORY").
+    pub fn copies(&self) -> Vec<CopyRecord> {
+        self.with(|records| records.copies.iter().cloned().collect())
+    }
+
     /// Forgets all rows.
     pub fn reset(&self) {
-        self.with(|records| *records = Records::default());
+        self.with(|records| {
+            *records = Records { views: Arc::clone(&records.views), ..Records::default() };
+        });
     }
 
     /// The id of the next query; unique and growing.
     pub(crate) fn next_query_id(&self) -> i32 {
         self.query_count.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & i32::MAX
+    }
+
+    /// The id of the next transaction; unique and growing.
+    pub(crate) fn next_transaction_id(&self) -> i64 {
+        self.transaction_count.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Keeps the errors of a load.
@@ -52,18 +85,78 @@ impl SystemTables {
             return;
         }
         self.with(|records| {
-            records.json = None;
+            records.load_errors_json = None;
             records.load_errors.extend(rejects.iter().cloned());
             let surplus = records.load_errors.len().saturating_sub(LOAD_ERRORS_MAX);
             records.load_errors.drain(..surplus);
         });
     }
 
+    /// Keeps a COPY, in place of what was known of it before.
+    pub(crate) fn record_copy(&self, copy: &CopyRecord) {
+        self.with(|records| {
+            let copies = &mut records.copies;
+            match copies.iter_mut().rfind(|earlier| earlier.query_id == copy.query_id) {
+                Some(earlier) => *earlier = copy.clone(),
+                None => copies.push_back(copy.clone()),
+            }
+            let mut files: usize = copies.iter().map(|copy| copy.files.len()).sum();
+            while COPIES_MAX < copies.len() || (FILES_MAX < files && 1 < copies.len()) {
+                files -= copies.pop_front().map_or(0, |oldest| oldest.files.len());
+            }
+        });
+    }
+
+    /// Keeps a query that has begun.
+    pub(crate) fn record_query(&self, query: QueryRecord) {
+        self.with(|records| {
+            if records.queries.len() == QUERIES_MAX {
+                records.queries.pop_front();
+            }
+            records.queries.push_back(query);
+        });
+    }
+
+    /// Completes the record of a query; nothing if there is none.
+    pub(crate) fn finish_query(&self, query_id: i32, ended_at_ms: u64, aborted: bool) {
+        self.with(|records| {
+            let mut newest_first = records.queries.iter_mut().rev();
+            if let Some(query) = newest_first.find(|query| query.query == query_id) {
+                query.finish(ended_at_ms, aborted);
+            }
+        });
+    }
+
+    /// Notes that a view shows system tables.
+    pub(crate) fn record_view(&self, name: &str, reads: SystemReads) {
+        self.with(|records| {
+            Arc::make_mut(&mut records.views).insert(name.to_owned(), reads);
+        });
+    }
+
+    /// The views that show system tables.
+    pub(crate) fn views(&self) -> Arc<SystemViews> {
+        self.with(|records| Arc::clone(&records.views))
+    }
+
     /// `stl_load_errors` as a JSON array of objects.
     pub(crate) fn load_errors_json(&self) -> Bytes {
         self.with(|records| {
-            let Records { load_errors, json } = records;
-            json.get_or_insert_with(|| to_json(load_errors)).clone()
+            let Records { load_errors, load_errors_json, .. } = records;
+            load_errors_json.get_or_insert_with(|| to_json(load_errors)).clone()
+        })
+    }
+
+    /// The COPYs as a JSON array of objects.
+    pub(crate) fn copies_json(&self) -> Bytes {
+        self.with(|records| to_json(&records.copies))
+    }
+
+    /// The queries that have ended, as a JSON array of objects.
+    pub(crate) fn queries_json(&self) -> Bytes {
+        self.with(|records| {
+            let ended: Vec<_> = records.queries.iter().filter(|query| query.has_ended()).collect();
+            to_json(&ended)
         })
     }
 
@@ -73,19 +166,20 @@ impl SystemTables {
     }
 }
 
-fn to_json(load_errors: &VecDeque<LoadError>) -> Bytes {
-    let mut rows = serde_json::to_value(load_errors).expect("rows are plain numbers and texts");
-    for row in rows.as_array_mut().into_iter().flatten() {
-        for value in row.as_object_mut().into_iter().flat_map(|columns| columns.values_mut()) {
-            // Postgres refuses a JSON text with a NUL.
-            if let Value::String(text) = value
-                && text.contains('\0')
-            {
-                *text = text.replace('\0', " ");
-            }
-        }
-    }
+fn to_json(rows: &impl serde::Serialize) -> Bytes {
+    let mut rows = serde_json::to_value(rows).expect("rows are plain numbers and texts");
+    without_nul(&mut rows);
     Bytes::from(rows.to_string())
+}
+
+/// Postgres refuses a JSON text with a NUL.
+fn without_nul(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => *text = text.replace('\0', " "),
+        Value::Array(elements) => elements.iter_mut().for_each(without_nul),
+        Value::Object(members) => members.values_mut().for_each(without_nul),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,13 @@ use sha2::{Digest, Sha256};
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
 pub fn template_sql() -> &'static str {
-    concat!(include_str!("template.sql"), "\n", include_str!("types.sql"))
+    concat!(
+        include_str!("template.sql"),
+        "\n",
+        include_str!("types.sql"),
+        "\n",
+        include_str!("system_tables.sql")
+    )
 }
 
 /// Statements that make the role `awsuser` and the database `dev`, the defaults of a new cluster

@@ -12,6 +12,8 @@ use crate::error::SqlError;
 use crate::rewrite::rewrite;
 use crate::sql::statement::{Statement, split};
 use crate::sql::tokens::Kind;
+use crate::system_tables::SystemViews;
+use crate::system_tables::reads::SystemReads;
 
 /// The largest statement that Redshift takes ("Amazon Redshift SQL", maximum statement size).
 const STATEMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -40,8 +42,19 @@ pub(crate) struct Reading<'a> {
     /// What Postgres is to execute instead.
     pub(crate) rewritten: Option<String>,
     pub(crate) action: Action,
-    /// Whether it names a table or function that shows the relay's own records.
-    pub(crate) reads_system_tables: bool,
+    /// Which of the relay's own records it shows.
+    pub(crate) reads: SystemReads,
+    /// The view that it makes, if that shows the relay's own records.
+    pub(crate) makes_view: Option<String>,
+    /// Whether it counts as a query ("STL_QUERY").
+    pub(crate) is_query: bool,
+}
+
+/// What the reading of a statement depends on, beside its text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Context {
+    /// Views that show system tables.
+    pub(crate) views: Arc<SystemViews>,
 }
 
 impl Reading<'_> {
@@ -58,7 +71,10 @@ impl Reading<'_> {
 
 /// Reads every statement of a script. One refused statement refuses the script, as one syntax
 /// error does in Postgres.
-pub(crate) fn read_script(script: &str) -> Result<Vec<Reading<'_>>, SqlError> {
+pub(crate) fn read_script<'a>(
+    script: &'a str,
+    context: &Context,
+) -> Result<Vec<Reading<'a>>, SqlError> {
     if STATEMENT_BYTES_MAX < script.len() {
         let bytes = script.len();
         return Err(SqlError::new(
@@ -72,7 +88,7 @@ pub(crate) fn read_script(script: &str) -> Result<Vec<Reading<'_>>, SqlError> {
     let mut characters = 0;
     let mut readings = Vec::new();
     for piece in split(script) {
-        let reading = read(piece).map_err(|mut error| {
+        let reading = read(piece, context).map_err(|mut error| {
             error.position = error.position.map(|position| position + characters);
             error
         })?;
@@ -82,10 +98,16 @@ pub(crate) fn read_script(script: &str) -> Result<Vec<Reading<'_>>, SqlError> {
     Ok(readings)
 }
 
-fn read(piece: &str) -> Result<Reading<'_>, SqlError> {
+fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> {
     let statement = Statement::new(piece);
-    let mut reading =
-        Reading { sql: piece, rewritten: None, action: Action::Pass, reads_system_tables: false };
+    let mut reading = Reading {
+        sql: piece,
+        rewritten: None,
+        action: Action::Pass,
+        reads: SystemReads::NOTHING,
+        makes_view: None,
+        is_query: false,
+    };
     names_fit(&statement)?;
     if statement.is_empty() {
         reading.action = Action::Empty;
@@ -95,15 +117,45 @@ fn read(piece: &str) -> Result<Reading<'_>, SqlError> {
             SqlError { position, ..SqlError::new("42601", error.message) }
         })?;
         reading.action = Action::Copy(Arc::new(copy));
+        reading.is_query = true;
     } else {
-        let findings = refusals::judge(&statement)?;
-        reading.reads_system_tables = findings.reads_system_tables;
+        let names = refusals::judge(&statement, &context.views)?;
+        reading.reads = names.system;
+        reading.is_query = is_query(&statement, names.catalog);
+        if !names.system.is_nothing() {
+            reading.makes_view = view_name(&statement);
+        }
         reading.rewritten = rewrite(&statement)?;
         if statement.leads("truncate") {
             reading.action = Action::PassAndCommit;
         }
     }
     Ok(reading)
+}
+
+/// Whether it is one for `stl_query`: work for the compute nodes, which queries of the catalog and
+/// those without a table are not ("SQL functions supported on the leader node").
+fn is_query(statement: &Statement<'_>, catalog: bool) -> bool {
+    const CHANGES: &[&str] = &["insert", "update", "delete", "merge", "unload"];
+    let has = |word: &str| (1..statement.tokens.len()).any(|at| statement.is_word(at, word));
+    if CHANGES.iter().any(|word| statement.leads(word)) {
+        return true;
+    }
+    if statement.leads("create") {
+        return has("table") && has("as") && has("select");
+    }
+    (statement.leads("select") || statement.leads("with") || statement.is_symbol(0, b'('))
+        && has("from")
+        && !catalog
+}
+
+/// The bare name of the view that a statement makes.
+fn view_name(statement: &Statement<'_>) -> Option<String> {
+    if !statement.leads("create") {
+        return None;
+    }
+    let view = (1..6).find(|at| statement.is_word(*at, "view"))?;
+    statement.identifier(statement.after_name(view + 1) - 1)
 }
 
 /// Postgres would cut a longer name silently, and two names could become one.
@@ -128,6 +180,10 @@ fn names_fit(statement: &Statement<'_>) -> Result<(), SqlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read_script(script: &str) -> Result<Vec<Reading<'_>>, SqlError> {
+        super::read_script(script, &Context::default())
+    }
 
     #[test]
     fn a_refusal_points_into_the_whole_script() {
@@ -190,11 +246,39 @@ mod tests {
     #[test]
     fn statements_that_show_our_records_are_noticed() {
         let check = |sql, expected: bool| {
-            assert_eq!(read_script(sql).unwrap()[0].reads_system_tables, expected, "{sql}");
+            let reads = read_script(sql).unwrap()[0].reads;
+            assert_eq!(!reads.is_nothing(), expected, "{sql}");
         };
         check("select * from stl_load_errors", true);
         check("select * from pg_catalog.\"stl_load_errors\"", true);
         check("select PG_LAST_COPY_COUNT()", true);
         check("select 'stl_load_errors'", false);
+    }
+
+    #[test]
+    fn a_view_of_system_tables_shows_them_too() {
+        let sql = "create or replace view s.\"LoadView\" as select * from stl_load_errors";
+        let reading = &read_script(sql).unwrap()[0];
+        assert_eq!(reading.makes_view.as_deref(), Some("loadview"));
+        let views = SystemViews::from([("loadview".to_owned(), reading.reads)]);
+        let context = Context { views: Arc::new(views) };
+        let reading = &super::read_script("select * from s.LOADVIEW", &context).unwrap()[0];
+        assert!(reading.reads.has(SystemReads::LOAD_ERRORS));
+    }
+
+    #[test]
+    fn queries_are_what_compute_nodes_execute() {
+        let check = |sql: &str, expected: bool| {
+            assert_eq!(read_script(sql).unwrap()[0].is_query, expected, "{sql}");
+        };
+        check("select a from t", true);
+        check("with x as (select 1 from t) select * from x", true);
+        check("insert into t values (1)", true);
+        check("create table u as select * from t", true);
+        check("copy t from 's3://b/k' iam_role default", true);
+        check("select pg_last_query_id()", false);
+        check("select relname from pg_class", false);
+        check("create table t (a int)", false);
+        check("begin", false);
     }
 }

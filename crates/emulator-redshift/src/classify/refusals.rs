@@ -13,6 +13,8 @@ use crate::error::SqlError;
 use crate::rewrite::table::TableStatement;
 use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
+use crate::system_tables::SystemViews;
+use crate::system_tables::reads::{SYSTEM_NAMES, SystemReads};
 
 /// Where a pattern counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,20 +169,10 @@ const NOT_EMULATED: &[Refusal] = &[
     row("COLLATE CASE_INSENSITIVE", DEFINITIONS, &["collate case_insensitive", "collate ci"], ""),
 ];
 
-/// Names whose use shows the relay's own records.
-const SYSTEM_NAMES: &[&str] =
-    &["stl_load_errors", "pg_last_copy_count", "pg_last_copy_id", "pg_last_query_id"];
-
-/// What else was seen on the way.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    pub(super) reads_system_tables: bool,
-}
-
 /// Refuses a statement that Redshift would not execute.
-pub(super) fn judge(statement: &Statement<'_>) -> Result<Findings, SqlError> {
+pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<NamesUsed, SqlError> {
     unknown_setting(statement)?;
-    let names = names_used(statement);
+    let names = names_used(statement, views);
     let mut word = String::new();
     for (index, token) in statement.tokens.iter().enumerate() {
         match token.kind {
@@ -204,17 +196,20 @@ pub(super) fn judge(statement: &Statement<'_>) -> Result<Findings, SqlError> {
         }
     }
     judge_column_types(statement)?;
-    Ok(Findings { reads_system_tables: names.system })
+    Ok(names)
 }
 
 /// What kinds of relations and functions a statement names.
-struct NamesUsed {
-    catalog: bool,
-    system: bool,
+#[derive(Debug)]
+pub(super) struct NamesUsed {
+    /// Whether it is a query of the catalog.
+    pub(super) catalog: bool,
+    /// Which records of the relay it shows.
+    pub(super) system: SystemReads,
 }
 
-fn names_used(statement: &Statement<'_>) -> NamesUsed {
-    let mut used = NamesUsed { catalog: false, system: false };
+fn names_used(statement: &Statement<'_>, views: &SystemViews) -> NamesUsed {
+    let mut used = NamesUsed { catalog: false, system: SystemReads::NOTHING };
     for (index, token) in statement.tokens.iter().enumerate() {
         let name = match token.kind {
             Kind::Word => token.text(statement.sql),
@@ -222,7 +217,13 @@ fn names_used(statement: &Statement<'_>) -> NamesUsed {
             _ => continue,
         };
         let is = |wanted: &&str| name.eq_ignore_ascii_case(wanted);
-        used.system |= SYSTEM_NAMES.iter().any(is);
+        if let Some((_, reads)) = SYSTEM_NAMES.iter().find(|(wanted, _)| is(wanted)) {
+            used.system = used.system.and(*reads);
+        } else if !views.is_empty()
+            && let Some(reads) = views.get(&name.to_ascii_lowercase())
+        {
+            used.system = used.system.and(*reads);
+        }
         used.catalog |= is(&"information_schema")
             || (name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pg_"))
                 && !statement.is_symbol(index + 1, b'('));

@@ -112,7 +112,7 @@ const PASSES: &[&str] = &[
 ];
 
 fn judged(sql: &str) -> Result<(), SqlError> {
-    judge(&Statement::new(sql)).map(|_| ())
+    judge(&Statement::new(sql), &SystemViews::new()).map(|_| ())
 }
 
 #[test]

@@ -124,12 +124,18 @@ pub(super) fn reason_text(reason: &str) -> String {
     reason.chars().take(REASON_CHARACTERS_MAX).collect()
 }
 
-fn serialize_timestamp<S: serde::Serializer>(
+/// A time as a field of a row.
+pub(crate) fn serialize_timestamp<S: serde::Serializer>(
     at: &SystemTime,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let at = time::OffsetDateTime::from(*at);
-    serializer.collect_str(&format_args!(
+    serializer.serialize_str(&timestamp_text(*at))
+}
+
+/// `YYYY-MM-DD HH:MM:SS.ffffff`, UTC.
+pub(crate) fn timestamp_text(at: SystemTime) -> String {
+    let at = time::OffsetDateTime::from(at);
+    format!(
         "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}",
         at.year(),
         u8::from(at.month()),
@@ -138,7 +144,7 @@ fn serialize_timestamp<S: serde::Serializer>(
         at.minute(),
         at.second(),
         at.microsecond(),
-    ))
+    )
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use pgwire::messages::extendedquery::{Bind, Close, Execute, Flush, Parse};
 use self::names::Names;
 use self::pipeline::{Audience, Delivery, Expected, Pipeline, Sent};
 use crate::error::{SessionError, SqlError};
+use crate::system_tables::queries::Journal;
 use crate::upstream::client_parameter_status;
 use crate::wire::Frame;
 use crate::wire::duplex::{Arrived, Listen, Wires};
@@ -31,16 +32,18 @@ pub(crate) struct Relay {
     /// Answers to the relay's own messages, not read yet.
     kept: Vec<Frame>,
     farewell_said: bool,
+    pub(crate) journal: Journal,
 }
 
 impl Relay {
-    pub(crate) fn new(wires: Wires) -> Self {
+    pub(crate) fn new(wires: Wires, journal: Journal) -> Self {
         Self {
             wires,
             pipeline: Pipeline::default(),
             names: Names::default(),
             kept: Vec::new(),
             farewell_said: false,
+            journal,
         }
     }
 
@@ -80,6 +83,12 @@ impl Relay {
         let (delivery, undo) = self.pipeline.answered(tag, fatal);
         self.names.undo(undo);
         self.farewell_said |= fatal;
+        for ended in self.pipeline.take_ended() {
+            self.journal.end_query(ended.query, ended.aborted);
+        }
+        if tag == b'Z' && frame.body() == b"I" {
+            self.journal.transaction_ended();
+        }
         if tag == b'Z' && frame.body() == b"I" && self.pipeline.is_idle() {
             self.names.clear_portals();
         }

@@ -8,6 +8,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::copy::statement::CopyStatement;
+use crate::system_tables::reads::SystemReads;
+
+/// What is known of a prepared statement.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    /// What it needs when it is executed.
+    pub(crate) special: Option<Special>,
+    /// Its text, if it counts as a query ("STL_QUERY").
+    pub(crate) query: Option<Arc<str>>,
+}
 
 /// What a prepared statement needs when it is executed.
 #[derive(Debug, Clone)]
@@ -17,7 +27,7 @@ pub(crate) enum Special {
     /// A COMMIT follows it: TRUNCATE ("TRUNCATE", usage notes).
     Commits,
     /// It reads system tables, which are brought up to date before.
-    ReadsSystemTables,
+    ReadsSystemTables(SystemReads),
 }
 
 /// The two kinds of names, with the letters that Describe and Close use for them.
@@ -32,26 +42,26 @@ pub(crate) enum Target {
 pub(crate) struct Undo {
     target: Target,
     name: Vec<u8>,
-    previous: Option<Special>,
+    previous: Option<Prepared>,
 }
 
-/// Special statements and portals by name.
+/// Statements and portals that the relay cares about, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    statements: HashMap<Vec<u8>, Special>,
-    portals: HashMap<Vec<u8>, Special>,
+    statements: HashMap<Vec<u8>, Prepared>,
+    portals: HashMap<Vec<u8>, Prepared>,
 }
 
 impl Names {
-    /// What `name` needs, if anything.
-    pub(crate) fn get(&self, target: Target, name: &[u8]) -> Option<&Special> {
+    /// What is known of `name`, if anything.
+    pub(crate) fn get(&self, target: Target, name: &[u8]) -> Option<&Prepared> {
         match target {
             Target::Statement => self.statements.get(name),
             Target::Portal => self.portals.get(name),
         }
     }
 
-    /// Whether no name of that kind is special, so that messages need not be looked into.
+    /// Whether no name of that kind is known, so that messages need not be looked into.
     pub(crate) fn is_empty(&self, target: Target) -> bool {
         match target {
             Target::Statement => self.statements.is_empty(),
@@ -64,15 +74,15 @@ impl Names {
         &mut self,
         target: Target,
         name: &[u8],
-        special: Option<Special>,
+        prepared: Option<Prepared>,
     ) -> Option<Undo> {
         let map = match target {
             Target::Statement => &mut self.statements,
             Target::Portal => &mut self.portals,
         };
-        let changed = special.is_some();
-        let previous = match special {
-            Some(special) => map.insert(name.to_vec(), special),
+        let changed = prepared.is_some();
+        let previous = match prepared {
+            Some(prepared) => map.insert(name.to_vec(), prepared),
             None => map.remove(name),
         };
         (changed || previous.is_some()).then(|| Undo { target, name: name.to_vec(), previous })

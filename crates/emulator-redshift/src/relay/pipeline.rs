@@ -58,12 +58,21 @@ pub(crate) struct Expected {
     pub(crate) error: Option<SqlError>,
     /// Undone if Postgres never gets to executing the message.
     pub(crate) undo: Option<Undo>,
+    /// The ids of the queries that it executes, in order.
+    pub(crate) queries: VecDeque<i32>,
 }
 
 impl Expected {
     pub(crate) fn new(sent: Sent, audience: Audience) -> Self {
-        Self { sent, audience, error: None, undo: None }
+        Self { sent, audience, error: None, undo: None, queries: VecDeque::new() }
     }
+}
+
+/// A query that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) query: i32,
+    pub(crate) aborted: bool,
 }
 
 /// The queue of unanswered messages.
@@ -71,6 +80,7 @@ impl Expected {
 pub(crate) struct Pipeline {
     queue: VecDeque<Expected>,
     skipping: bool,
+    ended: Vec<Ended>,
 }
 
 impl Pipeline {
@@ -92,6 +102,11 @@ impl Pipeline {
     /// Whether Postgres ignores messages until a Sync that has not been sent yet.
     pub(crate) fn is_skipping(&self) -> bool {
         self.skipping
+    }
+
+    /// Takes the queries that have ended since the last call.
+    pub(crate) fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
     }
 
     /// The oldest unanswered message.
@@ -127,13 +142,22 @@ impl Pipeline {
             (Some(error), _) => Delivery::ClientInstead(error),
             (None, _) => Delivery::Client,
         };
+        let ended = &mut self.ended;
+        let mut abort = |queries: VecDeque<i32>| {
+            ended.extend(queries.into_iter().map(|query| Ended { query, aborted: true }));
+        };
+        abort(std::mem::take(&mut front.queries));
         if matches!(front.sent, Sent::Query | Sent::FunctionCall | Sent::Sync) {
             return (delivery, Vec::new()); // ReadyForQuery follows.
         }
         let sync = self.queue.iter().position(|expected| expected.sent == Sent::Sync);
         self.skipping = sync.is_none();
         let dropped = self.queue.drain(..sync.unwrap_or(self.queue.len()));
-        let undo = dropped.rev().filter_map(|expected| expected.undo).collect();
+        let mut undo = Vec::new();
+        for expected in dropped.rev() {
+            abort(expected.queries);
+            undo.extend(expected.undo);
+        }
         (delivery, undo)
     }
 
@@ -144,7 +168,7 @@ impl Pipeline {
                 self.queue.pop_front();
             }
         }
-        let Some(front) = self.queue.front() else {
+        let Some(front) = self.queue.front_mut() else {
             return Delivery::Client;
         };
         let delivery = match front.audience {
@@ -156,6 +180,10 @@ impl Pipeline {
             Audience::Relay => Delivery::Relay,
             Audience::Errors | Audience::Nobody => Delivery::Nobody,
         };
+        let ends_query = matches!(tag, b'C' | b'I' | b's');
+        if ends_query && let Some(query) = front.queries.pop_front() {
+            self.ended.push(Ended { query, aborted: false });
+        }
         if completes(front.sent, tag) {
             self.queue.pop_front();
         }

@@ -5,7 +5,6 @@
 //! hold is the business of `copy`.
 
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pgwire::messages::copy::{CopyData, CopyDone, CopyFail};
@@ -20,6 +19,7 @@ use crate::copy::statement::CopyStatement;
 use crate::copy::target::{ColumnType, Identity, TargetColumn, TargetTable, load_columns};
 use crate::error::{SessionError, SqlError, info_notice};
 use crate::relay::pipeline::Audience;
+use crate::system_tables::copies::Recording;
 use crate::wire::Frame;
 
 /// How many chunks of rows may wait for Postgres.
@@ -36,6 +36,9 @@ const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
         ON a.attrelid = c.oid AND 0 < a.attnum AND NOT a.attisdropped \
     WHERE c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass($2)) \
     ORDER BY a.attnum";
+
+/// What is known of a COPY that Postgres ended: the client has its words.
+const FAILED_UPSTREAM: &str = "refused by the database: see the error that the client was sent";
 
 /// Where a COPY goes.
 struct Destination {
@@ -57,16 +60,38 @@ impl Session {
     pub(super) async fn copy(
         &mut self,
         statement: &Arc<CopyStatement>,
+    ) -> Result<bool, SessionError> {
+        let query_id = self.begin_query(Some(&statement.to_string()));
+        let transaction_id = self.relay.journal.transaction_id();
+        let mut recording = Recording::begin(
+            self.shared.system_tables.clone(),
+            statement,
+            (query_id, transaction_id, self.identity.process_id),
+            &self.identity.database,
+            self.relay.journal.now(),
+        );
+        let loaded = self.load_recorded(statement, query_id, &mut recording).await?;
+        let now = self.relay.journal.now();
+        self.relay.journal.end_query(query_id, !loaded);
+        recording.end(now);
+        Ok(loaded)
+    }
+
+    async fn load_recorded(
+        &mut self,
+        statement: &Arc<CopyStatement>,
         query_id: i32,
+        recording: &mut Recording,
     ) -> Result<bool, SessionError> {
         let cancellable = self.shared.cancellations.register(self.identity.cancel_key.clone());
-        let Some(destination) = self.destination(statement).await? else {
+        let Some(destination) = self.destination(statement, recording).await? else {
             return Ok(false);
         };
         let table = Arc::new(destination.table);
         let columns = match load_columns(statement, &table) {
             Ok(columns) => columns,
             Err(failure) => {
+                recording.aborted(failure.message(&table.name));
                 self.relay.fail(copy_error(&failure, &table.name, query_id)).await?;
                 return Ok(false);
             }
@@ -74,6 +99,7 @@ impl Session {
         self.relay.send_own(&upstream_copy(&table, &columns), Vec::new(), Audience::Relay);
         self.relay.send(&Flush::new(), None);
         if !self.upstream_awaits_rows().await? {
+            recording.aborted(FAILED_UPSTREAM);
             return Ok(false);
         }
         let context = CopyContext {
@@ -81,7 +107,7 @@ impl Session {
             session_pid: self.identity.process_id,
             user_id: destination.user_id,
             database: self.identity.database.clone(),
-            started_at: UNIX_EPOCH + Duration::from_millis(self.shared.clock.now_ms()),
+            started_at: self.relay.journal.now(),
         };
         let (sender, mut rows) = mpsc::channel(CHUNKS_MAX);
         let loading = tokio::spawn({
@@ -96,7 +122,7 @@ impl Session {
             () = token.cancelled() => Transfer::Failed(CopyFailure::Cancelled),
             transfer = transfer(&mut self.relay, &mut rows, loading) => transfer?,
         };
-        self.finish_copy(transfer, &table.name, query_id).await
+        self.finish_copy(transfer, &table.name, query_id, recording).await
     }
 
     /// Waits for Postgres' CopyInResponse; false if it failed instead.
@@ -118,10 +144,18 @@ impl Session {
         transfer: Transfer,
         table: &str,
         query_id: i32,
+        recording: &mut Recording,
     ) -> Result<bool, SessionError> {
         match transfer {
-            Transfer::UpstreamFailed => Ok(false),
+            Transfer::UpstreamFailed => {
+                recording.aborted(FAILED_UPSTREAM);
+                Ok(false)
+            }
             Transfer::Failed(failure) => {
+                recording.aborted(copy_error(&failure, table, query_id).message);
+                if let CopyFailure::Rejected { count, .. } = &failure {
+                    recording.record.error_count = *count;
+                }
                 self.shared.system_tables.record(failure.rejects());
                 if let CopyFailure::Rejected { .. } = failure {
                     self.records.last_copy_count = 0;
@@ -138,8 +172,10 @@ impl Session {
                 self.relay.drain().await?;
                 self.relay.take_kept();
                 if self.relay.is_skipping() {
+                    recording.aborted(FAILED_UPSTREAM);
                     return Ok(false);
                 }
+                recording.completed(&report);
                 self.shared.system_tables.record(&report.rejects);
                 self.records.last_copy_count = report.rows_loaded;
                 self.records.last_copy_id = query_id;
@@ -155,10 +191,12 @@ impl Session {
     async fn destination(
         &mut self,
         statement: &CopyStatement,
+        recording: &mut Recording,
     ) -> Result<Option<Destination>, SessionError> {
         let current = &self.identity.database;
         if let Some(other) = statement.database.as_ref().filter(|database| *database != current) {
             let message = format!("cross-database COPY into \"{other}\" is not supported");
+            recording.aborted(message.as_str());
             self.relay.fail(SqlError::new("0A000", message)).await?;
             return Ok(None);
         }
@@ -168,6 +206,7 @@ impl Session {
             Some(Bytes::from(name.to_lowercase().into_bytes())),
         ];
         let Some(rows) = self.relay.query_own(LOOKUP, parameters).await? else {
+            recording.aborted(FAILED_UPSTREAM);
             return Ok(None);
         };
         let destination = read_destination(&rows);
@@ -178,7 +217,13 @@ impl Session {
                 schema.unwrap_or_default(),
                 statement.table
             );
+            recording.aborted(message.as_str());
             self.relay.fail(SqlError::new("42P01", message)).await?;
+        }
+        if let Some(found) = &destination {
+            recording.record.user_id = found.user_id;
+            recording.record.table_id = found.table.oid;
+            recording.record.table_name.clone_from(&found.table.name);
         }
         Ok(destination)
     }

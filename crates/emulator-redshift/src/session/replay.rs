@@ -19,6 +19,7 @@ impl Session {
         if self.relay.is_skipping() {
             return Ok(());
         }
+        self.note_views(&script);
         for reading in script {
             match &reading.action {
                 Action::Empty => {}
@@ -28,12 +29,10 @@ impl Session {
                     if self.relay.is_skipping() {
                         break;
                     }
-                    let query_id = self.shared.system_tables.next_query_id();
-                    if !self.copy(statement, query_id).await? {
+                    if !self.copy(statement).await? {
                         break;
                     }
                     self.relay.tell_client(&CommandComplete::new("COPY".to_owned()));
-                    self.records.last_query_id = query_id;
                 }
             }
         }
@@ -44,8 +43,8 @@ impl Session {
 
     /// Uses the unnamed statement and portal, which a simple Query destroys anyway.
     fn replay_statement(&mut self, reading: &Reading<'_>) {
-        if reading.reads_system_tables {
-            self.refresh(Audience::Errors);
+        if !reading.reads.is_nothing() {
+            self.refresh(reading.reads, Audience::Errors);
         }
         let expected = |sent| Some(Expected::new(sent, Audience::SimpleClient));
         let parse = Parse::new(None, reading.text().to_owned(), Vec::new());
@@ -53,7 +52,10 @@ impl Session {
         let bind = Bind::new(None, None, Vec::new(), Vec::new(), Vec::new());
         self.relay.send(&bind, expected(Sent::Bind));
         self.relay.send(&Describe::new(b'P', None), expected(Sent::Describe));
-        self.relay.send(&Execute::new(None, 0), expected(Sent::Execute));
+        let mut execute = Expected::new(Sent::Execute, Audience::SimpleClient);
+        let text = reading.is_query.then_some(reading.sql);
+        execute.queries.push_back(self.begin_query(text));
+        self.relay.send(&Execute::new(None, 0), Some(execute));
         if matches!(reading.action, Action::PassAndCommit) {
             self.commit();
         }

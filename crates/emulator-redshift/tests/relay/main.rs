@@ -10,5 +10,6 @@ mod pipelines;
 mod protocol;
 mod psql;
 mod support;
+mod system_tables;
 mod tls;
 mod types;
