@@ -47,8 +47,9 @@ pub(super) fn integer(
             Ok(())
         }
         _ => {
-            let value = String::from_utf8_lossy(&number[..number.len().min(40)]);
-            let reason = format!("Overflow, Value '{value}', Type: {}", integer_type.name); // [?]
+            // As clients have seen it: snowplow/snowplow #664.
+            let IntegerType { name, min, max } = integer_type;
+            let reason = format!("Overflow ({name} valid range {min} to {max})");
             Err(FieldError::at(before, code::OVERFLOW, reason))
         }
     }
