@@ -16,6 +16,9 @@ pub(crate) enum Command {
     E2e(E2e),
     /// Build and start the kit; every flag goes to `blueshift up`.
     Up(Up),
+    /// Measure how fast the kit is, on its release build. Progress on stderr, figures on stdout.
+    #[command(subcommand)]
+    Bench(Bench),
     /// What CI runs, in its order: format, lints, tests, end-to-end scenarios.
     Ci,
 }
@@ -43,6 +46,28 @@ pub(crate) struct E2e {
     /// Keep logs, records and results of scenarios that passed too.
     #[arg(long)]
     pub(crate) keep: bool,
+    /// What to print on stdout: a table, or exactly one JSON object.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// COPY from S3 beside Postgres' own COPY of the same rows, and the memory it takes.
+    Copy(BenchCopy),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchCopy {
+    /// Rows of each load.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rows: u64,
+    /// How often each is loaded; the median counts.
+    #[arg(long, value_name = "TIMES", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// MiB of JSON of the COPY whose memory is measured; 0 leaves it out.
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(..=1_048_576))]
+    pub(crate) memory_mib: u64,
     /// What to print on stdout: a table, or exactly one JSON object.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub(crate) output: Output,

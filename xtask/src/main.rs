@@ -1,5 +1,6 @@
 //! The project's own commands. `cargo xtask --help` lists them; one file per command.
 
+mod bench;
 mod ci;
 mod e2e;
 mod flags;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let outcome = match Flags::parse().command {
         Command::E2e(flags) => e2e::run(&flags),
         Command::Up(flags) => up::run(&flags),
+        Command::Bench(flags) => bench::run(&flags),
         Command::Ci => ci::run(),
     };
     outcome.unwrap_or_else(|error| {

@@ -54,6 +54,21 @@ fn build() -> anyhow::Result<Binaries> {
     Ok(Binaries { folder })
 }
 
+/// Builds the kit as it is released, whatever the profile of this program, and gives its path.
+pub fn release_kit() -> anyhow::Result<PathBuf> {
+    let (folder, _) = target_folder()?;
+    let target = folder.parent().context("find the target folder")?;
+    let status = Command::new("cargo")
+        .current_dir(workspace_root())
+        .args(["build", "--quiet", "--release", "--package", "blueshift", "--bins"])
+        .arg("--target-dir")
+        .arg(target)
+        .status()
+        .context("run cargo build")?;
+    ensure!(status.success(), "cargo build of the release kit ended with {status}");
+    Ok(target.join("release/blueshift"))
+}
+
 /// `target/<profile>` and the profile's name, from where this program itself lies.
 fn target_folder() -> anyhow::Result<(PathBuf, &'static str)> {
     let own = std::env::current_exe().context("find the running program")?;

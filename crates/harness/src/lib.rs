@@ -5,6 +5,7 @@
 //! into them. A scenario passes if every valid event is in the table exactly once, every
 //! malformed one is in the dead-letter queue with its reason, and nothing else is anywhere.
 
+pub mod bench;
 pub mod binaries;
 pub mod ledger;
 pub mod log_check;

@@ -1,0 +1,43 @@
+//! `cargo xtask bench`: figures, not verdicts.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use harness::bench::copy;
+
+use crate::flags::{Bench, BenchCopy, Output};
+
+pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
+    tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the async runtime")?;
+    let Bench::Copy(flags) = flags;
+    runtime.block_on(bench_copy(flags))
+}
+
+async fn bench_copy(flags: &BenchCopy) -> anyhow::Result<ExitCode> {
+    let options = copy::Options {
+        rows: flags.rows,
+        rounds: flags.rounds,
+        memory_bytes: flags.memory_mib * 1024 * 1024,
+    };
+    // Stopping drops the measurement, which ends the kit.
+    let report = tokio::select! {
+        report = copy::run(&options, &say) => report?,
+        _ = tokio::signal::ctrl_c() => bail!("stopped by SIGINT"),
+    };
+    let text = match flags.output {
+        Output::Json => report.to_json().to_string(),
+        Output::Human => report.to_table(),
+    };
+    writeln!(std::io::stdout(), "{}", text.trim_end()).context("print the figures")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(text: &str) {
+    // Progress that nobody can read is no reason to stop.
+    let _ = writeln!(std::io::stderr(), "bench: {text}");
+}
