@@ -42,6 +42,8 @@ pub(super) mod code {
     pub(crate) const NUL_IN_FIELD: i32 = 1218;
     /// Not UTF-8, or not single-byte in CHAR.
     pub(crate) const UTF8: i32 = 1220;
+    /// A file in another encoding than ENCODING says.
+    pub(crate) const ENCODING: i32 = 1221;
     /// A number too large for its type.
     pub(crate) const OVERFLOW: i32 = 1222;
     /// Not a value of the type.

@@ -15,7 +15,7 @@ use super::decode::split::{Record, RecordKind};
 use super::decode::{Group, Layout, Reading};
 use super::failure::{CopyFailure, Refusal};
 use super::load::{CopyContext, LoadedFile};
-use super::options::{Format, Mapping};
+use super::options::{Encoding, Format, Mapping};
 use super::rejects::{LoadError, code, raw_text, reason_text};
 use super::statement::CopyStatement;
 use super::target::{TargetColumn, TargetTable, load_columns};
@@ -92,6 +92,7 @@ impl Plan {
         Ok(Plan {
             reading: Reading {
                 compression: options.compression,
+                encoding: options.encoding.unwrap_or(Encoding::Utf8),
                 header_lines: options.ignore_header.unwrap_or(0),
                 layout,
             },
@@ -193,6 +194,7 @@ impl Worker<'_> {
         let bytes = &self.group.bytes[record.start..record.end];
         let written = self.chunk.len();
         let outcome = match &mut self.rows {
+            _ if record.kind == RecordKind::WrongEncoding => Err(wrong_encoding()),
             Rows::Objects(rows) => rows.row(record.kind, bytes, &mut self.chunk),
             Rows::Fields(rows) => match record.kind {
                 RecordKind::Row => rows.row(bytes, &mut self.chunk),
@@ -234,6 +236,12 @@ impl Worker<'_> {
         }
         self.converted
     }
+}
+
+/// A file that is not in the encoding of the statement is one error, and is skipped.
+fn wrong_encoding<'a>() -> RowError<'a> {
+    let reason = "The encoding of the file is not that of the COPY command".to_string(); // [?]
+    RowError::whole(FieldError { code: code::ENCODING, reason, position: 0 })
 }
 
 fn reject(plan: &Plan, group: &Group, record: &Record, error: &RowError<'_>) -> LoadError {

@@ -3,27 +3,29 @@
 //! One blocking thread decompresses and splits; what a record means is found out later, by the
 //! workers. A further format adds a splitter here and a way to read its records in `rows`.
 
+mod codec;
 pub(super) mod fields;
-pub(super) mod gzip;
 pub(super) mod json;
 pub(super) mod lines;
 pub(super) mod pieces;
 mod scan;
 pub(super) mod split;
+mod utf16;
 
 use std::io::Read;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use self::gzip::Decompressed;
+use self::codec::decompress;
 use self::lines::{LineRules, LineSplitter};
-use self::pieces::PieceReader;
-use self::split::{Record, Splitter};
+use self::pieces::{PieceReader, Progress};
+use self::split::{Record, RecordKind, Splitter};
+use self::utf16::to_utf8;
 use super::failure::{CopyFailure, Refusal};
 use super::fetch::OpenObject;
 use super::load::LoadedFile;
-use super::options::Compression;
+use super::options::{Compression, Encoding};
 
 /// Bytes that are decompressed in one go.
 const READ_BYTES: usize = 64 * 1024;
@@ -45,6 +47,7 @@ pub(super) struct Group {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
     pub(super) compression: Option<Compression>,
+    pub(super) encoding: Encoding,
     /// Lines of each file that are skipped.
     pub(super) header_lines: u64,
     pub(super) layout: Layout,
@@ -135,15 +138,26 @@ fn decode_object(
     if !reader.exists()? {
         return Ok(false);
     }
-    let mut source = Decompressed::new(reading.compression, reader);
+    let progress = reader.progress();
+    let fail = |error| read_failure(&url, reading.compression, &progress, &error);
+    let send = |group: Group| groups.blocking_send(Ok(group)).map_err(|_| CopyFailure::Cancelled);
+    let source = decompress(reading.compression, reader)
+        .and_then(|source| to_utf8(reading.encoding, source))
+        .map_err(fail)?;
+    let Some(mut source) = source else {
+        // "If COPY encounters a different encoding, it skips the file and returns an error."
+        let records = vec![Record { kind: RecordKind::WrongEncoding, start: 0, end: 0, line: 1 }];
+        let file = LoadedFile { url: url.to_string(), lines: 0, bytes: progress.bytes_read() };
+        send(Group { url, bytes: Vec::new(), records, file: Some(file) })?;
+        return Ok(true);
+    };
     let mut splitter = RecordSplitter::new(reading);
     let mut buffer = vec![0; READ_BYTES];
-    let send = |group: Group| groups.blocking_send(Ok(group)).map_err(|_| CopyFailure::Cancelled);
     loop {
         let count = match source.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => count,
-            Err(error) => return Err(read_failure(&url, source, &error)),
+            Err(error) => return Err(fail(error)),
         };
         let goes_on = splitter.push(&buffer[..count]);
         if let Some((bytes, records)) = splitter.take_group(!goes_on) {
@@ -155,14 +169,20 @@ fn decode_object(
         }
     }
     let (bytes, records, lines) = splitter.finish();
-    let file = LoadedFile { url: url.to_string(), lines, bytes: source.bytes_read() };
+    let file = LoadedFile { url: url.to_string(), lines, bytes: progress.bytes_read() };
     send(Group { url, bytes, records, file: Some(file) })?;
     Ok(true)
 }
 
-fn read_failure(url: &str, source: Decompressed, error: &std::io::Error) -> CopyFailure {
-    source.into_failure().unwrap_or_else(|| {
-        let message = format!("failed to inflate with gzip: {error}.");
+fn read_failure(
+    url: &str,
+    compression: Option<Compression>,
+    progress: &Progress,
+    error: &std::io::Error,
+) -> CopyFailure {
+    progress.take_failure().unwrap_or_else(|| {
+        let codec = compression.map_or("no codec", Compression::name);
+        let message = format!("failed to inflate with {codec}: {error}.");
         let context = format!("S3 key being read : {url}");
         Refusal::internal(INFLATE_ERROR_CODE, message, context).into()
     })

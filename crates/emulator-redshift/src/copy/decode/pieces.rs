@@ -1,6 +1,8 @@
 //! Reads the pieces of an object as one stream. Blocks; belongs on a blocking thread.
 
 use std::io::{BufRead, Error, Read, Result as IoResult};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
@@ -13,14 +15,41 @@ pub(in crate::copy) struct PieceReader {
     pieces: mpsc::Receiver<Piece>,
     current: Bytes,
     ended: bool,
-    bytes_read: u64,
-    failure: Option<CopyFailure>,
+    progress: Arc<Progress>,
+}
+
+/// How far an object has been read. Kept apart from the reader, which is inside its decoder.
+#[derive(Default)]
+pub(in crate::copy) struct Progress {
+    bytes_read: AtomicU64,
+    failure: Mutex<Option<CopyFailure>>,
+}
+
+impl Progress {
+    /// Bytes of the object that have arrived.
+    pub(in crate::copy) fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// Why reading failed, if it was not the decompression.
+    pub(in crate::copy) fn take_failure(&self) -> Option<CopyFailure> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn fail(&self, failure: CopyFailure) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+    }
 }
 
 impl PieceReader {
     pub(in crate::copy) fn new(pieces: mpsc::Receiver<Piece>) -> PieceReader {
         let current = Bytes::new();
-        PieceReader { pieces, current, ended: false, bytes_read: 0, failure: None }
+        PieceReader { pieces, current, ended: false, progress: Arc::default() }
+    }
+
+    /// Tells how far the reader is, wherever it is.
+    pub(in crate::copy) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Waits for the first piece; false if there is no such object.
@@ -40,18 +69,8 @@ impl PieceReader {
         }
     }
 
-    /// Bytes of the object that have arrived.
-    pub(in crate::copy) fn bytes_read(&self) -> u64 {
-        self.bytes_read
-    }
-
-    /// Why reading failed, if it was not the decompression.
-    pub(in crate::copy) fn into_failure(self) -> Option<CopyFailure> {
-        self.failure
-    }
-
     fn accept(&mut self, bytes: Bytes) {
-        self.bytes_read += bytes.len() as u64;
+        self.progress.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.current = bytes;
     }
 }
@@ -63,11 +82,11 @@ impl BufRead for PieceReader {
                 Some(Piece::Bytes(bytes)) => self.accept(bytes),
                 Some(Piece::End) => self.ended = true,
                 Some(Piece::Failed(failure)) => {
-                    self.failure = Some(failure);
+                    self.progress.fail(failure);
                     return Err(Error::other("object cannot be read"));
                 }
                 Some(Piece::Missing) | None => {
-                    self.failure = Some(CopyFailure::Cancelled);
+                    self.progress.fail(CopyFailure::Cancelled);
                     return Err(Error::other("load was cancelled"));
                 }
             }

@@ -27,6 +27,8 @@ pub(in crate::copy) enum RecordKind {
     TooLong,
     /// A row of text, without its line break.
     Row,
+    /// A whole file that does not have the encoding of the statement; nothing of it is there.
+    WrongEncoding,
 }
 
 /// A record of a group.

@@ -112,6 +112,18 @@ pub enum Compression {
     Zstd,
 }
 
+impl Compression {
+    /// The program that makes it, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Bzip2 => "bzip2",
+            Compression::Lzop => "lzop",
+            Compression::Zstd => "zstd",
+        }
+    }
+}
+
 /// An encoding of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -221,23 +233,12 @@ impl CopyOptions {
             Format::Orc => Some("ORC"),
             Format::Shapefile(_) => Some("SHAPEFILE"),
         };
-        let compression = match &self.compression {
-            None | Some(Compression::Gzip) => None,
-            Some(other) => Some(keyword_of(&COMPRESSIONS, other)),
-        };
-        let encoding = match &self.encoding {
-            None | Some(Encoding::Utf8) => None,
-            Some(other) => Some(keyword_of(&ENCODINGS, other)),
-        };
         let flags = [Flag::Ssh, Flag::Encrypted, Flag::SerializeToJson];
         let flag = flags.into_iter().find(|flag| self.has(*flag));
         let flag = flag.map(|flag| keyword_of(&FLAGS, &flag));
         let key = self.master_symmetric_key.as_ref().map(|_| "MASTER_SYMMETRIC_KEY");
         let ratio = self.read_ratio.map(|_| "READRATIO");
-        if let Some(encoding) = encoding {
-            return Some(format!("ENCODING {encoding}"));
-        }
-        flag.or(key).or(ratio).or(format).or(compression).map(str::to_string)
+        flag.or(key).or(ratio).or(format).map(str::to_string)
     }
 }
 

@@ -37,9 +37,10 @@ impl<'a> ObjectRows<'a> {
         match kind {
             RecordKind::Object => self.object(bytes, out),
             RecordKind::Array => Err(RowError::whole(not_an_object())),
-            RecordKind::Broken | RecordKind::Stray | RecordKind::Row => {
-                Err(RowError::whole(invalid_value(self.offset(bytes))))
-            }
+            RecordKind::Broken
+            | RecordKind::Stray
+            | RecordKind::Row
+            | RecordKind::WrongEncoding => Err(RowError::whole(invalid_value(self.offset(bytes)))),
             RecordKind::TooLong => {
                 let error = if bytes[0] == b'[' { not_an_object() } else { too_long() };
                 Err(RowError { hopeless: true, ..RowError::whole(error) })

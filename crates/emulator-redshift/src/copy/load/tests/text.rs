@@ -272,3 +272,29 @@ async fn characters_that_cannot_work_are_refused() {
         assert_eq!(loaded.failure().message("t"), message, "{options}");
     }
 }
+
+#[tokio::test]
+async fn utf16_is_converted_and_another_encoding_is_an_error() {
+    // "Data conversion parameters", ENCODING.
+    let encode = |text: &str, big: bool| -> Vec<u8> {
+        let bytes = |unit: u16| if big { unit.to_be_bytes() } else { unit.to_le_bytes() };
+        text.encode_utf16().flat_map(bytes).collect()
+    };
+    let (little, big) = (encode("\u{feff}1|\u{fc}\n", false), encode("\u{feff}1|\u{fc}\n", true));
+    check("ENCODING UTF16", &little, "1\t\u{fc}\n").await;
+    check("ENCODING AS UTF16", &big, "1\t\u{fc}\n").await;
+    check("ENCODING UTF16LE", &little[2..], "1\t\u{fc}\n").await;
+    check("ENCODING UTF16BE", &big, "1\t\u{fc}\n").await;
+    let csv = encode("\u{feff}1,\"\u{1d11e}\n\"\r\n", false);
+    check("CSV ENCODING UTF16", csv, "1\t\u{1d11e}\\n\n").await;
+    let reason = "1  1221 The encoding of the file is not that of the COPY command";
+    check_errors("ENCODING UTF16", &little[2..], &[reason]).await;
+    check_errors("ENCODING UTF16LE", &big, &[reason]).await;
+    check_errors("", &little, &[reason]).await;
+    // Half a pair.
+    let half = [b'1', 0, b'|', 0, 0x34, 0xD8, b'\n', 0];
+    let reason = "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence:";
+    check_errors("ENCODING UTF16LE", half, &[&format!("1 b 1220 {reason} ed a0 b4 (error 5)")])
+        .await;
+    check("ENCODING UTF16LE ACCEPTINVCHARS", half, "1\t???\n").await;
+}
