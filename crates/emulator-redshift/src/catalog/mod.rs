@@ -8,9 +8,9 @@
 
 use sha2::{Digest, Sha256};
 
-/// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"), `version()`,
-/// `getdate()`, `pg_last_copy_count()` and its like, and the view `stl_load_errors`
-/// ("STL_LOAD_ERRORS").
+/// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"),
+/// `version()`, `getdate()`, `pg_last_copy_count()` and its like, the view `stl_load_errors`
+/// ("STL_LOAD_ERRORS"), and what drivers and tools ask the catalog (`clients.sql`).
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
@@ -20,7 +20,9 @@ pub fn template_sql() -> &'static str {
         "\n",
         include_str!("types.sql"),
         "\n",
-        include_str!("system_tables.sql")
+        include_str!("system_tables.sql"),
+        "\n",
+        include_str!("clients.sql")
     )
 }
 

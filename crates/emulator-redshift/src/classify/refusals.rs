@@ -165,6 +165,7 @@ const NOT_EMULATED: &[Refusal] = &[
     row("UNLOAD", Start, &["unload"], ""),
     row("Spectrum", Start, &["create external", "alter external", "drop external"], ""),
     row("datashares", Start, &["create datashare", "alter datashare", "drop datashare"], ""),
+    row("WITH NO SCHEMA BINDING", In(&["create"]), &["with no schema binding"], ""),
     row("CREATE MODEL", Start, &["create model", "show model", "drop model"], ""),
     row("COLLATE CASE_INSENSITIVE", DEFINITIONS, &["collate case_insensitive", "collate ci"], ""),
 ];

@@ -71,6 +71,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("Spectrum", "create external schema s from data catalog database 'd'"),
     ("datashares", "create datashare d"),
     ("CREATE MODEL", "create model m from t target a"),
+    ("WITH NO SCHEMA BINDING", "create view v as select a from t with no schema binding"),
     ("COLLATE CASE_INSENSITIVE", "create table t (a varchar(9) collate case_insensitive)"),
 ];
 

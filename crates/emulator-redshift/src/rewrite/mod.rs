@@ -5,6 +5,7 @@
 
 mod attributes;
 mod edits;
+mod queries;
 mod settings;
 pub(crate) mod table;
 mod words;
@@ -22,6 +23,7 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Option<String>, SqlEr
     }
     settings::rewrite(statement, &mut edits);
     words::rewrite(statement, &mut edits);
+    queries::rewrite(statement, &mut edits);
     if let Some(table) = table::TableStatement::read(statement) {
         attributes::rewrite(statement, &table, &mut edits)?;
     }

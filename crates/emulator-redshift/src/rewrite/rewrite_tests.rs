@@ -124,6 +124,18 @@ fn changes_of_storage_change_nothing() {
 }
 
 #[test]
+fn a_number_ends_where_a_word_begins() {
+    let check = |sql: &str, expected: &str| assert_eq!(rewritten(sql), expected);
+    check(
+        "select case a when 1then -4when 2else 3.5end",
+        "select case a when 1 then -4 when 2 else 3.5 end",
+    );
+    for sql in ["select 1.5e3, 2e-3, 0x1F, 1", "select 1e+2"] {
+        check(sql, "(unchanged)");
+    }
+}
+
+#[test]
 fn everything_else_stays_as_it_is() {
     for sql in [
         "select 1",

@@ -18,6 +18,7 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
         match token.kind {
             Kind::Symbol(b'#') => temporary_name(statement, index, edits),
             Kind::Word => word(statement, index, edits),
+            Kind::Number => number(statement, index, edits),
             _ => {}
         }
     }
@@ -36,6 +37,27 @@ fn temporary_name(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
     if name.kind == Kind::Word && name.start() == mark.end() && is_table {
         let quoted = format!("\"#{}\"", name.text(statement.sql).to_lowercase());
         edits.replace(mark.start()..name.end(), quoted);
+    }
+}
+
+/// `4WHEN` is a number and a word, as in Postgres before 15; `redshift_connector` writes that.
+fn number(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
+    let token = statement.tokens[index];
+    let text = token.text(statement.sql).as_bytes();
+    let digits = |from: usize, point: bool| {
+        let belongs = |byte: &u8| byte.is_ascii_digit() || (point && *byte == b'.');
+        from + text[from..].iter().take_while(|byte| belongs(byte)).count()
+    };
+    let mantissa = digits(0, true);
+    let has_exponent = matches!(text.get(mantissa), Some(b'e' | b'E'));
+    let is_signed = has_exponent
+        && mantissa + 1 == text.len()
+        && (statement.is_symbol(index + 1, b'-') || statement.is_symbol(index + 1, b'+'));
+    let exponent_end = if has_exponent { digits(mantissa + 1, false) } else { mantissa };
+    let end = if mantissa + 1 < exponent_end { exponent_end } else { mantissa };
+    let is_other_base = matches!(text, [b'0', b'x' | b'X' | b'o' | b'O' | b'b' | b'B', _, ..]);
+    if end < text.len() && !is_signed && !is_other_base {
+        edits.insert(token.start() + end, " ");
     }
 }
 

@@ -1,0 +1,231 @@
+CREATE FUNCTION pg_catalog.format_encoding(encoding int4)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
+SELECT coalesce(
+    (ARRAY['none', 'raw', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16', 'mostly32',
+           'runlength', 'text255', 'text32k', 'zstd', 'az64'])[$1 + 1],
+    'unknown'
+)
+$body$;
+
+CREATE FUNCTION pg_catalog.pg_get_late_binding_view_cols()
+RETURNS SETOF record LANGUAGE plpgsql STABLE AS $body$
+BEGIN
+    RETURN;
+END
+$body$;
+
+CREATE VIEW pg_catalog.blueshift_pg_class AS
+SELECT relation.*, 0::int2 AS reldiststyle, false AS relhasoids
+FROM pg_catalog.pg_class AS relation;
+
+CREATE VIEW pg_catalog.blueshift_pg_attribute AS
+SELECT
+    attribute.*, false AS attisdistkey, 0::int4 AS attsortkeyord, 0::int2 AS attencodingtype
+FROM pg_catalog.pg_attribute AS attribute;
+
+CREATE VIEW pg_catalog.blueshift_pg_attrdef AS
+SELECT defaults.*, pg_catalog.pg_get_expr(defaults.adbin, defaults.adrelid) AS adsrc
+FROM pg_catalog.pg_attrdef AS defaults;
+
+CREATE VIEW pg_catalog.pg_proc_info AS
+SELECT procedures.oid AS prooid, procedures.*
+FROM pg_catalog.pg_proc AS procedures;
+
+CREATE VIEW pg_catalog.pg_external_schema AS
+SELECT
+    0::oid AS esoid, 0::int4 AS eskind, ''::text AS esdbname, ''::text AS esoptions,
+    NULL::pg_catalog.aclitem[] AS esacl
+WHERE false;
+
+CREATE VIEW pg_catalog.svv_external_schemas AS
+SELECT
+    0::oid AS esoid, 0::int4 AS eskind, ''::name AS schemaname, 0::oid AS esowner,
+    ''::text AS databasename, ''::text AS esoptions
+WHERE false;
+
+CREATE VIEW pg_catalog.svv_external_databases AS
+SELECT 0::int4 AS eskind, ''::text AS esoptions, ''::text AS databasename
+WHERE false;
+
+CREATE VIEW pg_catalog.svv_external_tables AS
+SELECT
+    ''::text AS redshift_database_name, ''::text AS schemaname, ''::text AS tablename,
+    ''::text AS tabletype, ''::text AS location, ''::text AS input_format,
+    ''::text AS output_format, ''::text AS serialization_lib, ''::text AS serde_parameters,
+    0::int4 AS compressed, ''::text AS parameters
+WHERE false;
+
+CREATE VIEW pg_catalog.svv_external_columns AS
+SELECT
+    ''::text AS redshift_database_name, ''::text AS schemaname, ''::text AS tablename,
+    ''::text AS columnname, ''::text AS external_type, 0::int4 AS columnnum, 0::int4 AS part_key,
+    ''::text AS is_nullable
+WHERE false;
+
+CREATE VIEW pg_catalog.svv_external_partitions AS
+SELECT
+    ''::text AS schemaname, ''::text AS tablename, ''::text AS "values", ''::text AS location,
+    ''::text AS input_format, ''::text AS output_format, ''::text AS serialization_lib,
+    ''::text AS serde_parameters, 0::int4 AS compressed, ''::text AS parameters
+WHERE false;
+
+CREATE VIEW pg_catalog.svv_tables AS
+SELECT
+    shown.table_catalog::varchar(128) AS table_catalog,
+    shown.table_schema::varchar(128) AS table_schema,
+    shown.table_name::varchar(128) AS table_name,
+    CASE shown.table_type WHEN 'LOCAL TEMPORARY' THEN 'BASE TABLE' ELSE shown.table_type END
+        ::varchar(32) AS table_type,
+    pg_catalog.obj_description(relation.oid, 'pg_class')::varchar(256) AS remarks
+FROM information_schema.tables AS shown
+JOIN pg_catalog.pg_namespace AS space ON space.nspname = shown.table_schema
+JOIN pg_catalog.pg_class AS relation
+    ON relation.relnamespace = space.oid AND relation.relname = shown.table_name;
+
+CREATE VIEW pg_catalog.svv_columns AS
+SELECT
+    shown.table_catalog::varchar(128) AS table_catalog,
+    shown.table_schema::varchar(128) AS table_schema,
+    shown.table_name::varchar(128) AS table_name,
+    shown.column_name::varchar(128) AS column_name,
+    shown.ordinal_position::int4 AS ordinal_position,
+    CASE
+        WHEN shown.is_identity = 'NO' THEN shown.column_default
+        WHEN shown.identity_generation = 'ALWAYS'
+            THEN format('"identity"(%s, 0, ''%s,%s''::text)', relation.oid,
+                        shown.identity_start, shown.identity_increment)
+        ELSE format('default_identity(%s, 0, ''%s,%s''::text)', relation.oid,
+                    shown.identity_start, shown.identity_increment)
+    END::varchar(4000) AS column_default,
+    shown.is_nullable::varchar(3) AS is_nullable,
+    coalesce(shown.domain_name, shown.data_type)::varchar(128) AS data_type,
+    shown.character_maximum_length::int4 AS character_maximum_length,
+    shown.numeric_precision::int4 AS numeric_precision,
+    shown.numeric_precision_radix::int4 AS numeric_precision_radix,
+    shown.numeric_scale::int4 AS numeric_scale,
+    shown.datetime_precision::int4 AS datetime_precision,
+    NULL::varchar AS interval_type,
+    NULL::varchar AS interval_precision,
+    NULL::varchar(128) AS character_set_catalog,
+    NULL::varchar(128) AS character_set_schema,
+    NULL::varchar(128) AS character_set_name,
+    NULL::varchar(128) AS collation_catalog,
+    NULL::varchar(128) AS collation_schema,
+    NULL::varchar(128) AS collation_name,
+    NULL::varchar(128) AS domain_name,
+    pg_catalog.col_description(relation.oid, shown.ordinal_position)::varchar(256) AS remarks
+FROM information_schema.columns AS shown
+JOIN pg_catalog.pg_namespace AS space ON space.nspname = shown.table_schema
+JOIN pg_catalog.pg_class AS relation
+    ON relation.relnamespace = space.oid AND relation.relname = shown.table_name;
+
+CREATE VIEW pg_catalog.svv_redshift_databases AS
+SELECT
+    database.datname::varchar(128) AS database_name, database.datdba::int4 AS database_owner,
+    'local'::varchar(32) AS database_type,
+    pg_catalog.array_to_string(database.datacl, '~')::varchar(128) AS database_acl,
+    NULL::varchar(128) AS database_options,
+    'Snapshot Isolation'::varchar(128) AS database_isolation_level
+FROM pg_catalog.pg_database AS database
+WHERE NOT database.datistemplate;
+
+CREATE VIEW pg_catalog.svv_redshift_schemas AS
+SELECT
+    current_database()::varchar(128) AS database_name, space.nspname::varchar(128) AS schema_name,
+    space.nspowner::int4 AS schema_owner, 'local'::varchar(128) AS schema_type,
+    pg_catalog.array_to_string(space.nspacl, '~')::varchar(128) AS schema_acl,
+    NULL::varchar(128) AS schema_option
+FROM pg_catalog.pg_namespace AS space
+WHERE space.nspname !~ '^pg_(toast|temp)';
+
+CREATE VIEW pg_catalog.svv_all_schemas AS
+SELECT
+    database_name, schema_name, schema_owner, schema_type, schema_acl,
+    NULL::varchar(128) AS source_database, schema_option
+FROM pg_catalog.svv_redshift_schemas;
+
+CREATE VIEW pg_catalog.svv_redshift_tables AS
+SELECT
+    shown.table_catalog AS database_name, shown.table_schema AS schema_name, shown.table_name,
+    CASE shown.table_type WHEN 'BASE TABLE' THEN 'TABLE' ELSE shown.table_type END::varchar(128)
+        AS table_type,
+    pg_catalog.array_to_string(relation.relacl, '~')::varchar(128) AS table_acl,
+    shown.remarks,
+    pg_catalog.pg_get_userbyid(relation.relowner)::varchar(128) AS table_owner
+FROM pg_catalog.svv_tables AS shown
+JOIN pg_catalog.pg_namespace AS space ON space.nspname = shown.table_schema
+JOIN pg_catalog.pg_class AS relation
+    ON relation.relnamespace = space.oid AND relation.relname = shown.table_name;
+
+CREATE VIEW pg_catalog.svv_all_tables AS
+SELECT database_name, schema_name, table_name, table_type, table_acl, remarks
+FROM pg_catalog.svv_redshift_tables;
+
+CREATE VIEW pg_catalog.svv_all_columns AS
+SELECT
+    table_catalog AS database_name, table_schema AS schema_name, table_name, column_name,
+    ordinal_position, column_default, is_nullable, data_type, character_maximum_length,
+    numeric_precision, numeric_scale, remarks
+FROM pg_catalog.svv_columns;
+
+CREATE VIEW pg_catalog.svv_redshift_columns AS
+SELECT
+    shown.database_name, shown.schema_name, shown.table_name, shown.column_name,
+    shown.ordinal_position, shown.data_type, shown.column_default, shown.is_nullable,
+    pg_catalog.format_encoding(attribute.attencodingtype)::varchar(128) AS encoding,
+    attribute.attisdistkey AS distkey,
+    attribute.attsortkeyord AS sortkey,
+    pg_catalog.array_to_string(attribute.attacl, '~')::varchar(128) AS column_acl,
+    shown.remarks
+FROM pg_catalog.svv_all_columns AS shown
+JOIN pg_catalog.pg_namespace AS space ON space.nspname = shown.schema_name
+JOIN pg_catalog.pg_class AS relation
+    ON relation.relnamespace = space.oid AND relation.relname = shown.table_name
+JOIN pg_catalog.blueshift_pg_attribute AS attribute
+    ON attribute.attrelid = relation.oid AND attribute.attname = shown.column_name;
+
+CREATE VIEW pg_catalog.svv_mv_info AS
+SELECT
+    current_database()::char(128) AS database_name, ''::char(128) AS schema_name,
+    ''::char(128) AS user_name, ''::char(128) AS name, ''::char(1) AS is_stale,
+    0::int4 AS state, ''::char(1) AS autorewrite, ''::char(1) AS autorefresh
+WHERE false;
+
+CREATE VIEW pg_catalog.stv_mv_info AS
+SELECT
+    db_name, "schema", name, updated_upto_xid, is_stale, owner_user_name, state, autorefresh,
+    autorewrite
+FROM (SELECT
+    ''::char(128) AS db_name, ''::char(128) AS "schema", ''::char(128) AS name,
+    0::int8 AS updated_upto_xid, ''::char(1) AS is_stale, ''::char(128) AS owner_user_name,
+    0::int4 AS state, ''::char(1) AS autorefresh, ''::char(1) AS autorewrite) AS shape
+WHERE false;
+
+CREATE VIEW pg_catalog.svv_relation_privileges AS
+SELECT
+    space.nspname::text AS namespace_name, relation.relname::text AS relation_name,
+    granted.privilege_type::text AS privilege_type, granted.grantee::int4 AS identity_id,
+    CASE granted.grantee WHEN 0 THEN 'public' ELSE grantee.rolname END::text AS identity_name,
+    CASE
+        WHEN granted.grantee = 0 THEN 'public'
+        WHEN grantee.rolcanlogin THEN 'user'
+        ELSE 'group'
+    END::text AS identity_type,
+    granted.is_grantable AS admin_option
+FROM pg_catalog.pg_class AS relation
+JOIN pg_catalog.pg_namespace AS space ON space.oid = relation.relnamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(relation.relacl) AS granted
+LEFT JOIN pg_catalog.pg_roles AS grantee ON grantee.oid = granted.grantee
+WHERE relation.relkind IN ('r', 'v', 'm', 'f');
+
+GRANT SELECT ON
+    pg_catalog.blueshift_pg_class, pg_catalog.blueshift_pg_attribute,
+    pg_catalog.blueshift_pg_attrdef, pg_catalog.pg_proc_info, pg_catalog.pg_external_schema,
+    pg_catalog.svv_external_schemas, pg_catalog.svv_external_databases,
+    pg_catalog.svv_external_tables, pg_catalog.svv_external_columns,
+    pg_catalog.svv_external_partitions, pg_catalog.svv_tables, pg_catalog.svv_columns,
+    pg_catalog.svv_redshift_databases, pg_catalog.svv_redshift_schemas,
+    pg_catalog.svv_all_schemas, pg_catalog.svv_redshift_tables, pg_catalog.svv_all_tables,
+    pg_catalog.svv_all_columns, pg_catalog.svv_redshift_columns, pg_catalog.svv_mv_info,
+    pg_catalog.stv_mv_info, pg_catalog.svv_relation_privileges
+TO PUBLIC;

@@ -1,0 +1,404 @@
+//! What Redshift lets a query say and Postgres does not: `WHERE 1`, a subquery in FROM without a
+//! name, a name of the select list in WHERE and in the select list itself, and columns of the
+//! catalog that only Redshift has.
+//!
+//! Names of the select list are put in place only in queries of the catalog, where no column of a
+//! table can have the same name unseen; that is where drivers use them ("SELECT list").
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::edits::Edits;
+use crate::sql::statement::Statement;
+use crate::sql::tokens::Kind;
+
+/// Relations of the catalog with more columns than Postgres' (`blueshift_…` in `clients.sql`), and
+/// those columns ("System catalog tables").
+const WIDER_RELATIONS: &[&str] = &["pg_class", "pg_attribute", "pg_attrdef"];
+const WIDER_COLUMNS: &[&str] =
+    &["reldiststyle", "attisdistkey", "attsortkeyord", "attencodingtype", "adsrc"];
+
+/// Words that end an expression in WHERE or ON, or go on with it.
+const AFTER_CONDITION: &[&str] = &[
+    "and",
+    "or",
+    "group",
+    "order",
+    "having",
+    "union",
+    "intersect",
+    "except",
+    "minus",
+    "limit",
+    "offset",
+    "qualify",
+];
+
+/// Words that may follow a table in FROM and are not its name.
+const AFTER_TABLE: &[&str] = &[
+    "where",
+    "group",
+    "order",
+    "having",
+    "union",
+    "intersect",
+    "except",
+    "minus",
+    "limit",
+    "offset",
+    "qualify",
+    "window",
+    "fetch",
+    "for",
+    "on",
+    "using",
+    "join",
+    "inner",
+    "left",
+    "right",
+    "full",
+    "cross",
+    "natural",
+    "when",
+    "set",
+    "as",
+];
+
+/// A longer expression is not put in place: names of names could double it again and again.
+const EXPRESSION_BYTES_MAX: usize = 16 * 1024;
+
+/// Queries nested deeper stay as they are, so that no text takes long to read.
+const DEPTH_MAX: usize = 64;
+
+/// One SELECT between its parentheses; all values are token indexes.
+#[derive(Debug, Clone, Copy)]
+struct Select {
+    list: usize,
+    from: Option<usize>,
+    condition: Option<usize>,
+    condition_end: usize,
+    end: usize,
+}
+
+/// Rewrites the queries of a statement.
+pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
+    let asks_catalog = names_catalog(statement);
+    if asks_catalog {
+        wider_relations(statement, edits);
+    }
+    for index in 0..statement.tokens.len() {
+        condition(statement, index, edits);
+    }
+    for select in selects(statement) {
+        unnamed_subqueries(statement, &select, edits);
+        if asks_catalog {
+            list_names(statement, &select, edits);
+        }
+    }
+}
+
+fn is_any(statement: &Statement<'_>, index: usize, words: &[&str]) -> bool {
+    words.iter().any(|word| statement.is_word(index, word))
+}
+
+fn is_end(statement: &Statement<'_>, index: usize) -> bool {
+    statement.tokens.len() <= index || statement.is_symbol(index, b')')
+}
+
+fn names_catalog(statement: &Statement<'_>) -> bool {
+    let starts = |name: &[u8], prefix: &[u8]| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    (0..statement.tokens.len()).filter(|index| statement.is_identifier(*index)).any(|index| {
+        let name = statement.text(index).trim_start_matches('"').as_bytes();
+        starts(name, b"pg_") || starts(name, b"svv_")
+    })
+}
+
+/// `WHERE 1`: an integer where Postgres wants a boolean.
+fn condition(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
+    let Some(token) = statement.tokens.get(index) else { return };
+    let value = match token.text(statement.sql) {
+        "0" => "false",
+        "1" => "true",
+        _ => return,
+    };
+    let begins = index.checked_sub(1).is_some_and(|before| is_any(statement, before, &["where"]));
+    let after = index + 1;
+    if begins && (is_end(statement, after) || is_any(statement, after, AFTER_CONDITION)) {
+        edits.replace(token.start()..token.end(), value);
+    }
+}
+
+/// Reads `pg_class` and its like with Redshift's columns, if the statement names any of them.
+fn wider_relations(statement: &Statement<'_>, edits: &mut Edits) {
+    let words = 0..statement.tokens.len();
+    if !words.clone().any(|index| is_any(statement, index, WIDER_COLUMNS)) {
+        return;
+    }
+    for index in words {
+        let Some(name) = WIDER_RELATIONS.iter().find(|name| statement.is_word(index, name)) else {
+            continue;
+        };
+        let qualified = 2 <= index && statement.matches(index - 2, "pg_catalog .");
+        let first = if qualified { index - 2 } else { index };
+        let is_relation = first.checked_sub(1).is_some_and(|before| {
+            is_any(statement, before, &["from", "join"]) || statement.is_symbol(before, b',')
+        });
+        if !is_relation || statement.is_symbol(index + 1, b'.') {
+            continue;
+        }
+        let named = statement.is_word(index + 1, "as")
+            || (statement.is_identifier(index + 1) && !is_any(statement, index + 1, AFTER_TABLE));
+        let alias = if named { String::new() } else { format!(" AS {name}") };
+        let range = statement.tokens[first].start()..statement.tokens[index].end();
+        edits.replace(range, format!("pg_catalog.blueshift_{name}{alias}"));
+    }
+}
+
+/// Finds every SELECT, inner ones included.
+fn selects(statement: &Statement<'_>) -> Vec<Select> {
+    let mut found = Vec::new();
+    let mut open: Vec<Option<Select>> = vec![None];
+    let count = statement.tokens.len();
+    for index in 0..=count {
+        let depth = open.len() - 1;
+        if statement.is_symbol(index, b'(') {
+            open.push(None);
+        } else if index == count || statement.is_symbol(index, b')') {
+            found.extend(open[depth].take().map(|select| ended(select, index)));
+            if 0 < depth {
+                open.pop();
+            }
+        } else if statement.is_word(index, "select") && depth < DEPTH_MAX {
+            found.extend(open[depth].take().map(|select| ended(select, index)));
+            let list = index + 1;
+            open[depth] =
+                Some(Select { list, from: None, condition: None, condition_end: 0, end: 0 });
+        } else if let Some(select) = &mut open[depth] {
+            if statement.is_word(index, "from") && select.from.is_none() {
+                select.from = Some(index + 1);
+            } else if statement.is_word(index, "where") && select.condition.is_none() {
+                select.condition = Some(index + 1);
+            } else if is_any(statement, index, &["union", "intersect", "except", "minus"]) {
+                let select = *select;
+                open[depth] = None;
+                found.push(ended(select, index));
+            } else if is_any(statement, index, &["group", "order", "having", "limit", "qualify"])
+                && select.condition_end == 0
+            {
+                select.condition_end = index;
+            }
+        }
+    }
+    found
+}
+
+fn ended(select: Select, end: usize) -> Select {
+    let condition_end = if select.condition_end == 0 { end } else { select.condition_end };
+    Select { end, condition_end, ..select }
+}
+
+/// Names the subqueries of FROM that have no name.
+fn unnamed_subqueries(statement: &Statement<'_>, select: &Select, edits: &mut Edits) {
+    let Some(from) = select.from else { return };
+    let mut at = from;
+    while at < select.condition.unwrap_or(select.condition_end).min(select.end) {
+        if !statement.is_symbol(at, b'(') {
+            at += 1;
+            continue;
+        }
+        let after = statement.after_parenthesis(at);
+        let before = at - 1;
+        let in_place = is_any(statement, before, &["from", "join"])
+            || (statement.is_symbol(before, b',') && from < at);
+        let named = statement.is_identifier(after) && !is_any(statement, after, AFTER_TABLE)
+            || statement.is_word(after, "as");
+        if in_place && !named && is_any(statement, at + 1, &["select", "with"]) && at + 2 < after {
+            let end = statement.tokens[after - 1].end();
+            edits.insert(end, format!(" AS blueshift_subquery_{at}"));
+        }
+        at = after;
+    }
+}
+
+/// Puts what a name of the select list stands for in its place.
+fn list_names(statement: &Statement<'_>, select: &Select, edits: &mut Edits) {
+    let list_end = select.from.map_or(select.condition_end, |from| from - 1).min(select.end);
+    let mut names: HashMap<String, String> = HashMap::new();
+    let mut start = select.list;
+    while start < list_end {
+        let end = item_end(statement, start, list_end);
+        let alias = end.checked_sub(1).filter(|last| {
+            start + 1 < *last && statement.is_word(last - 1, "as") && statement.is_identifier(*last)
+        });
+        let expression = start..alias.map_or(end, |alias| alias - 1);
+        let text = with_names(statement, expression.clone(), &names);
+        for (range, value) in name_uses(statement, expression.clone(), &names) {
+            edits.replace(range, value);
+        }
+        if let Some(name) = alias.and_then(|alias| statement.identifier(alias)) {
+            // A column of that name comes first ("SELECT list").
+            let is_column = expression
+                .clone()
+                .any(|index| statement.identifier(index).is_some_and(|used| used == name));
+            if !is_column && (1..=EXPRESSION_BYTES_MAX).contains(&text.len()) {
+                names.entry(name).or_insert(text);
+            }
+        }
+        start = end + 1;
+    }
+    if let Some(condition) = select.condition {
+        for (range, value) in name_uses(statement, condition..select.condition_end, &names) {
+            edits.replace(range, value);
+        }
+    }
+}
+
+/// The comma behind a list's item, or the end of the list.
+fn item_end(statement: &Statement<'_>, start: usize, list_end: usize) -> usize {
+    let mut at = start;
+    while at < list_end && !statement.is_symbol(at, b',') {
+        at = if statement.is_symbol(at, b'(') { statement.after_parenthesis(at) } else { at + 1 };
+    }
+    at.min(list_end)
+}
+
+/// Where the names are used as columns among `tokens`, and what is to stand there.
+fn name_uses(
+    statement: &Statement<'_>,
+    tokens: Range<usize>,
+    names: &HashMap<String, String>,
+) -> Vec<(Range<usize>, String)> {
+    let mut uses = Vec::new();
+    let mut at = tokens.start;
+    while at < tokens.end && !names.is_empty() {
+        let inner = statement.is_symbol(at, b'(') && is_any(statement, at + 1, &["select", "with"]);
+        if inner {
+            at = statement.after_parenthesis(at);
+            continue;
+        }
+        let behind = at.checked_sub(1);
+        let qualified = statement.is_symbol(at + 1, b'.')
+            || statement.is_symbol(at + 1, b'(')
+            || behind.is_some_and(|behind| {
+                statement.is_symbol(behind, b'.') || is_any(statement, behind, &["as"])
+            });
+        let token = statement.tokens[at];
+        if matches!(token.kind, Kind::Word | Kind::Quoted)
+            && !qualified
+            && let Some(value) = statement.identifier(at).and_then(|name| names.get(&name))
+        {
+            uses.push((token.start()..token.end(), format!("({value})")));
+        }
+        at += 1;
+    }
+    uses
+}
+
+/// The text of `tokens` with the names put in place.
+fn with_names(
+    statement: &Statement<'_>,
+    tokens: Range<usize>,
+    names: &HashMap<String, String>,
+) -> String {
+    let skipped = usize::from(is_any(statement, tokens.start, &["distinct", "all"]));
+    let tokens = tokens.start + skipped..tokens.end;
+    if tokens.is_empty() {
+        return String::new();
+    }
+    let bytes = statement.tokens[tokens.start].start()..statement.tokens[tokens.end - 1].end();
+    let mut text = statement.sql[bytes.clone()].to_owned();
+    for (range, value) in name_uses(statement, tokens, names).into_iter().rev() {
+        text.replace_range(range.start - bytes.start..range.end - bytes.start, &value);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sql: &str, expected: &str) {
+        let mut edits = Edits::default();
+        rewrite(&Statement::new(sql), &mut edits);
+        assert_eq!(edits.apply(sql).as_deref().unwrap_or(sql), expected);
+    }
+
+    fn same(sql: &str) {
+        check(sql, sql);
+    }
+
+    #[test]
+    fn an_integer_is_a_condition() {
+        check("select a from t where 1", "select a from t where true");
+        check("select a from t where 1 AND b = 1", "select a from t where true AND b = 1");
+        check("select (select 1 where 0) x", "select (select 1 where false) x");
+        same("select 1 from t where 1 = 1 and a = 1 or a in (1)");
+    }
+
+    #[test]
+    fn a_subquery_in_from_gets_a_name() {
+        check(
+            "select * from (select 1 as a) where true",
+            "select * from (select 1 as a) AS blueshift_subquery_3 where true",
+        );
+        check(
+            "select * from (select 1 from (select 2))",
+            "select * from (select 1 from (select 2) AS blueshift_subquery_7) \
+             AS blueshift_subquery_3",
+        );
+        same("select * from (select 1) a, (select 2) as b join (select 3) \"c\" on true");
+        same("select extract(day from (select d)) from f((select 1)) where a in (select 2)");
+        same("select * from (t join u on true) where a = (select 1)");
+    }
+
+    #[test]
+    fn names_of_the_list_are_put_in_place_in_queries_of_the_catalog() {
+        check(
+            "select n.nspname as \"schema\", relname from pg_class c where schema = 'a' and n.schema = 'b'",
+            "select n.nspname as \"schema\", relname from pg_class c where (n.nspname) = 'a' and n.schema = 'b'",
+        );
+        check(
+            "select a || 'x' as b, b as c, upper(c) as d from svv_tables where d = '' group by b",
+            "select a || 'x' as b, (a || 'x') as c, upper(((a || 'x'))) as d from svv_tables \
+             where (upper(((a || 'x')))) = '' group by b",
+        );
+        check(
+            "select 1 as a from pg_class where a = 1 union select 2 as a from pg_class where a = 1",
+            "select 1 as a from pg_class where (1) = 1 union select 2 as a from pg_class where (2) = 1",
+        );
+        // A column of the same name, an inner query's own name, a table of the user.
+        same("select case a when 1 then 2 end as a, a + 1 from pg_class where a = 1");
+        same("select 1 as a from pg_class where exists (select a from pg_namespace)");
+        same("select 1 as a, a + 1 from t where a = 1");
+    }
+
+    #[test]
+    fn the_catalog_has_the_columns_of_redshift() {
+        check(
+            "select c.reldiststyle from pg_catalog.pg_class c, pg_namespace, pg_attrdef where adsrc = 'pg_class'",
+            "select c.reldiststyle from pg_catalog.blueshift_pg_class c, pg_namespace, \
+             pg_catalog.blueshift_pg_attrdef AS pg_attrdef where adsrc = 'pg_class'",
+        );
+        same("select c.relname from pg_catalog.pg_class c where pg_class.oid = 1");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(
+            words in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "select", "from", "where", "(", ")", ",", "as", "a", "b", "pg_class", "1",
+                    "union", "group", "distinct", "reldiststyle", ".", "\"a\"", "with", "join",
+                ]),
+                0..24,
+            ),
+        ) {
+            let sql = words.join(" ");
+            let mut edits = Edits::default();
+            rewrite(&Statement::new(&sql), &mut edits);
+            let _ = edits.apply(&sql);
+        }
+    }
+}
