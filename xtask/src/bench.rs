@@ -23,6 +23,7 @@ async fn bench_copy(flags: &BenchCopy) -> anyhow::Result<ExitCode> {
         rows: flags.rows,
         rounds: flags.rounds,
         memory_bytes: flags.memory_mib * 1024 * 1024,
+        kit: flags.kit.clone(),
     };
     // Stopping drops the measurement, which ends the kit.
     let report = tokio::select! {

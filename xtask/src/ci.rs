@@ -13,6 +13,9 @@ const STEPS: &[&[&str]] = &[
     &["xtask", "e2e"],
 ];
 
+/// Seconds that each fuzz target runs, of which there are six: a minute in all on one core.
+const FUZZ_SECONDS: &str = "10";
+
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     for step in STEPS {
         let title = format!("cargo {}", step.join(" "));
@@ -20,6 +23,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         let status = Command::new("cargo")
             .args(*step)
             .env("INSTA_UPDATE", "no")
+            .env("FUZZ_SECONDS", FUZZ_SECONDS)
             .current_dir(harness::binaries::workspace_root())
             .status()
             .with_context(|| format!("run {title}"))?;

@@ -68,6 +68,9 @@ pub(crate) struct BenchCopy {
     /// MiB of JSON of the COPY whose memory is measured; 0 leaves it out.
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(..=1_048_576))]
     pub(crate) memory_mib: u64,
+    /// Measure this build of `blueshift`, instead of building the release.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit: Option<std::path::PathBuf>,
     /// What to print on stdout: a table, or exactly one JSON object.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub(crate) output: Output,

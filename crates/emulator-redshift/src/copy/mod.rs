@@ -10,6 +10,8 @@ mod convert;
 mod decode;
 pub mod failure;
 mod fetch;
+#[cfg(test)]
+mod fuzz;
 pub mod load;
 mod manifest;
 pub mod options;

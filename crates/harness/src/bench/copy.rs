@@ -1,6 +1,7 @@
 //! `cargo xtask bench copy`: COPY from S3 beside Postgres' own COPY of the same rows.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,6 +28,8 @@ pub struct Options {
     pub rounds: u32,
     /// Bytes of JSON of the COPY whose memory is measured; 0 leaves it out.
     pub memory_bytes: u64,
+    /// The program to measure; without one the release is built.
+    pub kit: Option<PathBuf>,
 }
 
 /// Rows of one object: about 30 MB of JSON.
@@ -49,8 +52,14 @@ struct Loaded {
 
 /// Builds the kit, makes the rows and measures. `say` hears of the progress.
 pub async fn run(options: &Options, say: &dyn Fn(&str)) -> anyhow::Result<CopyReport> {
-    say("building the release kit");
-    let kit = Kit::start(&release_kit()?)?;
+    let program = match &options.kit {
+        Some(program) => program.clone(),
+        None => {
+            say("building the release kit");
+            release_kit()?
+        }
+    };
+    let kit = Kit::start(&program)?;
     let redshift = kit.redshift().await?;
     let ddl = std::fs::read_to_string(workspace_root().join("create_table.sql"));
     redshift
