@@ -51,7 +51,7 @@ pub enum VisualizeError {
         source: tokio_postgres::Error,
     },
     /// The answer is not of the shape that was asked for.
-    #[error("redshift answered {column} with {value:?}")]
+    #[error("redshift answered {column} with {}", value.as_deref().unwrap_or("NULL"))]
     Answer {
         /// Which column of the answer.
         column: &'static str,

@@ -8,6 +8,7 @@ use time::Date;
 use time::macros::format_description;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+use tracing::warn;
 
 use crate::config::Columns;
 use crate::error::VisualizeError;
@@ -31,16 +32,31 @@ pub(crate) async fn count(
     // The simple protocol answers in text, whatever type the group column has.
     let answer = client.simple_query(&sql).await.map_err(failed)?;
     let mut rows = Vec::new();
+    let mut beyond_axis = 0;
     for message in &answer {
         if let SimpleQueryMessage::Row(row) = message {
-            rows.push(read(row, group_is_boolean)?);
+            match read(row, group_is_boolean)? {
+                Counted::On(day) => rows.push(day),
+                Counted::BeyondAxis(count) => beyond_axis += count,
+            }
         }
     }
     if ROWS_MAX < rows.len() {
         let column = columns.group.clone();
         return Err(VisualizeError::TooManyGroups { column, rows_max: ROWS_MAX });
     }
+    if 0 < beyond_axis {
+        // One such row must not cost all charts.
+        warn!(row_count = beyond_axis, "rows before year 1 or after 9999 not drawn");
+    }
     Ok(rows)
+}
+
+/// One line of the answer.
+enum Counted {
+    On(DayCount),
+    /// Rows of a day that no axis shows: BC, after the year 9999, or `infinity`.
+    BeyondAxis(u64),
 }
 
 fn sql(columns: &Columns, events: &[String]) -> String {
@@ -61,14 +77,18 @@ fn sql(columns: &Columns, events: &[String]) -> String {
     )
 }
 
-fn read(row: &SimpleQueryRow, group_is_boolean: bool) -> Result<DayCount, VisualizeError> {
+fn read(row: &SimpleQueryRow, group_is_boolean: bool) -> Result<Counted, VisualizeError> {
     let column = |index| row.try_get(index).ok().flatten();
-    Ok(DayCount {
+    let count = parse("the count", column(3), |text| text.parse().ok())?;
+    if column(1).is_some_and(is_beyond_axis) {
+        return Ok(Counted::BeyondAxis(count));
+    }
+    Ok(Counted::On(DayCount {
         event: parse("the event", column(0), |text| Some(text.to_owned()))?,
         day: parse("the day", column(1), day)?,
         group: column(2).map(|text| group(text, group_is_boolean).to_owned()),
-        count: parse("the count", column(3), |text| text.parse().ok())?,
-    })
+        count,
+    }))
 }
 
 fn parse<T>(
@@ -82,6 +102,12 @@ fn parse<T>(
 
 fn day(text: &str) -> Option<Date> {
     Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
+}
+
+/// Days that Redshift knows and charts do not: `0044-03-15 BC`, `12019-01-01`, `infinity`.
+fn is_beyond_axis(day: &str) -> bool {
+    let year_digits = day.bytes().take_while(u8::is_ascii_digit).count();
+    day.ends_with(" BC") || day.ends_with("infinity") || 4 < year_digits
 }
 
 fn group(text: &str, is_boolean: bool) -> &str {
@@ -142,8 +168,11 @@ mod tests {
     #[test]
     fn days_are_read_as_iso_dates_and_booleans_as_words() {
         assert_eq!(day("2019-03-31"), Some(time::macros::date!(2019 - 03 - 31)));
-        for odd in ["", "31/03/2019", "2019-02-29", "infinity", "0044-03-15 BC"] {
-            assert_eq!(day(odd), None, "{odd}");
+        for odd in ["", "31/03/2019", "2019-02-29"] {
+            assert_eq!((day(odd), is_beyond_axis(odd)), (None, false), "{odd}");
+        }
+        for far in ["infinity", "-infinity", "0044-03-15 BC", "12019-03-31"] {
+            assert_eq!((day(far), is_beyond_axis(far)), (None, true), "{far}");
         }
         assert_eq!((group("t", true), group("f", true)), ("true", "false"));
         assert_eq!(group("t", false), "t");

@@ -16,7 +16,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("emulator-sqs", &["emulator-core"]),
     ("events", &[]),
     ("generate-events", &["events", "runtime"]),
-    ("harness", &["blueshift", "consume-events", "generate-events", "upload-data", "visualize"]),
+    (
+        "harness",
+        &["blueshift", "consume-events", "events", "generate-events", "upload-data", "visualize"],
+    ),
     ("runtime", &[]),
     ("upload-data", &["events", "runtime"]),
     ("visualize", &["events", "runtime"]),

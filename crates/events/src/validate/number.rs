@@ -48,12 +48,12 @@ pub(super) fn fit_decimal(
     precision: u32,
     scale: u32,
 ) -> Result<Loads, Misfit> {
-    let Some(decimal) = Decimal::parse(text) else {
+    let Some(digits) = whole_digits(text) else {
         let complaint = "is not a DECIMAL (digits with an optional sign and point)";
         return Err(Misfit::of_value(Rule::Decimal, raw, complaint));
     };
-    let whole_digits_max = i64::from(precision) - i64::from(scale);
-    if decimal.whole_digits() <= whole_digits_max {
+    let whole_digits_max = precision.saturating_sub(scale);
+    if u32::try_from(digits).is_ok_and(|digits| digits <= whole_digits_max) {
         return Ok(Loads::Value);
     }
     let complaint = format!(
@@ -62,37 +62,14 @@ pub(super) fn fit_decimal(
     Err(Misfit::of_value(Rule::DecimalRange, raw, &complaint))
 }
 
-/// A decimal number cut into its parts.
-struct Decimal<'a> {
-    whole: &'a str,
-    fraction: &'a str,
-    exponent: i64,
-}
-
-impl<'a> Decimal<'a> {
-    fn parse(text: &'a str) -> Option<Decimal<'a>> {
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (text, 0),
-        };
-        let unsigned = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        let is_number = unsigned.bytes().any(|byte| byte.is_ascii_digit())
-            && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
-        is_number.then_some(Decimal { whole, fraction, exponent: i64::from(exponent) })
-    }
-
-    /// How many digits stand before the point once the exponent is applied, leading zeros left
-    /// out; not positive for numbers below one.
-    fn whole_digits(&self) -> i64 {
-        let leading_zeros =
-            self.whole.bytes().chain(self.fraction.bytes()).take_while(|&byte| byte == b'0');
-        let zeros = leading_zeros.count();
-        if zeros == self.whole.len() + self.fraction.len() {
-            return 0;
-        }
-        self.whole.len() as i64 - zeros as i64 + self.exponent
-    }
+/// How many digits stand before the point, leading zeros left out; `None` if this is no number.
+/// An exponent is refused: the guide shows it for floating point columns only.
+fn whole_digits(text: &str) -> Option<usize> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let is_number = whole.len() + fraction.len() != 0
+        && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    is_number.then(|| whole.trim_start_matches('0').len())
 }
 
 /// Whether `text` is a floating point number within the range of `column_type`.

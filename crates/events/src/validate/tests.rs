@@ -234,12 +234,11 @@ fn numbers_are_judged_by_their_text() {
         Rule::Integer,
         "whole: \"12a\" is not an INTEGER (digits with an optional sign)",
     );
-    for fitting in ["999.99", "-999.999999", "1e2", r#"".5""#, "0.001", r#""1.""#, "0e99"] {
+    for fitting in ["999.99", "-999.999999", r#"".5""#, "0.001", r#""1.""#, r#""+0012.5""#] {
         check_value("price", fitting, Ok(()));
     }
     check_value("price", "1000", Err("decimal-range"));
-    check_value("price", "1e3", Err("decimal-range"));
-    for odd in [r#""1,5""#, r#"".""#, r#""NaN""#, "true", r#""1e""#] {
+    for odd in ["1e2", "0e99", r#""1,5""#, r#"".""#, r#""NaN""#, "true", r#""1e""#] {
         check_value("price", odd, Err("decimal"));
     }
     for fitting in ["1.5", "1.0E4", r#""NaN""#, "0", "0e-999", "-1e30"] {

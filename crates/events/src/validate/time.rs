@@ -5,14 +5,17 @@
 //! Only *whether* a text is a time is decided here, never which one. A text is cut at blanks and
 //! commas into fields; each field must be a date, a time of day, a zone or part of a written-out
 //! date, and none may come twice. Words such as `now` are refused: they are no time that an event
-//! can carry.
+//! can carry. Where the guide is silent (hour 24, a time before its date, an era behind the clock),
+//! the text is refused too: a row that COPY stumbles over costs more than a dead letter.
 
 use std::ops::RangeInclusive;
 
 /// The last year of Redshift's TIMESTAMP.
 const YEAR_MAX: u32 = 294_276;
-/// The first year of Redshift's TIMESTAMP, BC.
-const YEAR_BC_MAX: u32 = 4713;
+/// The first year BC that lies wholly within Redshift's TIMESTAMP, which begins in 4713 BC.
+const YEAR_BC_MAX: u32 = 4712;
+/// The Julian day of 0001-01-01; earlier ones are no days of events.
+const JULIAN_DAY_MIN: u32 = 1_721_426;
 /// The last Julian day within [`YEAR_MAX`].
 const JULIAN_DAY_MAX: u32 = 109_203_527;
 
@@ -40,27 +43,30 @@ const ZONES: [&str; 32] = [
 
 /// A text for a TIMESTAMP or TIMESTAMPTZ column. Without a time of day it means midnight, and the
 /// zone may be left out, or given to a column that has none.
-pub(super) fn is_timestamp(text: &str) -> bool {
-    let mut found = Found::default();
+pub(super) fn is_timestamp<'a>(text: &'a str) -> bool {
+    let mut found = Found::<'a>::default();
     let (date, time) = split_at_t(text);
-    let fields = date.split([' ', ',']).chain(time.split([' ', ',']));
-    fields.filter(|field| !field.is_empty()).all(|field| found.take(field)) && found.is_complete()
+    let mut take_all = |part: &'a str, is_behind_t| {
+        found.is_behind_t = is_behind_t;
+        part.split([' ', ',']).filter(|field| !field.is_empty()).all(|field| found.take(field))
+    };
+    take_all(date, false) && take_all(time, true) && found.is_complete()
 }
 
 /// A text for a DATE column under the default DATEFORMAT, `YYYY-MM-DD`. A time of day may follow
-/// and is cut.
+/// and is cut; commas are for the forms with a month's name.
 pub(super) fn is_date(text: &str) -> bool {
     let begins_with_day = text.len() >= 10
         && text.bytes().take(10).enumerate().all(|(index, byte)| match index {
             4 | 7 => byte == b'-',
             _ => byte.is_ascii_digit(),
         });
-    begins_with_day && is_timestamp(text)
+    begins_with_day && !text.contains(',') && is_timestamp(text)
 }
 
 /// A text for a TIME or TIMETZ column.
 pub(super) fn is_time(text: &str) -> bool {
-    let mut found = Found::default();
+    let mut found = Found { needs_no_date: true, ..Found::default() };
     text.split(' ').filter(|field| !field.is_empty()).all(|field| found.take(field))
         && found.time
         && found.date.is_empty()
@@ -85,6 +91,10 @@ fn split_at_t(text: &str) -> (&str, &str) {
 #[derive(Default)]
 struct Found<'a> {
     date: DateParts<'a>,
+    /// Whether a time of day may stand alone.
+    needs_no_date: bool,
+    /// Whether ISO 8601's `T` has been passed.
+    is_behind_t: bool,
     time: bool,
     /// The hour, while AM or PM may still follow.
     hour: u32,
@@ -164,7 +174,8 @@ impl<'a> Found<'a> {
         self.time && is_zone(zone) && !std::mem::replace(&mut self.zone, true)
     }
 
-    /// `HH:MI[:SS[.ffffff]]`, with AM, PM or a zone directly behind it.
+    /// `HH:MI[:SS[.ffffff]]` behind a date or part of one, with AM, PM, Z or an offset directly
+    /// behind it.
     fn take_time(&mut self, field: &'a str) -> bool {
         // An offset may hold colons of its own, and stands alone after a blank.
         if matches!(field.as_bytes().first(), Some(b'+' | b'-')) {
@@ -175,18 +186,21 @@ impl<'a> Found<'a> {
             .unwrap_or(field.len());
         let (clock, behind) = field.split_at(end);
         let Some(hour) = clock_hour(clock) else { return false };
-        if std::mem::replace(&mut self.time, true) {
+        let is_early = self.date.is_empty() && !self.needs_no_date;
+        if is_early || std::mem::replace(&mut self.time, true) {
             return false;
         }
         self.hour = hour;
-        match behind.as_bytes().first() {
-            None => true,
-            Some(b'+' | b'-') => self.take_zone(behind),
-            Some(_) => self.take_word(behind),
+        match behind.as_bytes() {
+            [] => true,
+            [b'+' | b'-', ..] => self.take_zone(behind),
+            [b'z' | b'Z'] | [b'a' | b'A' | b'p' | b'P', b'm' | b'M'] => self.take_word(behind),
+            _ => false,
         }
     }
 
-    /// `HHMISS[.ffffff]` behind a date, with a zone directly behind it.
+    /// `HHMISS[.ffffff]` behind a date of the calendar; in ISO 8601's form with Z or an offset
+    /// directly behind it.
     fn take_compact_time(&mut self, field: &'a str) -> bool {
         let end = field.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(field.len());
         let (clock, behind) = field.split_at(end);
@@ -202,7 +216,10 @@ impl<'a> Found<'a> {
         };
         self.time = true;
         self.hour = hour;
-        behind.is_empty() || self.take_zone(behind)
+        let is_offset =
+            self.is_behind_t && matches!(behind.as_bytes(), [b'z' | b'Z'] | [b'+' | b'-', ..]);
+        let is_of_calendar = !matches!(self.date.whole, Some(Day::Julian(_)));
+        is_of_calendar && (behind.is_empty() || is_offset && self.take_zone(behind))
     }
 
     fn take_date(&mut self, field: &'a str) -> bool {
@@ -285,7 +302,9 @@ impl<'a> Found<'a> {
 
     fn is_in_calendar(&self, day: Day) -> bool {
         let year = match day {
-            Day::Julian(day) => return !self.era && day <= JULIAN_DAY_MAX,
+            Day::Julian(day) => {
+                return !self.era && (JULIAN_DAY_MIN..=JULIAN_DAY_MAX).contains(&day);
+            }
             Day::OfMonth { year, .. } | Day::OfYear { year, .. } => year,
         };
         // The year before 1 AD is 1 BC, which is a leap year.
@@ -341,7 +360,7 @@ fn month_number(word: &str) -> Option<u32> {
     u32::try_from(place + 1).ok()
 }
 
-/// The hour of `HH:MI[:SS[.f…]]`, if that is a time of day. 24:00:00 is the end of a day.
+/// The hour of `HH:MI[:SS[.f…]]`, if that is a time of day.
 fn clock_hour(clock: &str) -> Option<u32> {
     let mut parts = clock.split(':');
     let hour = number(parts.next()?, 1..=2)?;
@@ -352,10 +371,8 @@ fn clock_hour(clock: &str) -> Option<u32> {
     };
     let second = number(second, 2..=2)?;
     let is_fraction = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let is_end_of_day =
-        (hour, minute, second) == (24, 0, 0) && fraction.bytes().all(|byte| byte == b'0');
     let is_in_day = hour <= 23 && minute <= 59 && second <= 59;
-    (parts.next().is_none() && is_fraction && (is_in_day || is_end_of_day)).then_some(hour)
+    (parts.next().is_none() && is_fraction && is_in_day).then_some(hour)
 }
 
 /// An abbreviation of [`ZONES`], or an offset of at most 15:59.
