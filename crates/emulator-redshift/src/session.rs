@@ -45,12 +45,14 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
     identity: Identity,
     records: Records,
+    /// `enable_case_sensitive_identifier`
+    case_sensitive: bool,
 }
 
 impl Session {
     pub(crate) fn new(relay: Relay, shared: Arc<Shared>, identity: Identity) -> Self {
         let records = Records { last_copy_count: 0, last_copy_id: -1, last_query_id: -1 };
-        Self { relay, shared, identity, records }
+        Self { relay, shared, identity, records, case_sensitive: false }
     }
 
     /// Serves the client until it says goodbye.
@@ -106,11 +108,11 @@ impl Session {
                 let expected = Expected { error: Some(error), ..expected };
                 self.relay.send_raw(b'Q', &[NO_SQL.as_bytes(), b"\0"], expected);
             }
-            Ok(Ok(readings)) if readings.iter().any(Reading::is_special) => {
+            Ok(Ok(readings)) if must_replay(&readings) => {
                 self.replay(readings).await?;
             }
             Ok(Ok(readings)) => {
-                self.note_views(&readings);
+                self.note(&readings);
                 let reads = readings.iter().map(|reading| reading.reads);
                 let reads = reads.fold(SystemReads::NOTHING, SystemReads::and);
                 if !reads.is_nothing() {
@@ -154,7 +156,7 @@ impl Session {
                 return Ok(());
             }
         };
-        self.note_views(&readings);
+        self.note(&readings);
         let mut statements =
             readings.into_iter().filter(|reading| !matches!(reading.action, Action::Empty));
         let reading = match (statements.next(), statements.next()) {
@@ -261,12 +263,15 @@ impl Session {
     }
 
     fn context(&self) -> Context {
-        Context { views: self.shared.system_tables.views() }
+        let views = self.shared.system_tables.views();
+        Context { views, case_sensitive: self.case_sensitive }
     }
 
-    /// Views of system tables show the relay's records whenever they are used.
-    fn note_views(&self, readings: &[Reading<'_>]) {
+    /// Keeps what later statements depend on: views of system tables show the relay's records
+    /// whenever they are used, and names in quotes may keep their case.
+    fn note(&mut self, readings: &[Reading<'_>]) {
         for reading in readings {
+            self.case_sensitive = reading.case_sensitive.unwrap_or(self.case_sensitive);
             if let Some(name) = &reading.makes_view {
                 self.shared.system_tables.record_view(name, reading.reads);
             }
@@ -312,6 +317,14 @@ impl Session {
         self.relay.send_own("COMMIT", Vec::new(), Audience::Errors);
         self.relay.close_own(Audience::Errors);
     }
+}
+
+/// Whether a script is executed statement by statement: the relay steps in, or the event trigger
+/// that reads what a table declares must see that statement alone.
+fn must_replay(readings: &[Reading<'_>]) -> bool {
+    let mut whole = readings.iter().filter(|reading| !matches!(reading.action, Action::Empty));
+    let alone = whole.nth(1).is_none();
+    readings.iter().any(|reading| reading.is_special() || (!alone && reading.declares()))
 }
 
 /// What the relay has to know when a statement is executed; `None` if nothing.

@@ -15,13 +15,30 @@ END
 $body$;
 
 CREATE VIEW pg_catalog.blueshift_pg_class AS
-SELECT relation.*, 0::int2 AS reldiststyle, false AS relhasoids
-FROM pg_catalog.pg_class AS relation;
+SELECT
+    relation.*,
+    CASE declared.diststyle
+        WHEN 'KEY' THEN 1
+        WHEN 'ALL' THEN 8
+        WHEN 'AUTO' THEN 9
+        ELSE 0
+    END::int2 AS reldiststyle,
+    false AS relhasoids
+FROM pg_catalog.pg_class AS relation
+LEFT JOIN pg_catalog.blueshift_tables AS declared ON declared.relid = relation.oid;
 
 CREATE VIEW pg_catalog.blueshift_pg_attribute AS
 SELECT
-    attribute.*, false AS attisdistkey, 0::int4 AS attsortkeyord, 0::int2 AS attencodingtype
-FROM pg_catalog.pg_attribute AS attribute;
+    attribute.*, coalesce(declared.attisdistkey, false) AS attisdistkey,
+    coalesce(declared.attsortkeyord, 0) AS attsortkeyord,
+    coalesce(array_position(
+        ARRAY['none', 'raw', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16',
+              'mostly32', 'runlength', 'text255', 'text32k', 'zstd', 'az64'],
+        declared.encoding
+    ) - 1, 0)::int2 AS attencodingtype
+FROM pg_catalog.pg_attribute AS attribute
+LEFT JOIN pg_catalog.blueshift_attributes AS declared
+    ON declared.attrelid = attribute.attrelid AND declared.attnum = attribute.attnum;
 
 CREATE VIEW pg_catalog.blueshift_pg_attrdef AS
 SELECT defaults.*, pg_catalog.pg_get_expr(defaults.adbin, defaults.adrelid) AS adsrc

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::copy::statement::{self as copy_statement, CopyStatement};
 use crate::error::SqlError;
+use crate::rewrite::declared::MARK;
 use crate::rewrite::rewrite;
 use crate::sql::statement::{Statement, split};
 use crate::sql::tokens::Kind;
@@ -48,6 +49,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) makes_view: Option<String>,
     /// Whether it counts as a query ("STL_QUERY").
     pub(crate) is_query: bool,
+    /// What it sets `enable_case_sensitive_identifier` to.
+    pub(crate) case_sensitive: Option<bool>,
 }
 
 /// What the reading of a statement depends on, beside its text.
@@ -55,12 +58,19 @@ pub(crate) struct Reading<'a> {
 pub(crate) struct Context {
     /// Views that show system tables.
     pub(crate) views: Arc<SystemViews>,
+    /// `enable_case_sensitive_identifier` of the session.
+    pub(crate) case_sensitive: bool,
 }
 
 impl Reading<'_> {
     /// The text for Postgres.
     pub(crate) fn text(&self) -> &str {
         self.rewritten.as_deref().unwrap_or(self.sql)
+    }
+
+    /// Whether the text for Postgres has what a table declares.
+    pub(crate) fn declares(&self) -> bool {
+        self.rewritten.as_ref().is_some_and(|text| text.contains(MARK))
     }
 
     /// Whether the relay has to step in when the statement is executed.
@@ -87,19 +97,22 @@ pub(crate) fn read_script<'a>(
     }
     let mut characters = 0;
     let mut readings = Vec::new();
+    let mut context = context.clone();
     for piece in split(script) {
-        let reading = read(piece, context).map_err(|mut error| {
+        let reading = read(piece, &context).map_err(|mut error| {
             error.position = error.position.map(|position| position + characters);
             error
         })?;
         characters += piece.chars().count();
+        context.case_sensitive = reading.case_sensitive.unwrap_or(context.case_sensitive);
         readings.push(reading);
     }
     Ok(readings)
 }
 
 fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> {
-    let statement = Statement::new(piece);
+    let mut statement = Statement::new(piece);
+    statement.case_sensitive = context.case_sensitive;
     let mut reading = Reading {
         sql: piece,
         rewritten: None,
@@ -107,6 +120,7 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         reads: SystemReads::NOTHING,
         makes_view: None,
         is_query: false,
+        case_sensitive: case_sensitivity(&statement),
     };
     names_fit(&statement)?;
     if statement.is_empty() {
@@ -147,6 +161,21 @@ fn is_query(statement: &Statement<'_>, catalog: bool) -> bool {
     (statement.leads("select") || statement.leads("with") || statement.is_symbol(0, b'('))
         && has("from")
         && !catalog
+}
+
+/// What a SET or RESET makes of `enable_case_sensitive_identifier`.
+fn case_sensitivity(statement: &Statement<'_>) -> Option<bool> {
+    const NAME: &str = "enable_case_sensitive_identifier";
+    let scoped = statement.leads("set session") || statement.leads("set local");
+    if statement.leads("reset") && (statement.is_word(1, NAME) || statement.is_word(1, "all")) {
+        return Some(false);
+    }
+    let at = if scoped { 2 } else { 1 };
+    if !statement.leads("set") || !statement.is_word(at, NAME) {
+        return None;
+    }
+    let value = statement.text(at + 2).trim_matches('\'').to_ascii_lowercase();
+    Some(["on", "true", "t", "yes", "y", "1"].contains(&value.as_str()))
 }
 
 /// The bare name of the view that a statement makes.
@@ -261,7 +290,7 @@ mod tests {
         let reading = &read_script(sql).unwrap()[0];
         assert_eq!(reading.makes_view.as_deref(), Some("loadview"));
         let views = SystemViews::from([("loadview".to_owned(), reading.reads)]);
-        let context = Context { views: Arc::new(views) };
+        let context = Context { views: Arc::new(views), ..Context::default() };
         let reading = &super::read_script("select * from s.LOADVIEW", &context).unwrap()[0];
         assert!(reading.reads.has(SystemReads::LOAD_ERRORS));
     }

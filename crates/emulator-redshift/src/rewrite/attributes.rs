@@ -1,11 +1,12 @@
 //! What Redshift says about a table's storage and keys, and Postgres must not hear.
 //!
 //! Distribution, sort keys and encodings have no effect on results; keys are informational and
-//! never enforced ("CREATE TABLE", "Unsupported PostgreSQL features"). All of them are accepted
-//! and not remembered.
+//! never enforced ("CREATE TABLE", "Unsupported PostgreSQL features"). What they say is kept by
+//! `declared`; here it goes.
 
 use std::ops::Range;
 
+use super::declared::concerns_storage_only;
 use super::edits::Edits;
 use super::table::{Column, Constraint, Form, TableStatement, constraint};
 use crate::error::SqlError;
@@ -125,7 +126,6 @@ fn storage_attribute_end(statement: &Statement<'_>, at: usize) -> Option<usize> 
 
 /// Changes of keys and storage, which change nothing here.
 fn alter(statement: &Statement<'_>, table: &TableStatement, action: usize, edits: &mut Edits) {
-    let is = |pattern: &str| statement.matches(action, pattern);
     let behind_action = bytes(statement, action..statement.tokens.len());
     if let Some(added) = table.elements().first() {
         match constraint(statement, added) {
@@ -142,10 +142,7 @@ fn alter(statement: &Statement<'_>, table: &TableStatement, action: usize, edits
         }
         return;
     }
-    let storage = ["alter sortkey", "alter compound sortkey", "alter distkey", "alter diststyle"];
-    let encodes =
-        is("alter encode") || (is("alter column") && statement.is_word(action + 3, "encode"));
-    if encodes || storage.iter().any(|pattern| is(pattern)) {
+    if concerns_storage_only(statement, action) {
         edits.replace(behind_action, NO_CHANGE);
     }
 }

@@ -4,6 +4,7 @@
 //! and Postgres judges it.
 
 mod attributes;
+pub(crate) mod declared;
 mod edits;
 mod queries;
 mod settings;
@@ -21,13 +22,28 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Option<String>, SqlEr
         let whole = statement.tokens[0].start()..statement.tokens[1].end();
         edits.replace(whole, "SELECT '8.0.2'::varchar AS server_version");
     }
+    show_table(statement, &mut edits);
     settings::rewrite(statement, &mut edits);
     words::rewrite(statement, &mut edits);
     queries::rewrite(statement, &mut edits);
     if let Some(table) = table::TableStatement::read(statement) {
         attributes::rewrite(statement, &table, &mut edits)?;
+        declared::rewrite(statement, &table, &mut edits)?;
     }
     Ok(edits.apply(statement.sql))
+}
+
+/// `SHOW TABLE [schema.]table` ("SHOW TABLE").
+fn show_table(statement: &Statement<'_>, edits: &mut Edits) {
+    if !statement.leads("show table") || !statement.is_identifier(2) {
+        return;
+    }
+    let last = statement.after_name(2).min(statement.tokens.len()) - 1;
+    let name = &statement.sql[statement.tokens[2].start()..statement.tokens[last].end()];
+    let name = name.replace('\\', "\\\\").replace('\'', "''");
+    let whole = statement.tokens[0].start()..statement.tokens[last].end();
+    let call = format!("pg_catalog.blueshift_show_table('{name}'::pg_catalog.regclass)");
+    edits.replace(whole, format!("SELECT {call} AS \"Show Table DDL statement\""));
 }
 
 #[cfg(test)]

@@ -19,6 +19,13 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
             Kind::Symbol(b'#') => temporary_name(statement, index, edits),
             Kind::Word => word(statement, index, edits),
             Kind::Number => number(statement, index, edits),
+            Kind::Quoted if !statement.case_sensitive => {
+                // ASCII letters only ("Names and identifiers"); `U&"…"` has escapes.
+                let text = token.text(statement.sql);
+                if text.starts_with('"') && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                    edits.replace(token.start()..token.end(), text.to_ascii_lowercase());
+                }
+            }
             _ => {}
         }
     }

@@ -19,7 +19,7 @@ impl Session {
         if self.relay.is_skipping() {
             return Ok(());
         }
-        self.note_views(&script);
+        self.note(&script);
         for reading in script {
             match &reading.action {
                 Action::Empty => {}

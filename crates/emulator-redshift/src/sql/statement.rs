@@ -27,13 +27,15 @@ pub(crate) struct Statement<'a> {
     /// The piece of the script that it was read from.
     pub(crate) sql: &'a str,
     pub(crate) tokens: Vec<Token>,
+    /// Whether names in quotes keep their case (`enable_case_sensitive_identifier`).
+    pub(crate) case_sensitive: bool,
 }
 
 impl<'a> Statement<'a> {
     /// Reads one piece of a script.
     pub(crate) fn new(sql: &'a str) -> Self {
         let significant = |token: &Token| !token.is_blank() && token.kind != Kind::Symbol(b';');
-        Self { sql, tokens: tokens(sql).filter(significant).collect() }
+        Self { sql, tokens: tokens(sql).filter(significant).collect(), case_sensitive: false }
     }
 
     /// Whether there is nothing to execute.
@@ -77,8 +79,8 @@ impl<'a> Statement<'a> {
         matches!(kind, Some(Kind::Word | Kind::Quoted))
     }
 
-    /// An identifier as the catalog holds it: lower case whether quoted or not ("Names and
-    /// identifiers").
+    /// An identifier as the catalog holds it: lower case whether quoted or not, unless the session
+    /// wants it otherwise ("Names and identifiers").
     pub(crate) fn identifier(&self, index: usize) -> Option<String> {
         let token = self.tokens.get(index)?;
         let text = token.text(self.sql);
@@ -86,7 +88,8 @@ impl<'a> Statement<'a> {
             Kind::Word => Some(text.to_lowercase()),
             Kind::Quoted => {
                 let inner = text.strip_prefix('"')?.strip_suffix('"')?;
-                Some(inner.replace("\"\"", "\"").to_lowercase())
+                let name = inner.replace("\"\"", "\"");
+                Some(if self.case_sensitive { name } else { name.to_ascii_lowercase() })
             }
             _ => None,
         }

@@ -60,9 +60,9 @@ async fn keys_are_never_enforced_and_not_null_is() {
         .run(
             "create table u (a int primary key, b int unique, c int references u (a));
              create table t (a int, b int, c varchar(3), primary key (a), unique (b), \
-             foreign key (c) references nowhere (x)) diststyle key distkey (a) sortkey (a, b);
+             foreign key (a) references u (b)) diststyle key distkey (a) sortkey (a, b);
              insert into u values (1, 2, 9), (1, 2, 9); insert into t values (1, 2), (1, 2);
-             alter table t add unique (b); alter table t add primary key (a);
+             alter table t add unique (b); alter table u add foreign key (b) references t (a);
              alter table t alter sortkey (b); insert into t values (1, 2)",
         )
         .await;
@@ -140,6 +140,22 @@ async fn temporary_tables_may_begin_with_a_mark() {
         kit.connect().await.client.query("select a from #stage", &[]).await.unwrap_err().code(),
         Some(&SqlState::UNDEFINED_TABLE)
     );
+}
+
+#[tokio::test]
+async fn names_in_quotes_are_lower_case_unless_the_session_wants_it() {
+    // "Names and identifiers", "enable_case_sensitive_identifier".
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table \"Mixed\" (\"Id\" int); insert into MIXED values (1)").await;
+    let rows = session.client.query("select \"ID\" as \"Out\" from \"mixed\"", &[]).await.unwrap();
+    assert_eq!(rows[0].columns()[0].name(), "out");
+    session.run("set enable_case_sensitive_identifier to true").await;
+    session.run("create table \"Mixed\" (\"Id\" int distkey)").await;
+    let sql = "select tablename || \"column\" from pg_table_def where distkey";
+    assert_eq!(session.value(sql).await, "MixedId");
+    session.run("reset enable_case_sensitive_identifier").await;
+    assert_eq!(session.value("select \"ID\" from \"MIXED\"").await, "1");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod clients;
 mod copy;
 mod copy_failures;
+mod declared;
 mod dialect;
 mod pipelines;
 mod protocol;
