@@ -6,7 +6,7 @@ use blueshift::provision::sdk_config;
 use blueshift::{InProcess, Stack};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 use upload_data::StoredObject;
-use upload_data::copy_sql::{Statements, Target};
+use upload_data::copy_sql::{BadRows, Statements, Target};
 use upload_data::manifest::{Compression, render};
 
 /// Keys, table and column names that break naive quoting.
@@ -68,7 +68,7 @@ async fn what_the_builder_writes_the_stand_in_executes_whatever_the_names() {
         for sql in [
             "BEGIN".to_owned(),
             statements.create_staging(),
-            statements.copy(&manifest_key, Compression::Plain),
+            statements.copy(&manifest_key, Compression::Plain, BadRows::Skip),
             statements.insert_new(),
             "COMMIT".to_owned(),
         ] {

@@ -11,6 +11,9 @@ use crate::settings::{RedshiftSettings, SslMode};
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// How long the request to cancel a statement may take.
+const CANCEL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -43,6 +46,38 @@ pub struct Session {
     /// For statements.
     pub client: Client,
     connection: JoinHandle<()>,
+    sslmode: SslMode,
+}
+
+impl Session {
+    /// Asks the server, over a connection of its own, to give up the statement that runs here.
+    ///
+    /// # Errors
+    /// If the server cannot be asked; that it heeds the request is never said.
+    pub async fn cancel(&self) -> Result<(), CancelError> {
+        let token = self.client.cancel_token();
+        let asked = async {
+            match self.sslmode {
+                SslMode::Disable => Ok(token.cancel_query(NoTls).await?),
+                SslMode::VerifyFull => Ok(token.cancel_query(tls()?).await?),
+            }
+        };
+        tokio::time::timeout(CANCEL_TIMEOUT, asked).await.unwrap_or(Err(CancelError::Silent))
+    }
+}
+
+/// Why a statement could not be cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// The server cannot be reached again.
+    #[error("ask redshift to cancel")]
+    Refused(#[from] tokio_postgres::Error),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The server does not answer.
+    #[error("redshift did not answer within {CANCEL_TIMEOUT:?}")]
+    Silent,
 }
 
 impl Drop for Session {
@@ -69,13 +104,21 @@ pub async fn connect(settings: &RedshiftSettings) -> Result<Session, ConnectErro
             config.ssl_mode(tokio_postgres::config::SslMode::Disable);
             let (client, connection) =
                 config.connect(NoTls).await.map_err(|source| refused(settings, source))?;
-            Ok(Session { client, connection: tokio::spawn(drive(connection)) })
+            Ok(Session {
+                client,
+                connection: tokio::spawn(drive(connection)),
+                sslmode: settings.sslmode,
+            })
         }
         SslMode::VerifyFull => {
             config.ssl_mode(tokio_postgres::config::SslMode::Require);
             let (client, connection) =
                 config.connect(tls()?).await.map_err(|source| refused(settings, source))?;
-            Ok(Session { client, connection: tokio::spawn(drive(connection)) })
+            Ok(Session {
+                client,
+                connection: tokio::spawn(drive(connection)),
+                sslmode: settings.sslmode,
+            })
         }
     }
 }

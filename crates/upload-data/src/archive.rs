@@ -1,7 +1,8 @@
 //! What becomes of objects once they are loaded.
 //!
 //! Called only after COMMIT. Everything here may be repeated: an object that was copied but not
-//! deleted is copied again by the next run, which finds it in the ledger.
+//! deleted is copied again by the next run, which finds it in the ledger. What was written anew
+//! under an old key in the meantime stays, for the next run to load.
 
 use clap::ValueEnum;
 use futures_util::StreamExt;
@@ -23,7 +24,7 @@ pub enum AfterLoad {
     Keep,
 }
 
-/// Puts loaded objects away; returns how many now lie in the archive because of this call.
+/// Puts loaded objects away; returns how many left `events/` for the archive by this call.
 ///
 /// All are tried, whatever happens to one.
 pub(crate) async fn put_away(
@@ -58,9 +59,10 @@ async fn put_one_away(
 ) -> Result<bool, StoreError> {
     match after_load {
         AfterLoad::Keep => Ok(false),
-        AfterLoad::Delete => store.delete(&object.key).await.map(|()| false),
+        AfterLoad::Delete => store.remove(object).await.map(|_| false),
         AfterLoad::Archive => match store.copy(object, &archive_key(prefix, &object.key)).await {
-            Ok(()) => store.delete(&object.key).await.map(|()| true),
+            // Two runs may both have copied it; only one of them deletes it, and counts it.
+            Ok(()) => store.remove(object).await,
             // Another run was faster, or the object was written anew and the next run loads it.
             Err(StoreError::NoObject { .. } | StoreError::Changed { .. }) => Ok(false),
             Err(error) => Err(error),

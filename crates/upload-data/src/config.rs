@@ -14,13 +14,22 @@ use runtime::telemetry::OutputArgs;
 use crate::archive::AfterLoad;
 use crate::copy_sql::{LEDGER, STAGING, Statements, Target};
 
+/// Shown at the end of `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  everything that waited is loaded, or SIGTERM or SIGINT ended the run between two loads
+  1  failed: nothing of the failed load is in the table, and the next run starts over
+  2  the flags are wrong
+  4  loaded, but something was rejected: <s3_prefix>rejected/ has the objects and, as
+     <KEY>.errors.json, the reasons";
+
 /// Loads the objects under `<s3_prefix>events/` into Redshift, each event exactly once, and moves
 /// them to `<s3_prefix>archive/`.
 ///
 /// Runs once and ends; start it from cron, systemd or EventBridge. Runs may overlap: they wait for
 /// each other. Whatever is interrupted, the next run completes.
 #[derive(Debug, Parser)]
-#[command(name = "upload-data", version)]
+#[command(name = "upload-data", version, after_help = EXIT_CODES)]
 pub struct Args {
     /// What becomes of objects once they are loaded.
     #[arg(long, value_name = "WHAT", env = "UPLOAD_AFTER_LOAD", default_value = "archive")]
@@ -43,8 +52,9 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub objects_max: u32,
-    /// Objects that COPY cannot load are set aside under rejected/, at most so many in one run; if
-    /// there are more, the run fails.
+    /// Objects that may be rejected in one run; if more are bad, the run fails and none is moved.
+    /// An object with bad rows is loaded without them, one that COPY cannot read not at all; under
+    /// rejected/ lie the original and the reasons.
     #[arg(long, value_name = "COUNT", env = "UPLOAD_REJECTS_MAX", default_value = "10")]
     pub rejects_max: u32,
     /// Print the objects and the SQL of the next load, and change nothing.
@@ -84,7 +94,7 @@ pub struct Config {
     pub lock_wait: Duration,
     /// Objects in one load at most.
     pub objects_max: usize,
-    /// Objects that may be set aside in one run.
+    /// Objects that may be rejected in one run, in whole or in part.
     pub rejects_max: u64,
 }
 

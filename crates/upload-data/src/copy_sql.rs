@@ -29,8 +29,22 @@ pub const ROLLBACK: &str = "ROLLBACK";
 pub const UNBOUND: &str = "RESET statement_timeout";
 /// The number by which `stl_load_errors` knows this session.
 pub const SESSION_ID: &str = "SELECT pg_backend_pid()";
-/// How many bad rows are read from `stl_load_errors`.
-const REJECTS_MAX: usize = 20;
+/// What [`Statements::load_errors`] needs to know of the COPY before it.
+pub const LAST_COPY_ID: &str = "SELECT pg_last_copy_id()";
+/// So many bad rows together fail a COPY that skips them (`MAXERROR`), and as many are read from
+/// `stl_load_errors`: of rows that are left out, each one is known.
+pub const BAD_ROWS_MAX: usize = 1000;
+
+/// What COPY makes of a bad row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadRows {
+    /// It fails at the first.
+    Fail,
+    /// It leaves them out, if there are fewer than [`BAD_ROWS_MAX`].
+    Skip,
+    /// As [`BadRows::Skip`], but the good rows are not loaded either: it only looks.
+    Look,
+}
 
 /// The table to load into. Names in lower case, as Redshift folds them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +166,7 @@ impl Statements {
 
     /// Loads the objects of a manifest into the staging table. The staging table is read once, so
     /// neither choosing encodings nor counting its values pays.
-    pub fn copy(&self, manifest_key: &str, compression: Compression) -> String {
+    pub fn copy(&self, manifest_key: &str, compression: Compression, bad_rows: BadRows) -> String {
         let role = if self.iam_role.eq_ignore_ascii_case("default") {
             "default".to_owned()
         } else {
@@ -162,9 +176,14 @@ impl Statements {
             Compression::Plain => "",
             Compression::Gzip => "GZIP\n",
         };
+        let errors = match bad_rows {
+            BadRows::Fail => String::new(),
+            BadRows::Skip => format!("MAXERROR {BAD_ROWS_MAX}\n"),
+            BadRows::Look => format!("MAXERROR {BAD_ROWS_MAX}\nNOLOAD\n"),
+        };
         format!(
             "COPY {} ({})\nFROM {}\nIAM_ROLE {role}\nMANIFEST\nFORMAT AS JSON 'auto'\n\
-             TIMEFORMAT 'auto'\n{gzip}COMPUPDATE OFF\nSTATUPDATE OFF",
+             TIMEFORMAT 'auto'\n{gzip}{errors}COMPUPDATE OFF\nSTATUPDATE OFF",
             quote_identifier(STAGING),
             self.columns(""),
             quote_literal(&object_url(&self.bucket, manifest_key)),
@@ -230,12 +249,15 @@ impl Statements {
         )
     }
 
-    /// The bad rows that COPY met in the session of that number, the latest COPY first.
-    pub fn load_errors(&self, session_id: u64) -> String {
+    /// The bad rows that COPY met in the session of that number, the latest COPY first; or, with
+    /// the number of a COPY, those that it met.
+    pub fn load_errors(&self, session_id: u64, copy_id: Option<u64>) -> String {
+        let of_copy = copy_id.map(|id| format!("\nAND query = {id}")).unwrap_or_default();
         format!(
             "SELECT query, TRIM(filename), line_number, TRIM(colname), TRIM(raw_field_value), \
-             TRIM(err_reason)\nFROM stl_load_errors\nWHERE session = {session_id}\n\
-             ORDER BY query DESC, filename, line_number\nLIMIT {REJECTS_MAX}"
+             TRIM(err_reason), TRIM(raw_line)\nFROM stl_load_errors\n\
+             WHERE session = {session_id}{of_copy}\n\
+             ORDER BY query DESC, filename, line_number\nLIMIT {BAD_ROWS_MAX}"
         )
     }
 

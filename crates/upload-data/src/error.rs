@@ -15,6 +15,9 @@ pub const QUERY_CANCELED: &str = "57014";
 /// SQLSTATE of two transactions that cannot both be right.
 pub const SERIALIZATION_FAILURE: &str = "40001";
 
+/// What the step of a COPY is called in [`LoadError::Statement`].
+pub(crate) const COPY_STEP: &str = "copy";
+
 /// Why S3 did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -147,11 +150,25 @@ pub struct RejectedRow {
     /// Redshift's reason.
     #[serde(rename = "err_reason")]
     pub reason: String,
+    /// The line, cut at 1,024 characters; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub raw_line: String,
+}
+
+impl RejectedRow {
+    /// The reason why COPY cannot read an object at all, as far as it is one of a row.
+    pub(crate) fn of_object(url: String, reason: String) -> Self {
+        let (line_number, column, value, raw_line) = Default::default();
+        Self { url, line_number, column, value, reason, raw_line }
+    }
 }
 
 impl fmt::Display for RejectedRow {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} line {}", self.url, self.line_number)?;
+        write!(formatter, "{}", self.url)?;
+        if !self.line_number.is_empty() {
+            write!(formatter, " line {}", self.line_number)?;
+        }
         if !self.column.is_empty() {
             write!(formatter, ", column {}", self.column)?;
         }
@@ -200,6 +217,22 @@ pub enum LoadError {
         /// The first of them.
         rejects: Vec<RejectedRow>,
     },
+    /// More objects are bad than may be set aside; none was.
+    #[error(
+        "{count} or more objects hold what COPY cannot load, and {max} may be set aside: {}",
+        list(rejects)
+    )]
+    TooManyBad {
+        /// How many were found before the search stopped.
+        count: u64,
+        /// How many this run might still set aside.
+        max: u64,
+        /// A reason of each of the first of them.
+        rejects: Vec<RejectedRow>,
+    },
+    /// The program was stopped while it waited for the ledger; nothing was begun.
+    #[error("stopped while another load held the ledger")]
+    Stopped,
     /// A bad object could not be moved to `rejected/`.
     #[error("set object {key} aside")]
     SetAside {
@@ -231,8 +264,15 @@ pub enum LoadError {
     },
 }
 
+/// How many bad rows one error message shows.
+const LISTED_MAX: usize = 10;
+
 fn list(rejects: &[RejectedRow]) -> String {
-    rejects.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let mut shown: Vec<_> = rejects.iter().take(LISTED_MAX).map(ToString::to_string).collect();
+    if LISTED_MAX < rejects.len() {
+        shown.push(format!("and {} more", rejects.len() - LISTED_MAX));
+    }
+    shown.join("; ")
 }
 
 impl LoadError {
@@ -241,6 +281,19 @@ impl LoadError {
         match self {
             Self::CommitUnknown(_) => true,
             Self::Statement { source, .. } => source.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// Whether objects may be at fault, rather than the statement, the rights or the cluster.
+    pub(crate) fn may_be_about_objects(&self) -> bool {
+        match self {
+            Self::BadRows { .. } => true,
+            // XX: what Redshift meets while it reads (8001, 9001, …); 22: what data are like.
+            Self::Statement { step: COPY_STEP, source } => {
+                let StatementError::Refused { sqlstate, .. } = source else { return false };
+                !source.is_transient() && ["XX", "22"].iter().any(|it| sqlstate.starts_with(it))
+            }
             _ => false,
         }
     }
@@ -255,7 +308,7 @@ impl LoadError {
                 Some("create it with create_table.sql, or set table in section [redshift]")
             }
             Self::NoLedger { .. } => Some("may this user create a table in that schema?"),
-            Self::BadRows { .. } => Some(
+            Self::BadRows { .. } | Self::TooManyBad { .. } => Some(
                 "does the table fit the events? else move these objects away, or raise \
                  --rejects-max",
             ),
@@ -263,7 +316,7 @@ impl LoadError {
             Self::CommitUnknown(_) => {
                 Some("run again: the ledger tells whether the objects were loaded")
             }
-            Self::Statement { .. } => None,
+            Self::Stopped | Self::Statement { .. } => None,
         }
     }
 }
@@ -293,12 +346,15 @@ mod tests {
             column: "user_id".to_owned(),
             value: "x1".to_owned(),
             reason: "Invalid digit".to_owned(),
+            raw_line: r#"{"user_id":"x1"}"#.to_owned(),
         };
         let error = LoadError::BadRows { rejects: vec![reject.clone()] };
         insta::assert_snapshot!(error, @r#"COPY could not load s3://lake/events/a.json line 3, column user_id, value "x1": Invalid digit"#);
         reject.column.clear();
         reject.value.clear();
         insta::assert_snapshot!(reject, @"s3://lake/events/a.json line 3: Invalid digit");
+        let error = LoadError::BadRows { rejects: vec![reject; 12] }.to_string();
+        assert!(error.ends_with("Invalid digit; and 2 more"), "{error}");
     }
 
     #[test]

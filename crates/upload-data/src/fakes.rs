@@ -44,7 +44,9 @@ pub(crate) struct LedgerRow {
     pub load_id: String,
 }
 
-/// Everything there is. Bodies are ids with blanks between; the table holds ids.
+/// Everything there is. Bodies are ids with blanks between; the table holds ids. In place of an id
+/// may stand `bad`, a row that COPY cannot load, or `hopeless`, too many of them; a body with
+/// `broken` in it cannot be read at all.
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub objects: BTreeMap<String, String>,
@@ -55,7 +57,13 @@ pub(crate) struct World {
     /// The call to fail, counted from 0, and how.
     pub fault: Option<(usize, Fault)>,
     /// Rows of `stl_load_errors`, the latest last; COPY adds one when it meets `bad`.
-    pub load_errors: Vec<[String; 6]>,
+    pub load_errors: Vec<[String; 7]>,
+    /// COPYs so far; the last one's number.
+    pub copy_count: usize,
+    /// Somebody writes an object (key, body) just before that call.
+    pub rewrite_before: Option<(String, String, String)>,
+    /// Whether a COPY that cannot read an object does not say which.
+    pub is_taciturn: bool,
     pub dead: bool,
 }
 
@@ -72,6 +80,9 @@ impl World {
             return Err(Fault::KillBefore);
         }
         let number = self.journal.len();
+        if let Some((_, key, body)) = self.rewrite_before.take_if(|it| it.0 == call) {
+            self.objects.insert(key, body);
+        }
         self.journal.push(call);
         let fault = self.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
         self.dead = matches!(fault, Some(Fault::KillBefore | Fault::KillAfter));
@@ -169,12 +180,28 @@ impl ObjectStore for FakeStore<'_> {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.call(format!("delete {}", in_journal(key)), |world| {
-            let set_aside = world.objects.contains_key(&format!("rejected/{key}"));
-            if key.starts_with("events/") && world.objects.contains_key(key) && !set_aside {
+            assert!(!key.starts_with("events/"), "{key} is deleted whatever it is now");
+            world.objects.remove(key);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remove(&self, object: &StoredObject) -> Result<bool, StoreError> {
+        let key = object.key.as_str();
+        self.call(format!("delete {key}"), |world| {
+            let Some(body) = world.objects.get(key) else { return Ok(false) };
+            if World::etag(body) != object.etag {
+                return Ok(false);
+            }
+            let is_set_aside = [".errors.json", ""]
+                .iter()
+                .all(|suffix| world.objects.contains_key(&format!("rejected/{key}{suffix}")));
+            if !(is_set_aside && (body.contains("broken") || body.contains("hopeless"))) {
                 world.must_be_in_ledger(key);
             }
             world.objects.remove(key);
-            Ok(())
+            Ok(true)
         })
         .await
     }
@@ -189,6 +216,11 @@ pub(crate) struct FakeWarehouse<'a> {
 impl<'a> FakeWarehouse<'a> {
     pub(crate) fn new(world: &'a RefCell<World>) -> Self {
         Self { world, lock: Arc::default() }
+    }
+
+    /// Waits until nobody holds the ledger, then holds it as another run would.
+    pub(crate) async fn hold_ledger(&self) -> OwnedMutexGuard<()> {
+        self.lock.clone().lock_owned().await
     }
 }
 
@@ -255,6 +287,10 @@ impl Session for FakeSession<'_> {
             }
         }
     }
+
+    async fn cancel(&mut self) {
+        self.world.borrow_mut().journal.push("cancel".to_owned());
+    }
 }
 
 fn refused(sqlstate: &str, message: &str) -> StatementError {
@@ -278,6 +314,7 @@ fn name(sql: &str) -> &'static str {
         ("COMMIT", "COMMIT"),
         ("ROLLBACK", "ROLLBACK"),
         ("SELECT pg_backend_pid", "session id"),
+        ("SELECT pg_last_copy_id", "copy id"),
         ("SELECT query", "read stl_load_errors"),
     ];
     let found = names.iter().find(|(start, _)| sql.starts_with(start));
@@ -314,9 +351,18 @@ impl FakeSession<'_> {
             "session id" => {
                 return Ok(Reply { rows: vec![vec![Some("7".to_owned())]], row_count: 1 });
             }
+            "copy id" => {
+                let id = self.world.borrow().copy_count.to_string();
+                return Ok(Reply { rows: vec![vec![Some(id)]], row_count: 1 });
+            }
             "read stl_load_errors" => {
                 let rows = self.world.borrow().load_errors.clone();
-                let rows = rows.into_iter().rev().map(|row| row.map(Some).to_vec()).collect();
+                let of_copy = |row: &[String; 7]| match sql.split_once("query = ") {
+                    Some((_, rest)) => rest.split('\n').next() == Some(&row[0]),
+                    None => true,
+                };
+                let rows = rows.into_iter().rev().filter(of_copy);
+                let rows = rows.map(|row| row.map(Some).to_vec()).collect();
                 return Ok(Reply { rows, row_count: 0 });
             }
             _ => {}
@@ -348,24 +394,39 @@ impl FakeSession<'_> {
         let (key, _) = key.split_once('\'').expect("a literal with an end");
         let mut world = self.world.borrow_mut();
         let manifest: serde_json::Value = serde_json::from_str(&world.objects[key]).unwrap();
+        world.copy_count += 1;
+        let (query, is_lenient) = (world.copy_count.to_string(), sql.contains("MAXERROR"));
         let mut staged = Vec::new();
         for entry in manifest["entries"].as_array().unwrap() {
             let url = entry["url"].as_str().unwrap();
             let key = url.strip_prefix("s3://lake/").unwrap();
             assert_eq!(key.ends_with(".gz"), sql.contains("GZIP"), "{key} in\n{sql}");
-            let body = world.objects.get(key).ok_or_else(|| refused("XX000", "no such file"))?;
-            if body.contains("bad") {
-                let query = world.load_errors.len().to_string();
-                let row = [&query, url, "3", "user_id", "x1", "Invalid digit"];
-                world.load_errors.push(row.map(str::to_owned));
-                let text = "Load into table 'blueshift_staging' failed.  \
-                            Check 'stl_load_errors' system table for details.";
-                return Err(refused("XX000", text));
+            let missing = || refused("XX000", &format!("no such file: S3 key : {url}"));
+            let body = world.objects.get(key).cloned().ok_or_else(missing)?;
+            if body.contains("broken") {
+                let context = if world.is_taciturn { "reading" } else { url };
+                let text = format!("failed to inflate with gzip: context: {context}\n query: 1");
+                return Err(refused("XX000", &text));
             }
-            staged.extend(body.split_whitespace().map(str::to_owned));
+            for (index, id) in body.split_whitespace().enumerate() {
+                if !["bad", "hopeless"].contains(&id) {
+                    staged.push(id.to_owned());
+                    continue;
+                }
+                let line = (index + 1).to_string();
+                let row = [&query, url, &line, "user_id", "x1", "Invalid digit", "{the line}"];
+                world.load_errors.push(row.map(str::to_owned));
+                if !is_lenient || id == "hopeless" {
+                    let text = "Load into table 'blueshift_staging' failed.  \
+                                Check 'stl_load_errors' system table for details.";
+                    return Err(refused("XX000", text));
+                }
+            }
         }
         drop(world);
-        self.transaction().staged.extend(staged);
+        if !sql.contains("NOLOAD") {
+            self.transaction().staged.extend(staged);
+        }
         Ok(Reply::default())
     }
 

@@ -3,8 +3,9 @@
 //! Invariants:
 //! - An object is archived or deleted only when the ledger, a table in Redshift beside the target,
 //!   says that it was loaded; and the ledger says so in the same transaction that adds its rows.
-//! - An object that COPY cannot load moves to `rejected/` with the reasons, and nothing of it is in
-//!   the table.
+//! - An object that COPY cannot read moves to `rejected/` with the reasons, and nothing of it is in
+//!   the table. One with bad rows is loaded without them; what was left out lies under `rejected/`
+//!   before the ledger says that the object was loaded.
 //! - The table gets one row per id, however often an event was stored.
 //! - Nothing is remembered between runs but in Redshift and S3: a run may be killed anywhere, and
 //!   the next one completes it. Runs may overlap; the lock on the ledger orders them.
@@ -46,7 +47,8 @@ use pending::Pending;
 use store::{Bucket, ObjectStore};
 use warehouse::{Redshift, Warehouse};
 
-/// Loads everything that waits, then ends. `shutdown` is heeded between two loads.
+/// Loads everything that waits, then ends. `shutdown` is heeded between two loads, and while
+/// another run holds the ledger.
 ///
 /// # Errors
 /// Whatever stands in [`error`], with a hint where we know the cure. What was committed before the
@@ -77,7 +79,8 @@ async fn upload(
     let started = Instant::now();
     let prefix = config.bucket.prefix.as_str();
     let statements = &config.statements;
-    let loader = Loader { warehouse, store, statements, prefix, lock_wait: config.lock_wait };
+    let lock_wait = config.lock_wait;
+    let loader = Loader { warehouse, store, statements, prefix, lock_wait, shutdown };
     let mut pending = Pending::new(store, prefix);
     let mut summary = Summary::default();
     while !shutdown.is_cancelled() {
@@ -85,9 +88,12 @@ async fn upload(
         if candidates.is_empty() {
             break;
         }
-        // From here to the end of the loop nothing may be cancelled.
+        // From here to the end of the loop only the wait for the ledger may be cancelled.
         let rejects_max = config.rejects_max - summary.rejected;
         let outcome = reject::load_good(&loader, &mut candidates, rejects_max).await;
+        if let Err(LoadError::Stopped) = outcome {
+            break;
+        }
         let (loaded, rejected_count) = hinted(outcome, LoadError::hint)?;
         summary.add(loaded, rejected_count);
         let archived = archive::put_away(store, prefix, &candidates, config.after_load)

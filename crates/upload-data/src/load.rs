@@ -12,15 +12,20 @@
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::copy_sql::{BEGIN, COMMIT, ROLLBACK, SESSION_ID, Statements, UNBOUND};
+use crate::copy_sql::{
+    BEGIN, BadRows, COMMIT, LAST_COPY_ID, ROLLBACK, SESSION_ID, Statements, UNBOUND,
+};
 use crate::error::{
-    LoadError, QUERY_CANCELED, RejectedRow, StatementError, UNDEFINED_SCHEMA, UNDEFINED_TABLE,
+    COPY_STEP, LoadError, QUERY_CANCELED, RejectedRow, StatementError, UNDEFINED_SCHEMA,
+    UNDEFINED_TABLE,
 };
 use crate::ledger;
-use crate::manifest::{self, Compression, object_url};
+use crate::manifest::{self, Compression};
+use crate::reject;
 use crate::store::{ObjectStore, StoredObject};
 use crate::warehouse::{Reply, Session, Warehouse};
 
@@ -37,6 +42,17 @@ pub(crate) struct Loader<'a, W, S> {
     pub prefix: &'a str,
     /// How long another load may hold the ledger.
     pub lock_wait: Duration,
+    /// Heeded while another load holds the ledger, when nothing is begun yet.
+    pub shutdown: &'a CancellationToken,
+}
+
+/// What to load.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub candidates: &'a [StoredObject],
+    /// How many of them may be loaded without their bad rows; `None`: the first bad row fails the
+    /// load, which then has read no more than it must.
+    pub bad_objects_max: Option<u64>,
 }
 
 /// What a load did. All its candidates are in the ledger now.
@@ -49,6 +65,10 @@ pub(crate) struct Loaded {
     pub rows: u64,
     /// Events whose id the table had already, or that came more than once.
     pub duplicates: u64,
+    /// Of the objects, those loaded without their bad rows.
+    pub bad_objects: u64,
+    /// The rows that were left out.
+    pub bad_rows: u64,
 }
 
 /// Why an attempt did not load.
@@ -68,20 +88,15 @@ impl<E: Into<LoadError>> From<E> for Failure {
 }
 
 impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
-    /// Loads those of `candidates` that the ledger does not know.
+    /// Loads those of the candidates that the ledger does not know.
     ///
     /// # Errors
     /// Then nothing was committed, or, with [`LoadError::CommitUnknown`], the next run finds out.
-    pub(crate) async fn load(&self, candidates: &[StoredObject]) -> Result<Loaded, LoadError> {
+    pub(crate) async fn load(&self, request: Request<'_>) -> Result<Loaded, LoadError> {
         let started = Instant::now();
         let mut manifests = Vec::new();
-        let outcome = self.load_in_attempts(candidates, &mut manifests).await;
-        // Nobody reads them any more: COPY is over, or its session is lost.
-        for key in manifests {
-            if let Err(error) = self.store.delete(&key).await {
-                warn!(%error, manifest_key = key, "manifest not deleted");
-            }
-        }
+        let outcome = self.load_in_attempts(request, &mut manifests).await;
+        self.delete_manifests(manifests).await;
         if let Ok(loaded) = &outcome
             && 0 < loaded.objects
         {
@@ -97,15 +112,55 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         outcome
     }
 
+    /// Reads objects as COPY does, and loads nothing.
+    ///
+    /// # Errors
+    /// As [`Loader::load`]; rows that are bad, but not too many, are none.
+    pub(crate) async fn look(&self, objects: &[StoredObject]) -> Result<(), LoadError> {
+        let mut manifests = Vec::new();
+        let outcome = self.look_through(objects, &mut manifests).await;
+        self.delete_manifests(manifests).await;
+        outcome
+    }
+
+    async fn look_through(
+        &self,
+        objects: &[StoredObject],
+        manifests: &mut Vec<String>,
+    ) -> Result<(), LoadError> {
+        let all: Vec<_> = objects.iter().collect();
+        let now = OffsetDateTime::now_utc();
+        let parts = self.put_manifests(&all, Uuid::new_v4(), now, manifests).await?;
+        // The staging table is gone with the session.
+        let mut session = self.warehouse.connect().await?;
+        self.create_staging(&mut session).await?;
+        for (manifest_key, compression) in parts {
+            let copy = self.statements.copy(&manifest_key, compression, BadRows::Look);
+            if let Err(error) = run(&mut session, COPY_STEP, &copy).await {
+                return Err(self.explain(&mut session, error).await);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody reads them any more: COPY is over, or its session is lost.
+    async fn delete_manifests(&self, manifests: Vec<String>) {
+        for key in manifests {
+            if let Err(error) = self.store.delete(&key).await {
+                warn!(%error, manifest_key = key, "manifest not deleted");
+            }
+        }
+    }
+
     async fn load_in_attempts(
         &self,
-        candidates: &[StoredObject],
+        request: Request<'_>,
         manifests: &mut Vec<String>,
     ) -> Result<Loaded, LoadError> {
         let mut unknown = None;
         let mut not_created = None;
         for _ in 1..ATTEMPTS_MAX {
-            match self.attempt(candidates, unknown, manifests).await {
+            match self.attempt(request, unknown, manifests).await {
                 Ok(loaded) => return Ok(loaded),
                 Err(Failure::NoLedger(_)) => not_created = self.create_ledger().await.err(),
                 Err(Failure::CommitUnknown { loaded, source }) => {
@@ -119,7 +174,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
                 Err(Failure::Failed(error)) => return Err(error),
             }
         }
-        self.attempt(candidates, unknown, manifests).await.map_err(|failure| match failure {
+        self.attempt(request, unknown, manifests).await.map_err(|failure| match failure {
             Failure::NoLedger(source) => not_created.unwrap_or_else(|| self.no_ledger(source)),
             Failure::CommitUnknown { source, .. } => LoadError::CommitUnknown(source),
             Failure::Failed(error) => error,
@@ -129,7 +184,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
     /// One transaction on one connection. `unknown` is the load whose COMMIT was not answered.
     async fn attempt(
         &self,
-        candidates: &[StoredObject],
+        request: Request<'_>,
         unknown: Option<Loaded>,
         manifests: &mut Vec<String>,
     ) -> Result<Loaded, Failure> {
@@ -137,7 +192,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         let bound = self.statements.bound_lock_wait(self.lock_wait);
         run(&mut session, "bound the wait for the ledger", &bound).await?;
         run(&mut session, "begin", BEGIN).await?;
-        let prepared = self.prepare(&mut session, candidates, unknown, manifests).await;
+        let prepared = self.prepare(&mut session, request, unknown, manifests).await;
         match prepared {
             Ok(Prepared::Nothing(loaded)) => {
                 // Dropping the session would do as well, but only when Redshift notices.
@@ -154,7 +209,10 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
             Err(failure) => {
                 // The failure counts; if this fails too, the connection's end undoes the rest.
                 let _ = session.run(ROLLBACK).await;
-                Err(self.explain(&mut session, failure, candidates).await)
+                match failure {
+                    Failure::Failed(error) => Err(self.explain(&mut session, error).await.into()),
+                    other => Err(other),
+                }
             }
         }
     }
@@ -163,10 +221,11 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
     async fn prepare(
         &self,
         session: &mut W::Session,
-        candidates: &[StoredObject],
+        request: Request<'_>,
         unknown: Option<Loaded>,
         manifests: &mut Vec<String>,
     ) -> Result<Prepared, Failure> {
+        let candidates = request.candidates;
         self.lock(session).await?;
         run(session, "end the bound", UNBOUND).await?;
         let known = ledger::read(session, self.statements, candidates)
@@ -180,25 +239,57 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         let left: Vec<_> = candidates.iter().filter(|object| !known.holds(object)).collect();
         let load_id = Uuid::new_v4();
         if left.is_empty() {
-            return Ok(Prepared::Nothing(Loaded { load_id, objects: 0, rows: 0, duplicates: 0 }));
+            return Ok(Prepared::Nothing(Loaded::nothing(load_id)));
         }
         let now = OffsetDateTime::now_utc();
         let parts = self.put_manifests(&left, load_id, now, manifests).await?;
         self.create_staging(session).await?;
-        for (manifest_key, compression) in parts {
-            let copy = self.statements.copy(&manifest_key, compression);
-            run(session, "copy", &copy).await?;
-        }
+        let rejects = self.copy(session, parts, request.bad_objects_max.is_some()).await?;
+        let bad_rows = rejects.len() as u64;
+        let bad_objects_max = request.bad_objects_max.unwrap_or_default();
+        let bad_objects = reject::keep_bad_rows(self, &left, rejects, bad_objects_max).await?;
         let (rows, duplicates) = self.insert_new(session).await?;
         ledger::record(session, self.statements, &left, load_id, now)
             .await
             .map_err(|source| LoadError::Statement { step: "write the ledger", source })?;
         let objects = left.len() as u64;
-        Ok(Prepared::ToCommit(Loaded { load_id, objects, rows, duplicates }))
+        let loaded = Loaded { load_id, objects, rows, duplicates, bad_objects, bad_rows };
+        Ok(Prepared::ToCommit(loaded))
     }
 
+    /// Fills the staging table; returns the rows that were left out.
+    async fn copy(
+        &self,
+        session: &mut W::Session,
+        parts: Vec<(String, Compression)>,
+        is_lenient: bool,
+    ) -> Result<Vec<RejectedRow>, LoadError> {
+        let bad_rows = if is_lenient { BadRows::Skip } else { BadRows::Fail };
+        let mut rejects = Vec::new();
+        for (manifest_key, compression) in parts {
+            let copy = self.statements.copy(&manifest_key, compression, bad_rows);
+            run(session, COPY_STEP, &copy).await?;
+            if is_lenient {
+                let step = "read stl_load_errors";
+                let copy_id = run(session, step, LAST_COPY_ID).await?;
+                let found = match copy_id.count(0) {
+                    Ok(copy_id) => self.rejected_rows(session, Some(copy_id)).await,
+                    Err(error) => Err(error),
+                };
+                rejects.extend(found.map_err(|source| LoadError::Statement { step, source })?);
+            }
+        }
+        Ok(rejects)
+    }
+
+    /// Waiting for the ledger is waiting for work: the one place where a stop is heeded.
     async fn lock(&self, session: &mut W::Session) -> Result<(), Failure> {
-        match session.run(&self.statements.lock()).await {
+        let lock = self.statements.lock();
+        let Some(locked) = self.shutdown.run_until_cancelled(session.run(&lock)).await else {
+            session.cancel().await;
+            return Err(LoadError::Stopped.into());
+        };
+        match locked {
             Ok(_) => Ok(()),
             Err(error) if error.is(UNDEFINED_TABLE) => Err(Failure::NoLedger(error)),
             Err(error) if error.is(UNDEFINED_SCHEMA) => {
@@ -277,38 +368,30 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
     }
 
     /// Replaces COPY's "check stl_load_errors" by what stands there. The rows outlive ROLLBACK.
-    async fn explain(
-        &self,
-        session: &mut W::Session,
-        failure: Failure,
-        candidates: &[StoredObject],
-    ) -> Failure {
-        match &failure {
-            Failure::Failed(LoadError::Statement {
-                source: StatementError::Refused { message, .. },
-                ..
-            }) if message.contains("load_error") => {}
-            _ => return failure,
+    async fn explain(&self, session: &mut W::Session, error: LoadError) -> LoadError {
+        match &error {
+            LoadError::Statement { source: StatementError::Refused { message, .. }, .. }
+                if message.contains("load_error") => {}
+            _ => return error,
         }
-        match self.rejected_rows(session, candidates).await {
-            Ok(rejects) if !rejects.is_empty() => LoadError::BadRows { rejects }.into(),
-            Ok(_) => failure,
-            Err(error) => {
-                warn!(%error, "stl_load_errors not read");
-                failure
+        match self.rejected_rows(session, None).await {
+            Ok(rejects) if !rejects.is_empty() => LoadError::BadRows { rejects },
+            Ok(_) => error,
+            Err(unread) => {
+                warn!(error = %unread, "stl_load_errors not read");
+                error
             }
         }
     }
 
+    /// The bad rows of that COPY, or of the last one that met any.
     async fn rejected_rows(
         &self,
         session: &mut W::Session,
-        candidates: &[StoredObject],
+        copy_id: Option<u64>,
     ) -> Result<Vec<RejectedRow>, StatementError> {
         let session_id = session.run(SESSION_ID).await?.count(0)?;
-        let reply = session.run(&self.statements.load_errors(session_id)).await?;
-        let bucket = self.statements.bucket();
-        let urls: Vec<_> = candidates.iter().map(|it| object_url(bucket, &it.key)).collect();
+        let reply = session.run(&self.statements.load_errors(session_id, copy_id)).await?;
         let latest = reply.text(0, 0).to_owned();
         let rejects = (0..reply.rows.len())
             // Session numbers come again; the rows of an earlier COPY are none of ours.
@@ -319,9 +402,15 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
                 column: reply.text(row, 3).to_owned(),
                 value: reply.text(row, 4).to_owned(),
                 reason: reply.text(row, 5).to_owned(),
-            })
-            .filter(|reject| urls.iter().any(|url| url.starts_with(&reject.url)));
+                raw_line: reply.text(row, 6).to_owned(),
+            });
         Ok(rejects.collect())
+    }
+}
+
+impl Loaded {
+    fn nothing(load_id: Uuid) -> Self {
+        Self { load_id, objects: 0, rows: 0, duplicates: 0, bad_objects: 0, bad_rows: 0 }
     }
 }
 
@@ -342,4 +431,4 @@ async fn run(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

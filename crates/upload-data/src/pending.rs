@@ -115,6 +115,10 @@ mod tests {
         async fn delete(&self, _key: &str) -> Result<(), StoreError> {
             unreachable!("a listing writes nothing")
         }
+
+        async fn remove(&self, _object: &StoredObject) -> Result<bool, StoreError> {
+            unreachable!("a listing writes nothing")
+        }
     }
 
     async fn check(objects_max: usize, keys: &[&str], expected: &[&[&str]]) -> Paged {

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::copy_sql::{BEGIN, COMMIT, UNBOUND};
+use crate::copy_sql::{BEGIN, BadRows, COMMIT, UNBOUND};
 use crate::error::{LoadError, StoreError, UNDEFINED_TABLE};
 use crate::hinted;
 use crate::ledger;
@@ -102,7 +102,7 @@ fn statements(config: &Config, left: &[StoredObject]) -> Vec<String> {
     for compression in Compression::ALL {
         if left.iter().any(|object| Compression::of(&object.key) == Some(compression)) {
             let key = manifest::key(&config.bucket.prefix, now, load_id, compression);
-            statements.push(sql.copy(&key, compression));
+            statements.push(sql.copy(&key, compression, BadRows::Fail));
         }
     }
     statements.extend([

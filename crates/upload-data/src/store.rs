@@ -19,6 +19,13 @@ pub struct StoredObject {
     pub bytes: u64,
 }
 
+impl StoredObject {
+    /// As headers want it; `None` if the listing gave none.
+    fn quoted_etag(&self) -> Option<String> {
+        (!self.etag.is_empty()).then(|| format!("\"{}\"", self.etag))
+    }
+}
+
 /// One page of a listing.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
@@ -36,8 +43,10 @@ pub(crate) trait ObjectStore {
     async fn put(&self, key: &str, body: String) -> Result<(), StoreError>;
     /// Copies an object within the bucket, unless it is not the listed one any more.
     async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError>;
-    /// Deletes an object; one that is not there counts as deleted.
+    /// Deletes what is under that key; nothing there counts as deleted.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
+    /// Deletes an object, if it is still the listed one; returns whether this call deleted it.
+    async fn remove(&self, object: &StoredObject) -> Result<bool, StoreError>;
 }
 
 /// A bucket in S3.
@@ -64,7 +73,9 @@ impl Bucket {
         match error.code().unwrap_or_default() {
             "NoSuchBucket" => StoreError::NoBucket { bucket },
             "NoSuchKey" => StoreError::NoObject { bucket, key: key.to_owned() },
-            "PreconditionFailed" => StoreError::Changed { bucket, key: key.to_owned() },
+            "PreconditionFailed" | "ConditionalRequestConflict" => {
+                StoreError::Changed { bucket, key: key.to_owned() }
+            }
             code => StoreError::Refused {
                 bucket,
                 operation,
@@ -115,13 +126,12 @@ impl ObjectStore for Bucket {
     }
 
     async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError> {
-        let etag = (!object.etag.is_empty()).then(|| format!("\"{}\"", object.etag));
         self.client
             .copy_object()
             .bucket(&self.name)
             .key(to)
             .copy_source(copy_source(&self.name, &object.key))
-            .set_copy_source_if_match(etag)
+            .set_copy_source_if_match(object.quoted_etag())
             .send()
             .await
             .map_err(|error| self.error("copy", &object.key, error))?;
@@ -137,6 +147,29 @@ impl ObjectStore for Bucket {
             .await
             .map_err(|error| self.error("delete", key, error))?;
         Ok(())
+    }
+
+    /// S3 User Guide, "How to perform conditional deletes": 412 if it was written anew, 409 or 404
+    /// if somebody was faster.
+    async fn remove(&self, object: &StoredObject) -> Result<bool, StoreError> {
+        let removed = self
+            .client
+            .delete_object()
+            .bucket(&self.name)
+            .key(&object.key)
+            .set_if_match(object.quoted_etag())
+            .send()
+            .await
+            .map_err(|error| self.error("delete", &object.key, error));
+        match removed {
+            Ok(_) => Ok(true),
+            Err(StoreError::NoObject { .. } | StoreError::Changed { .. }) => Ok(false),
+            // Not every store that speaks S3 knows conditional deletes.
+            Err(StoreError::Refused { code, .. }) if code == "NotImplemented" => {
+                self.delete(&object.key).await.map(|()| true)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -17,8 +17,10 @@ pub struct Summary {
     pub duplicates: u64,
     /// Objects moved to the archive, leftovers of earlier runs included.
     pub archived: u64,
-    /// Objects that COPY could not load, moved to `rejected/`: a human should look at them.
+    /// Objects under `rejected/` by this run, in whole or for some rows: a human should look.
     pub rejected: u64,
+    /// Rows that were left out of objects whose other rows were loaded.
+    pub rows_rejected: u64,
     /// Wall clock.
     pub seconds: f64,
 }
@@ -31,13 +33,16 @@ impl Summary {
             self.objects += loaded.objects;
             self.rows_loaded += loaded.rows;
             self.duplicates += loaded.duplicates;
+            self.rejected += loaded.bad_objects;
+            self.rows_rejected += loaded.bad_rows;
         }
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { objects, rows_loaded, duplicates, archived, rejected, seconds } = self;
+        let Self { objects, rows_loaded, duplicates, archived, .. } = self;
+        let Self { rejected, rows_rejected, seconds, .. } = self;
         if *objects == 0 {
             write!(formatter, "nothing to load")?;
         } else {
@@ -46,7 +51,11 @@ impl fmt::Display for Summary {
         }
         write!(formatter, "; {archived} objects archived")?;
         if 0 < *rejected {
-            write!(formatter, "; {rejected} objects REJECTED, see rejected/")?;
+            write!(formatter, "; {rejected} objects REJECTED")?;
+            if 0 < *rows_rejected {
+                write!(formatter, " in whole or for one of {rows_rejected} bad rows")?;
+            }
+            write!(formatter, ", see rejected/")?;
         }
         write!(formatter, "; {seconds:.1} s")
     }
@@ -66,12 +75,15 @@ mod tests {
             duplicates: 1,
             archived: 3,
             rejected: 0,
+            rows_rejected: 0,
             seconds: 1.25,
         };
         insta::assert_snapshot!(summary, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; 1.2 s");
         let rejecting = Summary { rejected: 1, ..summary.clone() };
         assert!(rejecting.to_string().contains("; 1 objects REJECTED, see rejected/;"));
+        let partly = Summary { rows_rejected: 7, ..rejecting };
+        insta::assert_snapshot!(partly, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; 1 objects REJECTED in whole or for one of 7 bad rows, see rejected/; 1.2 s");
         let json = serde_json::to_string(&summary).unwrap();
-        insta::assert_snapshot!(json, @r#"{"objects":2,"rows_loaded":10,"duplicates":1,"archived":3,"rejected":0,"seconds":1.25}"#);
+        insta::assert_snapshot!(json, @r#"{"objects":2,"rows_loaded":10,"duplicates":1,"archived":3,"rejected":0,"rows_rejected":0,"seconds":1.25}"#);
     }
 }

@@ -46,6 +46,8 @@ pub(crate) trait Warehouse {
 pub(crate) trait Session {
     /// Runs one statement.
     async fn run(&mut self, sql: &str) -> Result<Reply, StatementError>;
+    /// Asks Redshift to give up the statement whose answer is not awaited any more.
+    async fn cancel(&mut self);
 }
 
 /// Redshift, as the settings name it.
@@ -74,6 +76,13 @@ impl Session for redshift::Session {
             }
         }
         Ok(reply)
+    }
+
+    async fn cancel(&mut self) {
+        if let Err(error) = redshift::Session::cancel(self).await {
+            // `statement_timeout` ends it all the same.
+            tracing::debug!(%error, "statement not cancelled");
+        }
     }
 }
 

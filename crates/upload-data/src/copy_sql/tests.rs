@@ -48,7 +48,7 @@ fn objects() -> [StoredObject; 2] {
 
 #[test]
 fn copy_of_gzipped_objects() {
-    assert_snapshot!(plain().copy("manifests/20260101/m.json", Compression::Gzip), @r#"
+    assert_snapshot!(plain().copy("manifests/20260101/m.json", Compression::Gzip, BadRows::Fail), @r#"
     COPY "blueshift_staging" ("id", "event", "timestamp")
     FROM 's3://lake/manifests/20260101/m.json'
     IAM_ROLE 'arn:aws:iam::000000000000:role/redshift-copy'
@@ -63,7 +63,7 @@ fn copy_of_gzipped_objects() {
 
 #[test]
 fn copy_of_plain_objects_with_hostile_bucket_key_role_and_columns() {
-    let sql = hostile().copy("pre'fix\\/manifests/\"m\".json", Compression::Plain);
+    let sql = hostile().copy("pre'fix\\/manifests/\"m\".json", Compression::Plain, BadRows::Fail);
     assert_snapshot!(sql, @r#"
     COPY "blueshift_staging" ("i""d", "select", "rank_of_id")
     FROM 's3://la''ke\\/pre''fix\\/manifests/"m".json'
@@ -77,6 +77,18 @@ fn copy_of_plain_objects_with_hostile_bucket_key_role_and_columns() {
 }
 
 #[test]
+fn copy_may_leave_bad_rows_out_or_only_look() {
+    for (bad_rows, expected) in [
+        (BadRows::Fail, "TIMEFORMAT 'auto'\nCOMPUPDATE OFF"),
+        (BadRows::Skip, "TIMEFORMAT 'auto'\nMAXERROR 1000\nCOMPUPDATE OFF"),
+        (BadRows::Look, "TIMEFORMAT 'auto'\nMAXERROR 1000\nNOLOAD\nCOMPUPDATE OFF"),
+    ] {
+        let sql = plain().copy("m", Compression::Plain, bad_rows);
+        assert!(sql.contains(expected), "{bad_rows:?}: {sql}");
+    }
+}
+
+#[test]
 fn the_default_role_is_a_word_and_not_a_literal() {
     for (role, expected) in [
         ("default", "IAM_ROLE default"),
@@ -84,7 +96,7 @@ fn the_default_role_is_a_word_and_not_a_literal() {
         ("arn:default", "IAM_ROLE 'arn:default'"),
     ] {
         let sql = Statements { iam_role: role.to_owned(), ..plain() };
-        let sql = sql.copy("m", Compression::Plain);
+        let sql = sql.copy("m", Compression::Plain, BadRows::Fail);
         assert!(sql.lines().any(|line| line == expected), "{sql}");
     }
 }
@@ -203,12 +215,13 @@ fn one_row_per_new_id_with_hostile_names() {
 }
 
 #[test]
-fn bad_rows_are_read_by_session() {
-    assert_snapshot!(plain().load_errors(42), @r#"
-    SELECT query, TRIM(filename), line_number, TRIM(colname), TRIM(raw_field_value), TRIM(err_reason)
+fn bad_rows_are_read_by_session_and_copy() {
+    assert_snapshot!(plain().load_errors(42, Some(7)), @r#"
+    SELECT query, TRIM(filename), line_number, TRIM(colname), TRIM(raw_field_value), TRIM(err_reason), TRIM(raw_line)
     FROM stl_load_errors
     WHERE session = 42
+    AND query = 7
     ORDER BY query DESC, filename, line_number
-    LIMIT 20
+    LIMIT 1000
     "#);
 }

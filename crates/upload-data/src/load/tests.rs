@@ -14,7 +14,7 @@ use crate::copy_sql::{Statements, Target};
 use crate::fakes::{FakeStore, FakeWarehouse, Fault, LedgerRow, World};
 use crate::summary::Summary;
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let target = Target {
         schema: None,
         table: "events".to_owned(),
@@ -50,14 +50,14 @@ fn config() -> Config {
     }
 }
 
-async fn upload(config: &Config, world: &RefCell<World>) -> anyhow::Result<Summary> {
+pub(crate) async fn upload(config: &Config, world: &RefCell<World>) -> anyhow::Result<Summary> {
     let warehouse = FakeWarehouse::new(world);
     crate::upload(config, &warehouse, &FakeStore(world), &CancellationToken::new()).await
 }
 
 /// Two new objects with doubles in and between them, one loaded by a run that was killed before it
 /// archived it, and one row that came otherwise.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let old = "old-1 old-2";
     let objects = [
         ("events/20260101/100000-a.json.gz", "1 2 2 3"),
@@ -76,7 +76,7 @@ fn world() -> World {
     }
 }
 
-fn assert_converged(world: &World, case: &str) {
+pub(crate) fn assert_converged(world: &World, case: &str) {
     let mut ids = world.table.clone();
     ids.sort();
     assert_eq!(ids, ["1", "2", "3", "4", "old-1", "old-2"], "{case}: {:#?}", world.journal);
@@ -101,6 +101,7 @@ async fn the_lock_comes_first_and_the_archive_after_commit() {
         duplicates: 3,
         archived: 3,
         rejected: 0,
+        rows_rejected: 0,
         seconds: summary.seconds,
     };
     assert_eq!(summary, expected);
@@ -228,79 +229,13 @@ async fn a_commit_without_answer_that_did_not_work_is_started_over() {
 }
 
 #[tokio::test]
-async fn a_refused_copy_is_rolled_back_and_nothing_is_archived() {
+async fn a_refused_copy_that_blames_nobody_is_rolled_back_and_nothing_is_archived() {
     let (outcome, world) = run_with("COPY", Fault::Refuse).await;
     let error = outcome.unwrap_err();
     assert_eq!(format!("{error:#}"), "copy: on command (SQLSTATE XX000)");
-    assert_eq!(world.journal.iter().rev().nth(2).unwrap(), "ROLLBACK");
+    assert_eq!(count(&world, "ROLLBACK"), 1);
     assert_eq!(world.table, ["old-1", "old-2"]);
     assert!(!world.objects.keys().any(|key| key.starts_with("archive/")));
-}
-
-/// The world with bad objects in it, and rows of an earlier COPY in the same session number.
-fn world_with_bad(keys: &[&str]) -> World {
-    let mut world = world();
-    world.objects.extend(keys.iter().map(|&key| (key.to_owned(), "6 bad".to_owned())));
-    let old = ["0", "s3://lake/events/20260101/110000-b.json", "1", "", "", "an old story"];
-    world.load_errors.push(old.map(str::to_owned));
-    world
-}
-
-#[tokio::test]
-async fn a_bad_object_is_set_aside_with_its_reasons_and_the_rest_is_loaded() {
-    let world = RefCell::new(world_with_bad(&["events/20260101/113000-x.json"]));
-    let summary = upload(&config(), &world).await.unwrap();
-    assert_eq!((summary.objects, summary.archived, summary.rejected), (2, 3, 1));
-    let mut world = world.into_inner();
-    let reasons = world.objects.remove("rejected/events/20260101/113000-x.json.errors.json");
-    insta::assert_snapshot!(reasons.unwrap(), @r#"
-    [
-      {
-        "filename": "s3://lake/events/20260101/113000-x.json",
-        "line_number": "3",
-        "colname": "user_id",
-        "raw_field_value": "x1",
-        "err_reason": "Invalid digit"
-      }
-    ]
-    "#);
-    let body = world.objects.remove("rejected/events/20260101/113000-x.json");
-    assert_eq!(body.as_deref(), Some("6 bad"));
-    assert_converged(&world, "one bad object");
-}
-
-#[tokio::test]
-async fn more_bad_objects_than_allowed_fail_the_run_and_say_where() {
-    let world = RefCell::new(world_with_bad(&["events/1.json", "events/2.json"]));
-    let error = upload(&config(), &world).await.unwrap_err();
-    insta::assert_snapshot!(format!("{error:#}"), @r#"COPY could not load s3://lake/events/2.json line 3, column user_id, value "x1": Invalid digit"#);
-    assert!(runtime::failure::hint(&error).unwrap().contains("--rejects-max"));
-    let world = world.into_inner();
-    assert_eq!(world.table, ["old-1", "old-2"]);
-    assert!(world.objects.contains_key("events/2.json"), "{:#?}", world.journal);
-    assert!(!world.objects.keys().any(|key| key.starts_with("archive/")));
-}
-
-#[tokio::test]
-async fn a_bad_object_never_blocks_the_others_whatever_fails_beside_it() {
-    let key = "events/20260101/113000-x.json";
-    let calm = RefCell::new(world_with_bad(&[key]));
-    upload(&config(), &calm).await.unwrap();
-    let calls = calm.into_inner().journal.len();
-    for (fault, at) in
-        Fault::ALL.into_iter().flat_map(|fault| (0..calls).map(move |at| (fault, at)))
-    {
-        let world = RefCell::new(World { fault: Some((at, fault)), ..world_with_bad(&[key]) });
-        let first = upload(&config(), &world).await;
-        let case = format!("{fault:?} at call {at}: {first:?}");
-        world.borrow_mut().fault = None;
-        world.borrow_mut().dead = false;
-        upload(&config(), &world).await.unwrap_or_else(|error| panic!("{case}: {error:#}"));
-        let mut world = world.into_inner();
-        assert!(world.objects.remove(&format!("rejected/{key}")).is_some(), "{case}");
-        assert!(world.objects.remove(&format!("rejected/{key}.errors.json")).is_some(), "{case}");
-        assert_converged(&world, &case);
-    }
 }
 
 #[tokio::test]
@@ -355,4 +290,46 @@ async fn a_dry_run_shows_objects_and_sql_and_changes_nothing() {
         world.into_inner().journal,
         ["list events/", "connect", "SET statement_timeout", "read ledger"]
     );
+}
+
+#[tokio::test]
+async fn a_stop_during_the_wait_for_the_ledger_ends_the_wait_and_begins_nothing() {
+    let world = RefCell::new(world());
+    let warehouse = FakeWarehouse::new(&world);
+    let held = warehouse.hold_ledger().await;
+    let (config, store, shutdown) = (config(), FakeStore(&world), CancellationToken::new());
+    let run = crate::upload(&config, &warehouse, &store, &shutdown);
+    let stop = async {
+        while count(&world.borrow(), "LOCK") == 0 {
+            tokio::task::yield_now().await;
+        }
+        shutdown.cancel();
+    };
+    let (outcome, ()) = tokio::join!(run, stop);
+    assert_eq!(outcome.unwrap().objects, 0);
+    drop(held);
+    let world = world.into_inner();
+    assert_eq!(count(&world, "cancel"), 1, "{:#?}", world.journal);
+    assert_eq!(count(&world, "put manifest"), 0, "{:#?}", world.journal);
+    assert_eq!(world.objects.len(), 3);
+}
+
+#[tokio::test]
+async fn an_object_written_anew_while_it_is_archived_stays_for_the_next_run() {
+    let (key, archive) = ("events/a.json", "archive/events/a.json");
+    for after_load in [AfterLoad::Archive, AfterLoad::Delete] {
+        let world = RefCell::new(World {
+            objects: [(key.to_owned(), "1".to_owned())].into(),
+            rewrite_before: Some((format!("delete {key}"), key.to_owned(), "2".to_owned())),
+            ..World::default()
+        });
+        let config = Config { after_load, ..config() };
+        let first = upload(&config, &world).await.unwrap();
+        assert_eq!(first.archived, 0, "what it did not delete it does not count");
+        assert_eq!(world.borrow().objects[key], "2", "{after_load:?}");
+        upload(&config, &world).await.unwrap();
+        let world = world.into_inner();
+        assert_eq!(world.table, ["1", "2"], "{after_load:?}");
+        assert_eq!(world.objects.contains_key(archive), after_load == AfterLoad::Archive);
+    }
 }
