@@ -90,7 +90,7 @@ impl Session for redshift::Session {
 fn statement(error: &tokio_postgres::Error) -> StatementError {
     match error.as_db_error() {
         Some(refusal) if !matches!(refusal.severity(), "FATAL" | "PANIC") => {
-            let detail = refusal.detail().map(|detail| format!(": {}", detail.trim()));
+            let detail = refusal.detail().map(|detail| format!(": {}", one_line(detail)));
             StatementError::Refused {
                 sqlstate: refusal.code().code().to_owned(),
                 message: format!("{}{}", refusal.message(), detail.unwrap_or_default()),
@@ -102,5 +102,25 @@ fn statement(error: &tokio_postgres::Error) -> StatementError {
             let reason = cause.map_or_else(|| error.to_string(), |it| format!("{error}: {it}"));
             StatementError::Lost { reason }
         }
+    }
+}
+
+/// A DETAIL without the rules that Redshift draws round it.
+fn one_line(detail: &str) -> String {
+    let lines = detail.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.trim_matches('-').is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_detail_is_one_line_in_which_keys_stand_as_they_are() {
+        let detail = "\n  -----\n  code:      9001\n  context:   S3 key being read : s3://b/a  b\n  \
+                      query:     13\n  -----\n";
+        let expected = "code:      9001 context:   S3 key being read : s3://b/a  b query:     13";
+        assert_eq!(one_line(detail), expected);
     }
 }
