@@ -15,8 +15,9 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::failure::{CopyFailure, Refusal};
+use super::jsonpaths::{self, Path};
 use super::manifest::{self, Wanted};
-use super::options::Flag;
+use super::options::{Flag, Format, Mapping};
 use super::statement::{CopySource, CopyStatement};
 
 /// Objects that are open at once.
@@ -26,12 +27,15 @@ const PIECES_AHEAD_MAX: usize = 16;
 /// Bytes of one piece.
 const PIECE_BYTES_MAX: usize = 256 * 1024;
 /// A manifest may list hundreds of thousands of objects; beyond this it is a mistake.
-const MANIFEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often the body of one object is read before its error ends the COPY.
 const READ_ATTEMPTS_MAX: u32 = 3;
 
 /// "Load error reference": the manifest or the prefix is wrong; clients see it for S3's errors too.
 const S3_ERROR_CODE: i32 = 8001;
+
+/// What clients have seen with "Number of jsonpaths and the number of columns should match".
+pub(super) const JSONPATHS_ERROR_CODE: i32 = 8001;
 
 /// A part of an object, in order.
 pub(super) enum Piece {
@@ -136,6 +140,34 @@ async fn read_manifest(client: &Client, source: &CopySource) -> Result<Vec<Wante
         return Err(Refusal::internal(S3_ERROR_CODE, message, context).into());
     }
     let prefix = "Problem reading manifest file - ";
+    let text = read_text(client, source, prefix).await?;
+    manifest::parse(&text).map_err(|error| {
+        Refusal::internal(S3_ERROR_CODE, format!("{prefix}{error}"), context).into()
+    })
+}
+
+/// The paths of the JSONPaths file, if the statement names one that has any ("JSONPaths file").
+pub(super) async fn read_jsonpaths(
+    client: &Client,
+    statement: &CopyStatement,
+) -> Result<Option<Vec<Path>>, CopyFailure> {
+    let Format::Json(Mapping::Paths(source)) = &statement.options.format else {
+        return Ok(None);
+    };
+    let text = read_text(client, source, "Problem reading JSONPaths file - ").await?;
+    jsonpaths::parse(&text).map_err(|error| {
+        let context = format!("S3 key being read : {source}");
+        Refusal::internal(JSONPATHS_ERROR_CODE, error.to_string(), context).into()
+    })
+}
+
+/// A small object, whole; never compressed or encrypted. `prefix` begins every error.
+async fn read_text(
+    client: &Client,
+    source: &CopySource,
+    prefix: &str,
+) -> Result<Vec<u8>, CopyFailure> {
+    let context = source.to_string();
     let request = client.get_object().bucket(&source.bucket).key(&source.key);
     let output =
         request.send().await.map_err(|error| s3_refusal(prefix, &error, context.clone()))?;
@@ -147,11 +179,11 @@ async fn read_manifest(client: &Client, source: &CopySource) -> Result<Vec<Wante
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|error| refuse(error.to_string()))?;
         text.extend_from_slice(&piece);
-        if text.len() > MANIFEST_BYTES_MAX {
-            return Err(refuse(format!("it is larger than {MANIFEST_BYTES_MAX} bytes")).into());
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(refuse(format!("it is larger than {TEXT_BYTES_MAX} bytes")).into());
         }
     }
-    manifest::parse(&text).map_err(|error| refuse(error.to_string()).into())
+    Ok(text)
 }
 
 /// Opens one object after the other, as there is room.

@@ -107,7 +107,11 @@ pub async fn load(
     context: &CopyContext,
     rows: mpsc::Sender<Bytes>,
 ) -> Result<LoadReport, CopyFailure> {
-    let plan = Arc::new(Plan::new(statement, table, context)?);
+    let mut plan = Plan::new(statement, table, context)?;
+    if let Some(paths) = fetch::read_jsonpaths(&s3.client, statement).await? {
+        plan.follow(&paths)?;
+    }
+    let plan = Arc::new(plan);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let objects = fetch::open(&s3.client, statement).await?;
     // Dropped with this future, which stops the reading.

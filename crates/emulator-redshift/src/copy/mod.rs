@@ -12,6 +12,7 @@ pub mod failure;
 mod fetch;
 #[cfg(test)]
 mod fuzz;
+mod jsonpaths;
 pub mod load;
 mod manifest;
 pub mod options;

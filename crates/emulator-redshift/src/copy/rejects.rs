@@ -14,6 +14,8 @@ pub const REASON_CHARACTERS_MAX: usize = 100;
 pub(super) mod code {
     /// A row with more fields than columns.
     pub(crate) const EXTRA_COLUMNS: i32 = 1202;
+    /// A row with fewer fields than columns, where there are no delimiters.
+    pub(crate) const MISSING_COLUMNS: i32 = 1203;
     /// A value exceeds the range or length of its column.
     pub(crate) const TOO_LONG: i32 = 1204;
     /// A date is not in its format.

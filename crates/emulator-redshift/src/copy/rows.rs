@@ -1,6 +1,7 @@
 //! Turns the records of a group into rows for PostgreSQL, and into rejects. Runs on the workers.
 
 mod fields;
+mod fixed;
 mod objects;
 
 use std::borrow::Cow;
@@ -8,17 +9,20 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use self::fields::{FieldRows, FieldRules};
-use self::objects::ObjectRows;
+use self::objects::{ObjectRows, StructureReader};
 use super::convert::{Converted, FieldError, FieldText, Rules};
-use super::decode::json::MemberNames;
+use super::decode::json::paths::{PathReader, PathTree};
+use super::decode::json::{MemberNames, ObjectReader};
 use super::decode::split::{Record, RecordKind};
 use super::decode::{Group, Layout, Reading};
 use super::failure::{CopyFailure, Refusal};
+use super::fetch::JSONPATHS_ERROR_CODE;
+use super::jsonpaths::Path;
 use super::load::{CopyContext, LoadedFile};
 use super::options::{Encoding, Format, Mapping};
 use super::rejects::{LoadError, code, raw_text, reason_text};
 use super::statement::CopyStatement;
-use super::target::{TargetColumn, TargetTable, load_columns};
+use super::target::{ColumnType, TargetColumn, TargetTable, load_columns};
 
 /// Rejects that are kept; the others are counted.
 pub(super) const REJECTS_KEPT_MAX: usize = 1000;
@@ -40,6 +44,10 @@ pub(super) struct Plan {
 enum Shape {
     /// The members of a JSON object.
     Members(MemberNames),
+    /// What the paths of a JSONPaths file lead to.
+    Paths(PathTree),
+    /// A whole JSON structure.
+    Document,
     /// The fields of a row of text.
     Fields(FieldRules),
 }
@@ -78,10 +86,17 @@ impl Plan {
         let columns: Vec<TargetColumn> =
             load_columns(statement, table)?.into_iter().cloned().collect();
         let (shape, layout) = match &options.format {
-            Format::Text | Format::Csv => {
-                let rules = FieldRules::new(options)?;
+            Format::Text | Format::Csv | Format::FixedWidth(_) => {
+                let rules = FieldRules::new(options, columns.len())?;
                 let layout = Layout::Rows(rules.lines());
                 (Shape::Fields(rules), layout)
+            }
+            Format::Json(Mapping::NoShred) => {
+                let [TargetColumn { column_type: ColumnType::Super, .. }] = columns[..] else {
+                    let message = "JSON 'noshred' loads exactly one column, of type SUPER";
+                    return Err(Refusal::new("22023", message).into()); // [?]
+                };
+                (Shape::Document, Layout::Structures)
             }
             format => {
                 let ignore_case = *format == Format::Json(Mapping::AutoIgnoreCase);
@@ -104,10 +119,35 @@ impl Plan {
         })
     }
 
+    /// Takes the values from where a JSONPaths file says.
+    ///
+    /// # Errors
+    /// As many paths as columns are needed.
+    pub(super) fn follow(&mut self, paths: &[Path]) -> Result<(), Refusal> {
+        let (path_count, column_count) = (paths.len(), self.columns.len());
+        if path_count != column_count {
+            let message = format!(
+                "Number of jsonpaths and the number of columns should match. JSONPath size: \
+                 {path_count}, Number of columns in table or column list: {column_count}"
+            );
+            return Err(Refusal::internal(JSONPATHS_ERROR_CODE, message, ""));
+        }
+        self.shape = Shape::Paths(PathTree::new(paths));
+        Ok(())
+    }
+
     /// Converts all records of a group, in order.
     pub(super) fn convert(&self, group: Group) -> ConvertedGroup {
         let rows = match &self.shape {
-            Shape::Members(names) => Rows::Objects(ObjectRows::new(self, names)),
+            Shape::Members(names) => {
+                let reader = ObjectReader::new(names);
+                Rows::Objects(ObjectRows::new(self, StructureReader::Members(reader)))
+            }
+            Shape::Paths(tree) => {
+                let reader = PathReader::new(tree);
+                Rows::Objects(ObjectRows::new(self, StructureReader::Paths(reader)))
+            }
+            Shape::Document => Rows::Objects(ObjectRows::new(self, StructureReader::Document)),
             Shape::Fields(rules) => Rows::Fields(FieldRows::new(self, rules, &group.bytes)),
         };
         let mut worker = Worker {
@@ -162,13 +202,15 @@ struct RowError<'a> {
     error: FieldError,
     /// How many bytes of the record are the row; all if none.
     row_bytes: Option<usize>,
+    /// Where the error is, if not where `error` says.
+    position: Option<i32>,
     /// Whether it ends the load, whatever MAXERROR is.
     hopeless: bool,
 }
 
 impl<'a> RowError<'a> {
     fn whole(error: FieldError) -> RowError<'a> {
-        RowError { field: None, error, row_bytes: None, hopeless: false }
+        RowError { field: None, error, row_bytes: None, position: None, hopeless: false }
     }
 
     fn field(
@@ -265,7 +307,9 @@ fn reject(plan: &Plan, group: &Group, record: &Record, error: &RowError<'_>) -> 
         colname: column.map_or(String::new(), |column| column.name.clone()),
         column_type: column_type.map_or(String::new(), |t| t.system_name().to_string()),
         col_length: column_type.map_or(String::new(), |t| t.system_length()),
-        position: i32::try_from(error.error.position).unwrap_or(i32::MAX),
+        position: error
+            .position
+            .unwrap_or_else(|| i32::try_from(error.error.position).unwrap_or(i32::MAX)),
         raw_line: raw_text(bytes),
         raw_field_value: text,
         err_code: error.error.code,

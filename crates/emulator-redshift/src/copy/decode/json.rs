@@ -3,6 +3,8 @@
 //! Strict (RFC 8259), without recursion and without a tree: values are ranges of the object's bytes.
 //! The last of several members with one name wins. [?] §8
 
+pub(in crate::copy) mod paths;
+
 use std::collections::HashMap;
 
 use super::scan::{find_string_stop, is_blank};
@@ -22,6 +24,10 @@ pub(in crate::copy) enum ValueKind {
     Literal,
     /// An object or an array.
     Nested,
+    /// A path takes a member of what is no object.
+    NotAnObject,
+    /// A path takes an element of what is no array, or beyond its end.
+    NotAnElement,
 }
 
 /// The value of a column: its bytes in the object.
@@ -35,6 +41,11 @@ pub(in crate::copy) struct ValueRange {
 impl ValueRange {
     pub(in crate::copy) const MISSING: ValueRange =
         ValueRange { kind: ValueKind::Missing, start: 0, end: 0 };
+
+    /// Where the value ends, its quote included.
+    fn after(&self) -> usize {
+        self.end + usize::from(matches!(self.kind, ValueKind::String { .. }))
+    }
 }
 
 /// Where an object stops being JSON: a byte of it.
@@ -113,10 +124,8 @@ impl<'a> ObjectReader<'a> {
             let column = self.column(&bytes[at + 1..name_end], escaped);
             at = skip_blanks(bytes, name_end + 1);
             at = skip_blanks(bytes, expect(bytes, at, b':')?);
-            let value = self.value(bytes, at)?;
-            // The quotes of a string are not in its range.
-            let quote = usize::from(matches!(value.kind, ValueKind::String { .. }));
-            at = skip_blanks(bytes, value.end + quote);
+            let value = value(&mut self.brackets, bytes, at)?;
+            at = skip_blanks(bytes, value.after());
             if let Some(column) = column {
                 values[column] = value;
             }
@@ -149,61 +158,62 @@ impl<'a> ObjectReader<'a> {
         }
         column
     }
+}
 
-    fn value(&mut self, bytes: &[u8], at: usize) -> Result<ValueRange, NotJson> {
-        let (kind, start, end) = match bytes.get(at) {
-            Some(b'"') => {
-                let (end, escaped) = string_end(bytes, at + 1)?;
-                (ValueKind::String { escaped }, at + 1, end)
+/// Any value, from its first byte.
+fn value(brackets: &mut Vec<u8>, bytes: &[u8], at: usize) -> Result<ValueRange, NotJson> {
+    let (kind, start, end) = match bytes.get(at) {
+        Some(b'"') => {
+            let (end, escaped) = string_end(bytes, at + 1)?;
+            (ValueKind::String { escaped }, at + 1, end)
+        }
+        Some(b'{' | b'[') => (ValueKind::Nested, at, nested_end(brackets, bytes, at)?),
+        Some(b'n') => (ValueKind::Null, at, scalar_end(bytes, at)?),
+        _ => (ValueKind::Literal, at, scalar_end(bytes, at)?),
+    };
+    Ok(ValueRange { kind, start, end })
+}
+
+/// Where a nested object or array ends. The stack is ours: depth costs no stack of the thread.
+fn nested_end(brackets: &mut Vec<u8>, bytes: &[u8], start: usize) -> Result<usize, NotJson> {
+    brackets.clear();
+    let mut at = start;
+    loop {
+        // A value begins here.
+        at = skip_blanks(bytes, at);
+        match bytes.get(at) {
+            Some(&bracket @ (b'{' | b'[')) => {
+                brackets.push(bracket);
+                at = skip_blanks(bytes, at + 1);
+                let closing = bracket + 2; // In ASCII both pairs are two apart.
+                if bytes.get(at) != Some(&closing) {
+                    at = if bracket == b'{' { member_value(bytes, at)? } else { at };
+                    continue;
+                }
+                brackets.pop();
+                at += 1;
             }
-            Some(b'{' | b'[') => (ValueKind::Nested, at, self.nested_end(bytes, at)?),
-            Some(b'n') => (ValueKind::Null, at, scalar_end(bytes, at)?),
-            _ => (ValueKind::Literal, at, scalar_end(bytes, at)?),
-        };
-        Ok(ValueRange { kind, start, end })
-    }
-
-    /// Where a nested object or array ends. The stack is ours: depth costs no stack of the thread.
-    fn nested_end(&mut self, bytes: &[u8], start: usize) -> Result<usize, NotJson> {
-        self.brackets.clear();
-        let mut at = start;
+            Some(b'"') => at = string_end(bytes, at + 1)?.0 + 1,
+            _ => at = scalar_end(bytes, at)?,
+        }
+        // A value has ended here: close brackets until there is a comma.
         loop {
-            // A value begins here.
+            let Some(bracket) = brackets.last().copied() else { return Ok(at) };
             at = skip_blanks(bytes, at);
             match bytes.get(at) {
-                Some(&bracket @ (b'{' | b'[')) => {
-                    self.brackets.push(bracket);
-                    at = skip_blanks(bytes, at + 1);
-                    let closing = bracket + 2; // In ASCII both pairs are two apart.
-                    if bytes.get(at) != Some(&closing) {
-                        at = if bracket == b'{' { member_value(bytes, at)? } else { at };
-                        continue;
-                    }
-                    self.brackets.pop();
+                Some(b',') if bracket == b'{' => {
+                    at = member_value(bytes, skip_blanks(bytes, at + 1))?;
+                    break;
+                }
+                Some(b',') => {
+                    at += 1;
+                    break;
+                }
+                Some(&closing) if closing == bracket + 2 => {
+                    brackets.pop();
                     at += 1;
                 }
-                Some(b'"') => at = string_end(bytes, at + 1)?.0 + 1,
-                _ => at = scalar_end(bytes, at)?,
-            }
-            // A value has ended here: close brackets until there is a comma.
-            loop {
-                let Some(bracket) = self.brackets.last().copied() else { return Ok(at) };
-                at = skip_blanks(bytes, at);
-                match bytes.get(at) {
-                    Some(b',') if bracket == b'{' => {
-                        at = member_value(bytes, skip_blanks(bytes, at + 1))?;
-                        break;
-                    }
-                    Some(b',') => {
-                        at += 1;
-                        break;
-                    }
-                    Some(&closing) if closing == bracket + 2 => {
-                        self.brackets.pop();
-                        at += 1;
-                    }
-                    _ => return Err(NotJson(at)),
-                }
+                _ => return Err(NotJson(at)),
             }
         }
     }

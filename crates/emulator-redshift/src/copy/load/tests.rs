@@ -2,6 +2,8 @@
 
 mod canned_s3;
 mod files;
+mod fixed;
+mod paths;
 mod rows;
 mod text;
 
@@ -104,6 +106,29 @@ async fn load_into(s3: &CannedS3, statement: &CopyStatement, table: TargetTable)
     let loading = load(&access, statement, &table, &context, sender);
     let (outcome, rows) = tokio::join!(loading, collect);
     Loaded { rows, outcome }
+}
+
+/// A table `t` with columns of these types, `a`, `b`, … in order; `!` after a type is NOT NULL.
+fn table_of(types: &[&str]) -> TargetTable {
+    let column = |(index, format_type): (usize, &&str)| TargetColumn {
+        name: char::from(b'a' + u8::try_from(index).expect("few columns")).to_string(),
+        column_type: ColumnType::from_postgres(format_type.trim_end_matches('!')),
+        not_null: format_type.ends_with('!'),
+        identity: None,
+    };
+    let columns = types.iter().enumerate().map(column).collect();
+    TargetTable { columns, ..table() }
+}
+
+/// Loads one file into a table of these types; the options may begin with a column list.
+async fn load_text(types: &[&str], options: &str, text: &[u8]) -> Loaded {
+    let (columns, options) = match options.split_once(')') {
+        Some((columns, options)) if columns.starts_with('(') => (format!("{columns})"), options),
+        _ => (String::new(), options),
+    };
+    let sql = format!("COPY t {columns} FROM 's3://lake/f' IAM_ROLE default {options}");
+    let s3 = CannedS3::start(&[("f", text)]).await;
+    load_into(&s3, &parse(&sql).expect(&sql), table_of(types)).await
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {

@@ -223,11 +223,7 @@ impl CopyOptions {
     /// The first option that parses but that the stand-in does not execute yet, by its name.
     pub fn unsupported(&self) -> Option<String> {
         let format = match &self.format {
-            Format::Json(Mapping::Auto | Mapping::AutoIgnoreCase) => None,
-            Format::Text | Format::Csv => None,
-            Format::Json(Mapping::NoShred) => Some("JSON 'noshred'"),
-            Format::Json(Mapping::Paths(_)) => Some("JSON with a JSONPaths file"),
-            Format::FixedWidth(_) => Some("FIXEDWIDTH"),
+            Format::Json(_) | Format::Text | Format::Csv | Format::FixedWidth(_) => None,
             Format::Avro(_) => Some("AVRO"),
             Format::Parquet => Some("PARQUET"),
             Format::Orc => Some("ORC"),

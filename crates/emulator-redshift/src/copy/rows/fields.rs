@@ -3,91 +3,139 @@
 
 use memchr::memchr;
 
+use super::fixed::{fixed_row, parse_widths};
 use super::{Plan, RowError};
 use crate::copy::convert::{FieldError, FieldText};
 use crate::copy::decode::fields::{Field, FieldFormat};
 use crate::copy::decode::lines::{LineRules, ROW_BYTES_MAX, RowEnd};
 use crate::copy::failure::Refusal;
-use crate::copy::options::{CopyOptions, Flag, Format};
+use crate::copy::options::{CopyOptions, Encoding, Flag, Format};
 use crate::copy::rejects::code;
 use crate::copy::target::{ColumnType, TargetColumn};
 
 /// How rows of text are read.
 #[derive(Debug, Clone)]
 pub(super) struct FieldRules {
-    format: FieldFormat,
+    shape: FieldShape,
+    text: TextRules,
+}
+
+/// Where the fields of a row are.
+#[derive(Debug, Clone)]
+enum FieldShape {
+    /// Between delimiters.
+    Separated(FieldFormat),
+    /// FIXEDWIDTH: so many characters each.
+    Fixed(Vec<usize>),
+}
+
+/// What all formats of text have in common.
+#[derive(Debug, Clone)]
+pub(super) struct TextRules {
     /// NULL AS
-    null: Vec<u8>,
-    fill_record: bool,
+    pub(super) null: Vec<u8>,
+    pub(super) fill_record: bool,
     ignore_blank_lines: bool,
 }
 
 impl FieldRules {
     /// # Errors
-    /// Characters that cannot mean what they are given for.
-    pub(super) fn new(options: &CopyOptions) -> Result<FieldRules, Refusal> {
-        let csv = options.format == Format::Csv;
-        let default = if csv { ',' } else { '|' };
-        let delimiter = options.delimiter.unwrap_or(default) as u8;
-        let quote = options.quote.unwrap_or('"') as u8;
-        let escape = options.has(Flag::Escape);
-        let format = match csv {
-            true => FieldFormat::Csv { delimiter, quote },
-            false => FieldFormat::Delimited {
-                delimiter,
-                escape,
-                remove_quotes: options.has(Flag::RemoveQuotes),
-            },
-        };
+    /// Characters that cannot mean what they are given for, widths that are none.
+    pub(super) fn new(options: &CopyOptions, column_count: usize) -> Result<FieldRules, Refusal> {
         let null = options.null_as.clone().unwrap_or_else(|| "\\N".to_string());
-        let refuse = |message: &str| Err(Refusal::new("22023", message));
-        let breaks = |byte: u8| matches!(byte, b'\n' | b'\r');
-        if breaks(delimiter) {
-            return refuse("DELIMITER cannot be a newline or carriage return");
-        }
-        if csv && breaks(quote) {
-            return refuse("QUOTE cannot be a newline or carriage return");
-        }
-        if csv && quote == delimiter {
-            return refuse("DELIMITER and QUOTE must be different");
-        }
-        if escape && delimiter == b'\\' {
-            return refuse("DELIMITER cannot be the backslash with ESCAPE");
-        }
         if null.contains('\n') {
-            return refuse("NULL AS cannot contain a newline: it ends a row");
+            return Err(refusal("NULL AS cannot contain a newline: it ends a row"));
         }
-        Ok(FieldRules {
-            format,
+        let shape = match &options.format {
+            Format::FixedWidth(_) if options.encoding.is_some_and(|e| e != Encoding::Utf8) => {
+                return Err(refusal("FIXEDWIDTH needs files in UTF8"));
+            }
+            Format::FixedWidth(spec) => FieldShape::Fixed(parse_widths(spec, column_count)?),
+            _ => FieldShape::Separated(field_format(options)?),
+        };
+        let text = TextRules {
             null: null.into_bytes(),
             fill_record: options.has(Flag::FillRecord),
             ignore_blank_lines: options.has(Flag::IgnoreBlankLines),
-        })
+        };
+        Ok(FieldRules { shape, text })
     }
 
     /// Where rows end.
     pub(super) fn lines(&self) -> LineRules {
-        let row_end = match self.format {
-            FieldFormat::Csv { delimiter, quote } => RowEnd::Unquoted { quote, delimiter },
-            FieldFormat::Delimited { escape: true, .. } => RowEnd::Unescaped,
-            FieldFormat::Delimited { escape: false, .. } => RowEnd::Every,
+        let row_end = match self.shape {
+            FieldShape::Separated(FieldFormat::Csv { delimiter, quote }) => {
+                RowEnd::Unquoted { quote, delimiter }
+            }
+            FieldShape::Separated(FieldFormat::Delimited { escape: true, .. }) => RowEnd::Unescaped,
+            _ => RowEnd::Every,
         };
-        LineRules { row_end, skip_blank: self.ignore_blank_lines }
+        LineRules { row_end, skip_blank: self.text.ignore_blank_lines }
     }
 
+    /// Whether a NUL is like any other byte.
+    fn is_delimited_by_nul(&self) -> bool {
+        matches!(self.shape, FieldShape::Separated(format) if format.delimiter() == 0)
+    }
+}
+
+/// # Errors
+/// Characters that cannot mean what they are given for.
+fn field_format(options: &CopyOptions) -> Result<FieldFormat, Refusal> {
+    let csv = options.format == Format::Csv;
+    let default = if csv { ',' } else { '|' };
+    let delimiter = options.delimiter.unwrap_or(default) as u8;
+    let quote = options.quote.unwrap_or('"') as u8;
+    let escape = options.has(Flag::Escape);
+    let breaks = |byte: u8| matches!(byte, b'\n' | b'\r');
+    if breaks(delimiter) {
+        return Err(refusal("DELIMITER cannot be a newline or carriage return"));
+    }
+    if csv && breaks(quote) {
+        return Err(refusal("QUOTE cannot be a newline or carriage return"));
+    }
+    if csv && quote == delimiter {
+        return Err(refusal("DELIMITER and QUOTE must be different"));
+    }
+    if escape && delimiter == b'\\' {
+        return Err(refusal("DELIMITER cannot be the backslash with ESCAPE"));
+    }
+    Ok(match csv {
+        true => FieldFormat::Csv { delimiter, quote },
+        false => FieldFormat::Delimited {
+            delimiter,
+            escape,
+            remove_quotes: options.has(Flag::RemoveQuotes),
+        },
+    })
+}
+
+fn refusal(message: &str) -> Refusal {
+    Refusal::new("22023", message)
+}
+
+impl TextRules {
     /// Whether NULL AS makes NUL a value.
     fn takes_nul(&self) -> bool {
         self.null == b"\0"
     }
 
-    /// Whether the default null string stands there; with ESCAPE both `\N` and `\\N` mean it.
-    fn is_null(&self, field: &Field<'_>) -> bool {
-        field.bytes == self.null || (field.escaped_null && self.null == b"\\N")
-    }
-
-    /// One delimiter may stand after the last field of delimited text. [?] §5
-    fn may_trail(&self) -> bool {
-        matches!(self.format, FieldFormat::Delimited { .. })
+    /// The text of a field; `None` is NULL. With ESCAPE both `\N` and `\\N` are the default null
+    /// string.
+    pub(super) fn text<'b, 'a>(
+        &self,
+        column: &'a TargetColumn,
+        field: &Field<'b>,
+        utf8: bool,
+    ) -> Result<Option<FieldText<'b>>, RowError<'a>> {
+        let Field { bytes, plain, .. } = *field;
+        if bytes == self.null || (field.escaped_null && self.null == b"\\N") {
+            return Ok(None);
+        }
+        if !plain && self.takes_nul() && bytes.contains(&0) {
+            return Err(RowError::field(column, bytes.to_vec(), nul_in_field(field)));
+        }
+        Ok(Some(FieldText { bytes, utf8, plain }))
     }
 }
 
@@ -105,13 +153,27 @@ pub(super) struct FieldRows<'a> {
 impl<'a> FieldRows<'a> {
     pub(super) fn new(plan: &'a Plan, rules: &'a FieldRules, group: &[u8]) -> FieldRows<'a> {
         let utf8 = std::str::from_utf8(group).is_ok();
-        let has_nul = rules.format.delimiter() != 0 && memchr(0, group).is_some();
+        let has_nul = !rules.is_delimited_by_nul() && memchr(0, group).is_some();
         FieldRows { plan, rules, scratch: Vec::new(), utf8, has_nul }
     }
 
     /// Appends a row; whether characters were replaced.
     pub(super) fn row(&mut self, row: &[u8], out: &mut Vec<u8>) -> Result<bool, RowError<'a>> {
         self.check(row)?;
+        let rules = self.rules;
+        match &rules.shape {
+            FieldShape::Separated(format) => self.separated(*format, row, out),
+            FieldShape::Fixed(widths) => fixed_row(self.plan, &rules.text, widths, row, out),
+        }
+    }
+
+    fn separated(
+        &mut self,
+        format: FieldFormat,
+        row: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<bool, RowError<'a>> {
+        let rules = &self.rules.text;
         let utf8 = self.utf8 || std::str::from_utf8(row).is_ok();
         let columns = &self.plan.columns;
         let mut next = Some(0);
@@ -119,32 +181,24 @@ impl<'a> FieldRows<'a> {
         for (index, column) in columns.iter().enumerate() {
             let Some(start) = next else {
                 // Only with FILLRECORD.
-                replaced |= self.plan.put(index, filling(column), out)?;
+                replaced |= self.plan.put(index, column.filling(), out)?;
                 continue;
             };
-            let field = self.rules.format.read(row, start, &mut self.scratch).map_err(|bad| {
+            let field = format.read(row, start, &mut self.scratch).map_err(|bad| {
                 let error = field_error(code::DELIMITER, bad.position, bad.reason);
                 RowError::field(column, bad.bytes.to_vec(), error)
             })?;
             next = field.next;
-            if next.is_none() && index + 1 < columns.len() && !self.rules.fill_record {
-                return Err(too_few_fields(column, &field, row));
+            if next.is_none() && index + 1 < columns.len() && !rules.fill_record {
+                return Err(too_few_fields(column, &field));
             }
-            let text = match self.rules.is_null(&field) {
-                true => None,
-                false if self.has_nul && field.bytes.contains(&0) => {
-                    return Err(RowError::field(
-                        column,
-                        field.bytes.to_vec(),
-                        nul_in_field(&field),
-                    ));
-                }
-                false => Some(FieldText { bytes: field.bytes, utf8, plain: field.plain }),
-            };
+            let text = rules.text(column, &field, utf8)?;
             replaced |= self.plan.put(index, text, out)?;
         }
+        // One delimiter may stand after the last field of delimited text. [?] §5
+        let may_trail = matches!(format, FieldFormat::Delimited { .. });
         match next {
-            Some(rest) if rest < row.len() || !self.rules.may_trail() => {
+            Some(rest) if rest < row.len() || !may_trail => {
                 let error = field_error(code::EXTRA_COLUMNS, rest, "Extra column(s) found");
                 Err(RowError::whole(error))
             }
@@ -152,19 +206,25 @@ impl<'a> FieldRows<'a> {
         }
     }
 
-    /// Refuses a row that is too long, and one in which a NUL ends the record (NULL AS).
+    /// Refuses a row that cannot be one: too long, without data, or ended by a NUL (NULL AS).
     fn check(&self, row: &[u8]) -> Result<(), RowError<'a>> {
+        let rules = &self.rules.text;
+        if row.is_empty() && 1 < self.plan.columns.len() && !rules.fill_record {
+            let error = field_error(code::NO_DATA, 0, "Input line contained no data"); // [?]
+            return Err(RowError::whole(error));
+        }
         // "Amazon Redshift internally counts pipe characters ( | ) twice."
         let half = ROW_BYTES_MAX / 2;
         if row.len() > half && row.len() + count_pipes(row) > ROW_BYTES_MAX {
             return Err(too_long());
         }
-        if !self.has_nul || self.rules.takes_nul() {
+        if !self.has_nul || rules.takes_nul() {
             return Ok(());
         }
         match memchr(0, row) {
             Some(end) => {
-                Err(RowError { row_bytes: Some(end), ..RowError::whole(no_newline(row, end)) })
+                let error = RowError::whole(no_newline(row, end));
+                Err(RowError { row_bytes: Some(end), ..error })
             }
             None => Ok(()),
         }
@@ -175,19 +235,23 @@ fn count_pipes(row: &[u8]) -> usize {
     memchr::memchr_iter(b'|', row).count()
 }
 
-/// What FILLRECORD gives a column: VARCHAR is filled with '' (NULL with EMPTYASNULL), all others
-/// with NULL, as in the guide's example.
-fn filling<'b>(column: &TargetColumn) -> Option<FieldText<'b>> {
-    match column.column_type {
-        ColumnType::Varchar(_) => Some(FieldText { bytes: b"", utf8: true, plain: true }),
-        _ => None,
+/// What FILLRECORD gives a column.
+pub(super) trait Filling {
+    /// VARCHAR is filled with '' (NULL with EMPTYASNULL), all others with NULL, as in the guide's
+    /// example.
+    fn filling(&self) -> Option<FieldText<'static>>;
+}
+
+impl Filling for TargetColumn {
+    fn filling(&self) -> Option<FieldText<'static>> {
+        match self.column_type {
+            ColumnType::Varchar(_) => Some(FieldText { bytes: b"", utf8: true, plain: true }),
+            _ => None,
+        }
     }
 }
 
-fn too_few_fields<'a>(column: &'a TargetColumn, field: &Field<'_>, row: &[u8]) -> RowError<'a> {
-    if row.is_empty() {
-        return RowError::whole(field_error(code::NO_DATA, 0, "Input line contained no data")); // [?]
-    }
+fn too_few_fields<'a>(column: &'a TargetColumn, field: &Field<'_>) -> RowError<'a> {
     let error = field_error(code::DELIMITER, field.bytes.len(), "Delimiter not found");
     RowError::field(column, field.bytes.to_vec(), error)
 }

@@ -2,29 +2,47 @@
 
 use super::{Plan, RowError};
 use crate::copy::convert::{FieldError, FieldText};
-use crate::copy::decode::json::{
-    MemberNames, NotJson, ObjectReader, ValueKind, ValueRange, decode_string,
-};
+use crate::copy::decode::json::paths::PathReader;
+use crate::copy::decode::json::{NotJson, ObjectReader, ValueKind, ValueRange, decode_string};
 use crate::copy::decode::split::{RecordKind, STRUCTURE_BYTES_MAX};
 use crate::copy::rejects::code;
 use crate::copy::target::ColumnType;
 
-/// Reads the objects of a group by the names of their members.
+/// What finds the values of the columns in a structure.
+pub(super) enum StructureReader<'a> {
+    /// By the names of the members.
+    Members(ObjectReader<'a>),
+    /// By JSONPaths.
+    Paths(PathReader<'a>),
+    /// The structure is the value of the one column there is.
+    Document,
+}
+
+impl StructureReader<'_> {
+    fn read(&mut self, bytes: &[u8], values: &mut [ValueRange]) -> Result<(), NotJson> {
+        match self {
+            StructureReader::Members(reader) => reader.read(bytes, values),
+            StructureReader::Paths(reader) => reader.read(bytes, values),
+            StructureReader::Document => {
+                values.fill(ValueRange { kind: ValueKind::Nested, start: 0, end: bytes.len() });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Reads the structures of a group.
 pub(super) struct ObjectRows<'a> {
     plan: &'a Plan,
-    reader: ObjectReader<'a>,
+    reader: StructureReader<'a>,
     values: Vec<ValueRange>,
     decoded: Vec<u8>,
 }
 
 impl<'a> ObjectRows<'a> {
-    pub(super) fn new(plan: &'a Plan, names: &'a MemberNames) -> ObjectRows<'a> {
-        ObjectRows {
-            plan,
-            reader: ObjectReader::new(names),
-            values: vec![ValueRange::MISSING; plan.columns.len()],
-            decoded: Vec::new(),
-        }
+    pub(super) fn new(plan: &'a Plan, reader: StructureReader<'a>) -> ObjectRows<'a> {
+        let values = vec![ValueRange::MISSING; plan.columns.len()];
+        ObjectRows { plan, reader, values, decoded: Vec::new() }
     }
 
     /// Appends the row of a record; whether characters were replaced.
@@ -34,28 +52,38 @@ impl<'a> ObjectRows<'a> {
         bytes: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<bool, RowError<'a>> {
+        let by_name = matches!(self.reader, StructureReader::Members(_));
         match kind {
-            RecordKind::Object => self.object(bytes, out),
-            RecordKind::Array => Err(RowError::whole(not_an_object())),
+            RecordKind::Array if by_name => Err(RowError::whole(not_an_object())),
+            RecordKind::Object | RecordKind::Array => self.structure(bytes, out),
+            RecordKind::TooLong => {
+                let array = by_name && bytes[0] == b'[';
+                let error = if array { not_an_object() } else { too_long() };
+                Err(RowError { hopeless: true, ..RowError::whole(error) })
+            }
             RecordKind::Broken
             | RecordKind::Stray
             | RecordKind::Row
             | RecordKind::WrongEncoding => Err(RowError::whole(invalid_value(self.offset(bytes)))),
-            RecordKind::TooLong => {
-                let error = if bytes[0] == b'[' { not_an_object() } else { too_long() };
-                Err(RowError { hopeless: true, ..RowError::whole(error) })
-            }
         }
     }
 
-    fn object(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<bool, RowError<'a>> {
+    fn structure(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<bool, RowError<'a>> {
         self.reader
             .read(bytes, &mut self.values)
             .map_err(|NotJson(offset)| RowError::whole(invalid_value(offset)))?;
         let utf8 = std::str::from_utf8(bytes).is_ok();
         let mut replaced = false;
-        for (index, value) in self.values.iter().enumerate() {
-            let text = match self.plan.columns[index].column_type {
+        for (index, (value, column)) in self.values.iter().zip(&self.plan.columns).enumerate() {
+            let missed = match value.kind {
+                ValueKind::NotAnObject => Some(not_an_object()),
+                ValueKind::NotAnElement => Some(not_an_element()),
+                _ => None,
+            };
+            if let Some(error) = missed {
+                return Err(RowError::field(column, Vec::new(), error));
+            }
+            let text = match column.column_type {
                 ColumnType::Super => json_text(bytes, *value, utf8),
                 _ => field_text(bytes, *value, utf8, &mut self.decoded),
             };
@@ -64,7 +92,7 @@ impl<'a> ObjectRows<'a> {
         Ok(replaced)
     }
 
-    /// Where a record that is no object stops being one.
+    /// Where a record that is no structure stops being one.
     fn offset(&mut self, bytes: &[u8]) -> usize {
         match self.reader.read(bytes, &mut self.values) {
             Ok(()) => 0,
@@ -82,7 +110,9 @@ fn field_text<'b>(
 ) -> Option<FieldText<'b>> {
     let raw = &bytes[value.start..value.end];
     match value.kind {
-        ValueKind::Missing | ValueKind::Null => None,
+        ValueKind::Missing | ValueKind::Null | ValueKind::NotAnObject | ValueKind::NotAnElement => {
+            None
+        }
         // JSON strings have no control characters but as escapes.
         ValueKind::String { escaped: false } | ValueKind::Literal => {
             Some(FieldText { bytes: raw, utf8, plain: true })
@@ -100,7 +130,9 @@ fn field_text<'b>(
 /// The value as JSON, for a SUPER column; `None` is NULL.
 fn json_text(bytes: &[u8], value: ValueRange, utf8: bool) -> Option<FieldText<'_>> {
     let range = match value.kind {
-        ValueKind::Missing | ValueKind::Null => return None,
+        ValueKind::Missing | ValueKind::Null | ValueKind::NotAnObject | ValueKind::NotAnElement => {
+            return None;
+        }
         ValueKind::String { .. } => value.start - 1..value.end + 1,
         ValueKind::Literal | ValueKind::Nested => value.start..value.end,
     };
@@ -110,6 +142,11 @@ fn json_text(bytes: &[u8], value: ValueRange, utf8: bool) -> Option<FieldText<'_
 /// "Member is not an object": what a top-level array gives under 'auto' (§8).
 fn not_an_object() -> FieldError {
     whole_row(0, "Invalid JSONPath format: Member is not an object.".to_string())
+}
+
+/// In the words of the guide ("JSONPath expressions").
+fn not_an_element() -> FieldError {
+    whole_row(0, "Invalid JSONPath format: Not an array or index out of range.".to_string())
 }
 
 fn invalid_value(position: usize) -> FieldError {

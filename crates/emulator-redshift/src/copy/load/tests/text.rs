@@ -2,30 +2,7 @@
 
 use super::*;
 
-/// A table `t` with columns of these types, `a`, `b`, … in order; `!` after a type is NOT NULL.
-fn table_of(types: &[&str]) -> TargetTable {
-    let column = |(index, format_type): (usize, &&str)| TargetColumn {
-        name: char::from(b'a' + u8::try_from(index).expect("few columns")).to_string(),
-        column_type: ColumnType::from_postgres(format_type.trim_end_matches('!')),
-        not_null: format_type.ends_with('!'),
-        identity: None,
-    };
-    let columns = types.iter().enumerate().map(column).collect();
-    TargetTable { columns, ..table() }
-}
-
 const PAIR: &[&str] = &["integer", "character varying(20)"];
-
-/// Loads one file into a table of these types; the options may begin with a column list.
-async fn load_text(types: &[&str], options: &str, text: &[u8]) -> Loaded {
-    let (columns, options) = match options.split_once(')') {
-        Some((columns, options)) if columns.starts_with('(') => (format!("{columns})"), options),
-        _ => (String::new(), options),
-    };
-    let sql = format!("COPY t {columns} FROM 's3://lake/f' IAM_ROLE default {options}");
-    let s3 = CannedS3::start(&[("f", text)]).await;
-    load_into(&s3, &parse(&sql).expect(&sql), table_of(types)).await
-}
 
 async fn check_into(types: &[&str], options: &str, text: impl AsRef<[u8]>, expected: &str) {
     let loaded = load_text(types, options, text.as_ref()).await;
