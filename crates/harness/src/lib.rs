@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod binaries;
+pub mod content;
 pub mod ledger;
 pub mod log_check;
 pub mod pipeline;

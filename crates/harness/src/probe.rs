@@ -1,14 +1,18 @@
 //! Looks into a stack after a run: table, queues and bucket, over the wire as anybody would.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use aws_sdk_sqs::types::QueueAttributeName;
 use blueshift::Endpoints;
 use blueshift::provision::{Provisioned, sdk_config};
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
+use crate::content::Row;
 use crate::ledger::{Arrived, DeadLetter};
 
 /// How long a condition may take to come true.
@@ -129,6 +133,43 @@ impl Probe {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    /// Every row of the table, with its id.
+    pub async fn rows(&self) -> anyhow::Result<Vec<(String, Row)>> {
+        let columns = self
+            .query(
+                "SELECT column_name FROM information_schema.columns \
+                 WHERE table_name = 'events' ORDER BY ordinal_position",
+            )
+            .await?;
+        let names: Vec<String> = columns.into_iter().flatten().flatten().collect();
+        let rows = self.query("SELECT * FROM events").await?;
+        let named = rows.into_iter().map(|row| {
+            let row: Row = names.iter().cloned().zip(row).collect();
+            let id = row.get("id").cloned().flatten().context("a row has no id")?;
+            Ok((id, row))
+        });
+        named.collect()
+    }
+
+    /// Every event in the gzip NDJSON objects below `prefix`, in the order of keys and lines.
+    pub async fn stored_events(&self, prefix: &str) -> anyhow::Result<Vec<Value>> {
+        let mut events = Vec::new();
+        for key in self.objects(prefix).await? {
+            let bucket = &self.provisioned.resources.bucket;
+            let object = self.s3.get_object().bucket(bucket).key(&key).send().await;
+            let object = object.with_context(|| format!("get {key}"))?;
+            let bytes = object.body.collect().await.with_context(|| format!("read {key}"))?;
+            let mut text = String::new();
+            MultiGzDecoder::new(bytes.into_bytes().as_ref())
+                .read_to_string(&mut text)
+                .with_context(|| format!("inflate {key}"))?;
+            for line in text.lines() {
+                events.push(serde_json::from_str(line).with_context(|| format!("{key}: {line}"))?);
+            }
+        }
+        Ok(events)
     }
 
     async fn rows_per_id(&self) -> anyhow::Result<BTreeMap<String, u64>> {

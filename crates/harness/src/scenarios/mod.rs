@@ -136,6 +136,7 @@ impl Scenario {
         };
         let outcome = (self.body)(&mut run).await;
         *report = run.report.clone();
+        report.events_sent = run.sent.len() as u64;
         outcome?;
         let (figures, differences) = compare(&run.sent, &run.probe.collect().await?);
         report.set_figures(figures);

@@ -12,7 +12,7 @@ use crate::ledger::Fate;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "prototype-day",
-    about: "some 60 hand-checked messages, good and bad, each meets its verdict",
+    about: "hand-checked messages, good and bad, each meets its verdict",
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

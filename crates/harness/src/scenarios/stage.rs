@@ -1,14 +1,24 @@
 //! The steps scenarios share: each runs a program and notes its stage.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context, ensure};
+use events::Kind;
+use serde_json::Value;
 
 use super::{Run, read_record};
+use crate::content;
 use crate::ledger::Fate;
 use crate::pipeline::Finished;
 use crate::report::Stage;
 
 /// Seconds of a long poll in scenarios, so that an empty queue is noticed soon.
 pub(super) const POLLING_TIMEOUT: &str = "1";
+
+/// At least this many kinds of malformed messages are expected …
+const KINDS_MIN: usize = 3;
+/// … among at least this many messages.
+const KINDS_FROM: u64 = 5_000;
 
 impl Run {
     /// Sends random events and notes what shall become of each.
@@ -26,10 +36,19 @@ impl Run {
         let record = read_record(&self.pipeline.folder().join("record.ndjson"))?;
         let sent = finished.count("sent")?;
         ensure!(record.len() as u64 == sent, "{sent} messages sent, {} recorded", record.len());
+        let malformed: BTreeSet<String> = record
+            .iter()
+            .filter(|message| broken_rule(&message.kind).is_ok())
+            .map(|message| message.kind.clone())
+            .collect();
+        ensure!(
+            sent < KINDS_FROM || KINDS_MIN <= malformed.len(),
+            "only {malformed:?} among {sent} messages"
+        );
         for message in record {
             let fate = match message.kind.as_str() {
                 "valid" | "late" | "duplicate" => Fate::Loaded { id: message.id },
-                _ => Fate::DeadLettered { rule: None },
+                kind => Fate::DeadLettered { rule: Some(broken_rule(kind)?) },
             };
             self.sent.push((message.message_id, fate));
         }
@@ -71,6 +90,26 @@ impl Run {
         Ok(())
     }
 
+    /// Holds every row against the event of the archived object it came from.
+    pub(super) async fn compare_contents(&mut self) -> anyhow::Result<()> {
+        let mut sent: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for event in self.probe.stored_events("archive/").await? {
+            let id = event["id"].as_str().context("an archived event has no id")?.to_owned();
+            sent.entry(id).or_default().push(event);
+        }
+        for (id, row) in self.probe.rows().await? {
+            // Of several events with one id, any one may have been loaded first.
+            let against = sent.get(&id).map_or(&[][..], Vec::as_slice);
+            let fewest = against
+                .iter()
+                .map(|event| content::differences(&id, event, &row))
+                .min_by_key(Vec::len)
+                .unwrap_or_else(|| vec![format!("event {id} is in no archived object")]);
+            self.report.differences.extend(fewest);
+        }
+        Ok(())
+    }
+
     pub(super) fn note(&mut self, stage: &str, r#in: u64, out: u64, seconds: f64) {
         self.report.stages.push(Stage { stage: stage.to_owned(), r#in, out, seconds });
     }
@@ -79,4 +118,11 @@ impl Run {
     pub(super) fn events(&self, default: u64) -> u64 {
         self.options.events.unwrap_or(default)
     }
+}
+
+/// The code of the rule that messages of this malformed kind break.
+fn broken_rule(kind: &str) -> anyhow::Result<String> {
+    let known = Kind::MALFORMED.into_iter().find(|known| known.as_str() == kind);
+    let rule = known.and_then(Kind::broken_rule);
+    rule.map(|rule| rule.code().to_owned()).with_context(|| format!("unknown kind {kind:?}"))
 }

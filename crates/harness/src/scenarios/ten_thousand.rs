@@ -5,7 +5,7 @@ use super::{Run, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "ten-thousand",
-    about: "10,000 events (1 % malformed, 1 % duplicates) through two consumers, each exactly once",
+    about: "events, 1 % malformed and 1 % duplicates, through two consumers, each exactly once",
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };
@@ -22,5 +22,6 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     run.note_consumed("consume-events 1", &first)?;
     run.note_consumed("consume-events 2", &second)?;
     run.upload().await?;
+    run.compare_contents().await?;
     run.visualize().await
 }
