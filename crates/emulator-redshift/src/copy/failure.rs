@@ -88,7 +88,8 @@ impl CopyFailure {
         let line = "-----------------------------------------------";
         Some(format!(
             "\n  {line}\n  error:  {message}\n  code:      {}\n  context:   {}\n  query:     \
-             {query_id}\n  location:  emulator-redshift\n  process:   padbmaster [pid=0]\n  {line}\n",
+             {query_id}\n  location:  emulator-redshift\n  process:   padbmaster [pid=0]\n  \
+             {line}\n",
             detail.code, detail.context,
         ))
     }

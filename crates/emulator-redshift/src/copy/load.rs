@@ -1,5 +1,5 @@
-//! Runs a COPY: objects are read ahead, decompressed and split on one thread, converted on all cores,
-//! and handed over in order.
+//! Runs a COPY: objects are read ahead, decompressed and split on one thread, converted on all
+//! cores, and handed over in order.
 //!
 //! Every stage waits for the next one, so memory is bounded whatever the files are. Since order is
 //! kept, the same files give the same rejects.
@@ -93,9 +93,9 @@ impl LoadReport {
     }
 }
 
-/// Loads what the statement names: sends rows in PostgreSQL's COPY text format (tabs, `\N`, backslash
-/// escapes, one `\n` per row) for the columns of [`load_columns`], whole rows in each chunk. A chunk
-/// has at most 256 KiB, unless a single row is larger.
+/// Loads what the statement names: sends rows in PostgreSQL's COPY text format (tabs, `\N`,
+/// backslash escapes, one `\n` per row) for the columns of [`load_columns`], whole rows in each
+/// chunk. A chunk has at most 256 KiB, unless a single row is larger.
 ///
 /// # Errors
 /// See [`CopyFailure`]. Rows may have been sent before a failure: the receiver must discard them.
@@ -150,8 +150,8 @@ pub async fn load(
     Ok(outcome.report)
 }
 
-/// What a task gave. Its panic is a bug of ours, and goes on here: without its part the load would be
-/// incomplete and look whole.
+/// What a task gave. Its panic is a bug of ours, and goes on here: without its part the load would
+/// be incomplete and look whole.
 fn finished<T>(outcome: Result<T, JoinError>) -> Result<T, CopyFailure> {
     outcome.map_err(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),

@@ -1,5 +1,5 @@
-//! The manifest of a COPY: a list of objects (Database Developer Guide, "Using a manifest to specify
-//! data files").
+//! The manifest of a COPY: a list of objects (Database Developer Guide, "Using a manifest to
+//! specify data files").
 //!
 //! Reads text only; fetching it and what it names is `fetch`'s.
 

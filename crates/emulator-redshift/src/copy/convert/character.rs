@@ -1,4 +1,5 @@
-//! CHAR and VARCHAR (Database Developer Guide, "Character types", "Multibyte character load errors").
+//! CHAR and VARCHAR (Database Developer Guide, "Character types", "Multibyte character load
+//! errors").
 
 use super::utf8::{self, hex};
 use super::{Converted, FieldError, FieldText, Rules, is_white};

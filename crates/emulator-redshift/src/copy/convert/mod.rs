@@ -1,5 +1,5 @@
-//! From the text of a field to what PostgreSQL's COPY reads, by Redshift's rules (Database Developer
-//! Guide, "Data conversion parameters"; §10).
+//! From the text of a field to what PostgreSQL's COPY reads, by Redshift's rules (Database
+//! Developer Guide, "Data conversion parameters"; §10).
 //!
 //! Pure. What is written is checked and canonical: PostgreSQL reads it the same whatever its
 //! DateStyle, and finds nothing to refuse.

@@ -179,7 +179,7 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// A month by its full or its three-letter name at the beginning of the text, and the name's length.
+/// A month by its full or short name at the beginning of the text, and the name's length.
 pub(super) fn month_name(text: &[u8]) -> Option<(u32, usize)> {
     let begins = |name: &str| {
         text.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name.as_bytes()))
@@ -188,6 +188,10 @@ pub(super) fn month_name(text: &[u8]) -> Option<(u32, usize)> {
         if begins(name) {
             return Some((number, name.len()));
         }
+        // PostgreSQL takes one month with four letters.
+        if number == 9 && begins("sept") {
+            return Some((number, 4));
+        }
         if begins(&name[..3]) {
             return Some((number, 3));
         }
@@ -195,9 +199,9 @@ pub(super) fn month_name(text: &[u8]) -> Option<(u32, usize)> {
     None
 }
 
-/// The microseconds of the digits after a point; digits beyond the sixth are cut. [?]
+/// The microseconds of the digits after a point, rounded as a cast does; never up to a second.
 pub(super) fn microseconds(digits: &[u8]) -> u32 {
-    (0..6).fold(0, |sum, index| {
-        sum * 10 + digits.get(index).map_or(0, |digit| u32::from(digit - b'0'))
-    })
+    let digit = |index: usize| digits.get(index).map_or(0, |digit| u32::from(digit - b'0'));
+    let whole = (0..6).fold(0, |sum, index| sum * 10 + digit(index));
+    (whole + u32::from(digit(6) >= 5)).min(999_999)
 }

@@ -1,4 +1,4 @@
-//! DATEFORMAT and TIMEFORMAT strings (Database Developer Guide, "DATEFORMAT and TIMEFORMAT strings").
+//! The parts of a format string (Database Developer Guide, "DATEFORMAT and TIMEFORMAT strings").
 
 use super::is_white;
 use super::moment::{self, Moment};
@@ -126,14 +126,13 @@ impl Pattern {
     }
 }
 
-/// The hour of the day of an hour with or without AM or PM.
+/// The hour of the day of an hour with or without AM or PM, which go up to 12.
 pub(super) fn hour_of_day(hour: u32, afternoon: Option<bool>, twelve: bool) -> Option<u32> {
-    let of_twelve = (1..=12).contains(&hour);
     match afternoon {
-        _ if twelve && !of_twelve => None,
-        Some(true) if of_twelve => Some(hour % 12 + 12),
-        Some(false) if of_twelve => Some(hour % 12),
-        _ => Some(hour),
+        _ if twelve && !(1..=12).contains(&hour) => None,
+        Some(_) if hour > 12 => None,
+        Some(afternoon) => Some(hour % 12 + if afternoon { 12 } else { 0 }),
+        None => Some(hour),
     }
 }
 

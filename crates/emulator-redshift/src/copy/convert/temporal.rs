@@ -1,5 +1,5 @@
-//! DATE, TIME and TIMESTAMP, with and without zone, in the format of the statement (Database Developer Guide,
-//! "DATEFORMAT and TIMEFORMAT strings").
+//! DATE, TIME and TIMESTAMP, with and without zone, in the format of the statement (Database
+//! Developer Guide, "DATEFORMAT and TIMEFORMAT strings").
 
 use super::moment::{self, Moment, days_in_month, write_offset};
 use super::pattern::Pattern;
@@ -161,6 +161,9 @@ impl TimeStyle {
     }
 }
 
+/// Digits beyond these do not change what a fraction is rounded to, the point included.
+const FRACTION_BYTES_MAX: usize = 16;
+
 fn compile(option: &str, format: &str) -> Result<Pattern, Refusal> {
     Pattern::compile(format).ok_or_else(|| {
         Refusal::new("22023", format!("{option} '{format}' is not a format of date and time"))
@@ -196,7 +199,8 @@ fn write_iso(text: &[u8], auto: bool, zoned: bool, out: &mut Vec<u8>) -> bool {
     out.extend_from_slice(&text[..10]);
     out.push(b' ');
     out.extend_from_slice(&rest[1..9]);
-    out.extend_from_slice(&fraction[..fraction.len().min(7)]);
+    // PostgreSQL rounds what is beyond microseconds.
+    out.extend_from_slice(&fraction[..fraction.len().min(FRACTION_BYTES_MAX)]);
     if zoned {
         write_offset(offset, out);
     }

@@ -68,8 +68,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.join(" ")
 }
 
-/// Writes the text with each byte of what is not UTF-8, no character, or NUL replaced; whether there
-/// was any (ACCEPTINVCHARS).
+/// Writes the text with each byte of what is not UTF-8, no character, or NUL replaced; whether
+/// there was any (ACCEPTINVCHARS).
 pub(super) fn replace(bytes: &[u8], replacement: u8, out: &mut Vec<u8>) -> bool {
     let mut replaced = false;
     for chunk in bytes.utf8_chunks() {

@@ -1,7 +1,7 @@
 //! Offsets from UTC, as numbers and as abbreviations.
 
-/// Abbreviations and their minutes east of UTC, as PostgreSQL's default set has them. Names that mean
-/// different zones in different countries follow it too.
+/// Abbreviations and their minutes east of UTC, as PostgreSQL's default set has them. Names that
+/// mean different zones in different countries follow it too.
 const ABBREVIATIONS: [(&str, i32); 49] = [
     ("z", 0),
     ("utc", 0),

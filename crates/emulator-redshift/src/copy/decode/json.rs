@@ -1,7 +1,7 @@
 //! Reads one JSON object in one pass: which bytes are the value of which column.
 //!
-//! Strict (RFC 8259), without recursion and without a tree: values are ranges of the object's bytes.
-//! The last of several members with one name wins. [?] §8
+//! Strict (RFC 8259), without recursion and without a tree: values are ranges of the object's
+//! bytes. The last of several members with one name wins. [?] §8
 
 pub(in crate::copy) mod paths;
 

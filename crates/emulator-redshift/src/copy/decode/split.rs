@@ -221,7 +221,11 @@ impl Splitter {
                 b'"' => {
                     self.scanned += 1;
                     self.state = State::InString { start };
-                    return;
+                    self.scan_string(start);
+                    if !matches!(self.state, State::Inside { .. }) {
+                        return;
+                    }
+                    continue;
                 }
                 b'{' if self.begins_anew(start) => {
                     self.emit_broken_before(start);
@@ -263,6 +267,9 @@ impl Splitter {
                     self.state = State::Inside { start };
                     return;
                 }
+                b'\\' if self.buffer.get(self.scanned + 1).is_some_and(|next| *next != b'\n') => {
+                    self.scanned += 2;
+                }
                 b'\\' => {
                     self.scanned += 1;
                     self.state = State::Escaped { start };
@@ -281,8 +288,8 @@ impl Splitter {
         }
     }
 
-    /// Whether this `{`, first on its line, cannot belong to the open structure: its closing bracket
-    /// was forgotten. "COPY goes on to search for the next structure" (§8).
+    /// Whether this `{`, first on its line, cannot belong to the open structure, whose closing
+    /// bracket was forgotten: "COPY goes on to search for the next structure" (§8).
     fn begins_anew(&self, start: usize) -> bool {
         let before = &self.buffer[start..self.scanned];
         let Some(index) = before.iter().rposition(|byte| !is_blank(*byte)) else { return false };

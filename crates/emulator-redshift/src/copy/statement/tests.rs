@@ -346,5 +346,19 @@ fn a_statement_prints_with_every_name_and_string_quoted() {
     let sql = r#"copy Dev."P q".T("a""b", C) from 's3://b/o''clock\\x' with credentials as
         'aws_iam_role=arn:x' json 's3://b/p' gzip manifest, ignoreheader 1 maxerror 7 region 'r'
         compupdate off statupdate timeformat 'YYYY' acceptinvchars"#;
-    insta::assert_snapshot!(parse(sql).unwrap(), @r#"COPY "dev"."P q"."t" ("a""b", "c") FROM 's3://b/o''clock\\x' CREDENTIALS 'aws_iam_role=arn:x' FORMAT AS JSON 's3://b/p' GZIP MANIFEST REGION AS 'r' ACCEPTINVCHARS AS '?' TIMEFORMAT AS 'YYYY' IGNOREHEADER 1 MAXERROR 7 COMPUPDATE OFF STATUPDATE ON"#);
+    // A line per option, to be read.
+    let printed = parse(sql).unwrap().to_string();
+    let printed = ["FROM", "CREDENTIALS", "FORMAT", "GZIP", "REGION", "IGNOREHEADER", "COMPUPDATE"]
+        .into_iter()
+        .fold(printed, |text, word| text.replace(&format!(" {word} "), &format!("\n{word} ")));
+    insta::assert_snapshot!(printed, @r#"
+    COPY "dev"."P q"."t" ("a""b", "c")
+    FROM 's3://b/o''clock\\x'
+    CREDENTIALS 'aws_iam_role=arn:x'
+    FORMAT AS JSON 's3://b/p'
+    GZIP MANIFEST
+    REGION AS 'r' ACCEPTINVCHARS AS '?' TIMEFORMAT AS 'YYYY'
+    IGNOREHEADER 1 MAXERROR 7
+    COMPUPDATE OFF STATUPDATE ON
+    "#);
 }

@@ -191,7 +191,8 @@ proptest! {
                     prop_assert_eq!(String::from_utf8(decoded).unwrap(), string.as_str());
                 }
                 Some(value) => {
-                    prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+                    let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+                    prop_assert_eq!(&read, value);
                 }
             }
         }

@@ -145,7 +145,8 @@ async fn noload_checks_and_sends_nothing() {
 
 #[tokio::test]
 async fn bytes_that_are_not_utf8_are_rejected_or_replaced() {
-    let text = b"{\"id\":1,\"name\":\"a\xff\"}\n{\"id\":2,\"name\":\"\\ud800\"}\n{\"id\":3,\"x\":\"\xff\"}";
+    let text = b"{\"id\":1,\"name\":\"a\xff\"}\n{\"id\":2,\"name\":\"\\ud800\"}\n\
+        {\"id\":3,\"x\":\"\xff\"}";
     let loaded = load_from(&[("a", text)], "a MAXERROR 3").await;
     assert_eq!(loaded.rows, "3\t\\N\t\\N\n");
     let reason = "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence:";
