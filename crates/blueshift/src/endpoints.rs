@@ -40,7 +40,7 @@ impl Endpoints {
         format!(
             "postgresql://{}:{}@{}/{}",
             Self::REDSHIFT_USER,
-            self.redshift_password,
+            percent_encoded(&self.redshift_password),
             self.redshift,
             Self::REDSHIFT_DATABASE
         )
@@ -66,5 +66,29 @@ impl Endpoints {
             ("SSL_CERT_FILE", self.ca_bundle.display().to_string()),
             ("PGSSLROOTCERT", self.ca_bundle.display().to_string()),
         ]
+    }
+}
+
+/// `text` as a part of a URL: all but letters, digits and `-._~` as `%XX`.
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_cannot_break_the_url() {
+        for (password, encoded) in
+            [("blueshift", "blueshift"), ("p@ss/w:rd#ü", "p%40ss%2Fw%3Ard%23%C3%BC")]
+        {
+            assert_eq!(percent_encoded(password), encoded);
+        }
     }
 }

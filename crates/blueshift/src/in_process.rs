@@ -1,6 +1,6 @@
 //! The default stack: SQS, S3 and Redshift in this process, no Docker.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,8 +179,16 @@ async fn listen(
     })
 }
 
+/// Where clients on this machine find the listener: one that listens everywhere is told as the
+/// loopback, because `0.0.0.0` is no address to connect to.
 fn address(listener: &TcpListener) -> SocketAddr {
-    listener.local_addr().expect("a bound listener has an address")
+    let mut address = listener.local_addr().expect("a bound listener has an address");
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// COPY reads from the kit's own S3, over the wire as from any other.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use aws_config::SdkConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
-use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName;
 use ini::{Ini, ParseOption};
@@ -95,7 +95,8 @@ impl Resources {
             .map_err(|source| ProvisionError::Unreadable { path: path.to_owned(), source })?;
         let option =
             ParseOption { enabled_quote: false, enabled_escape: false, ..ParseOption::default() };
-        let ini = Ini::load_from_str_opt(&text, option).map_err(|error| {
+        let text = text.trim_start_matches('\u{feff}');
+        let ini = Ini::load_from_str_opt(text, option).map_err(|error| {
             ProvisionError::Malformed { path: path.to_owned(), problem: error.to_string() }
         })?;
         let value = |section: &'static str, key: &'static str| {
@@ -234,13 +235,17 @@ async fn make_table(endpoints: &Endpoints, file: &Path) -> Result<(), ProvisionE
 
 fn refused<E>(what: &'static str, name: &str) -> impl FnOnce(SdkError<E>) -> ProvisionError
 where
-    E: std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let name = name.to_owned();
-    move |error| ProvisionError::Refused {
-        what,
-        name,
-        reason: DisplayErrorContext(error).to_string(),
+    move |error| {
+        // The service's own words if it answered, else why it did not.
+        let reason = match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            (Some(code), None) => code.to_owned(),
+            _ => DisplayErrorContext(error).to_string(),
+        };
+        ProvisionError::Refused { what, name, reason }
     }
 }
 
@@ -252,7 +257,7 @@ mod tests {
     fn the_names_come_from_the_settings_file() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("settings.ini");
-        let text = "[aws]\nSQS_NAME = q\ns3_bucket=b\nregion=\n[redshift]\npassword=a%%b\n";
+        let text = "\u{feff}[aws]\nSQS_NAME = q\ns3_bucket=b\nregion=\n[redshift]\npassword=a%%b\n";
         std::fs::write(&path, text).expect("written");
         let resources = Resources::from_settings(&path).expect("complete");
         assert_eq!(resources.queue, "q");

@@ -81,8 +81,10 @@ impl Server {
         folder: &Path,
     ) -> Result<Self, PostgresError> {
         let log_path = folder.join("postgres.log");
-        let log = std::fs::File::create(&log_path)
-            .map_err(PostgresError::folder("write the log", &log_path))?;
+        let log = std::fs::File::create(&log_path).map_err(|error| {
+            remove(folder);
+            PostgresError::folder("write the log", &log_path)(error)
+        })?;
         let mut command = account.command(&binaries.postgres);
         command.arg("-D").arg(data).arg("-k").arg(folder);
         command.args(["-p", &SOCKET_PORT.to_string()]);
