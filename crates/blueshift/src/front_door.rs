@@ -2,23 +2,30 @@
 
 use std::sync::Arc;
 
+use emulator_core::faults::Faults;
 use emulator_core::serve::{Request, Response, ResponseFuture, Service, full};
 use emulator_redshift::SystemTables;
 use emulator_sqs::Sqs;
 use http::{Method, StatusCode, header};
 use serde_json::json;
 
+use crate::fault_pages;
+
 /// Routes by what a request is signed for; what is not SQS's nor the kit's is S3's.
 pub(crate) struct FrontDoor {
-    pub(crate) sqs: Sqs,
+    pub(crate) sqs: Arc<dyn Service>,
     pub(crate) s3: Arc<dyn Service>,
     /// Where the last COPYs are written down.
     pub(crate) copies: SystemTables,
+    pub(crate) faults: Faults,
 }
 
 impl Service for FrontDoor {
     fn call(&self, request: Request) -> ResponseFuture {
         let path = request.uri().path();
+        if path == "/_blueshift/faults" || path.starts_with("/_blueshift/faults/") {
+            return fault_pages::answer(self.faults.clone(), request);
+        }
         if let Some(page) = path.strip_prefix("/_blueshift/") {
             let answer = self.kit_page(request.method(), page);
             return Box::pin(async move { answer });
@@ -43,7 +50,7 @@ impl FrontDoor {
                 answer(StatusCode::OK, &json!({ "copies": copies }))
             }
             _ => {
-                let known = "GET /_blueshift/health and GET /_blueshift/copies";
+                let known = "GET /_blueshift/health, /_blueshift/copies and /_blueshift/faults";
                 let error = format!("no page {method} /_blueshift/{page}; there are {known}");
                 answer(StatusCode::NOT_FOUND, &json!({ "error": error }))
             }
@@ -51,7 +58,7 @@ impl FrontDoor {
     }
 }
 
-fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
+pub(crate) fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
     http::Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")

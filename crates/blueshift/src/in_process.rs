@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use emulator_core::clock::Clock;
+use emulator_core::faults::Faults;
+use emulator_core::faults::http::{Dialect, Faulty};
 use emulator_core::serve::{Service, serve};
 use emulator_redshift::copy::load::S3Access;
 use emulator_redshift::{RedshiftConfig, Upstream, UpstreamAddress};
@@ -27,6 +29,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Enough of the catalog's fingerprint to tell a handful of templates apart.
 const FINGERPRINT_DIGITS: usize = 16;
+
+/// Signs what COPY reads, so that a plan of faults can tell it from what others read.
+const COPY_ACCESS_KEY_ID: &str = "redshift-copy";
 
 /// What an in-process stack can be told; the default takes free ports on the loopback.
 #[derive(Debug, Clone)]
@@ -64,6 +69,8 @@ impl Default for InProcess {
 pub struct Stack {
     endpoints: Endpoints,
     sqs: Sqs,
+    clock: Clock,
+    faults: Faults,
     shutdown: CancellationToken,
     servers: TaskTracker,
     // Last, so that the servers in front of it are told to stop before it goes.
@@ -100,6 +107,7 @@ impl Stack {
         let s3: Arc<dyn Service> = Arc::new(emulator_s3::service(S3Store::new(clock.clone())));
         let shutdown = CancellationToken::new();
         let servers = TaskTracker::new();
+        let faults = Faults::default();
         let redshift = emulator_redshift::start(RedshiftConfig {
             listener: redshift,
             upstream: Upstream {
@@ -110,18 +118,25 @@ impl Stack {
                 role: None,
             },
             s3: S3Access { client: s3_client(&endpoints) },
-            clock,
+            clock: clock.clone(),
+            faults: faults.clone(),
             tls: Some(certificates.server),
             password,
             shutdown: shutdown.clone(),
         })
         .expect("a bound listener has an address");
         let copies = redshift.system_tables().clone();
-        let front_door = Arc::new(FrontDoor { sqs: sqs.clone(), s3, copies });
+        let faulty = |inner, dialect| Arc::new(Faulty::new(inner, dialect, faults.clone()));
+        let front_door = Arc::new(FrontDoor {
+            sqs: faulty(Arc::new(sqs.clone()), Dialect::Sqs),
+            s3: faulty(s3, Dialect::S3),
+            copies,
+            faults: faults.clone(),
+        });
         servers.spawn(serve(http, front_door, shutdown.clone()));
         servers.spawn(redshift.stopped());
         servers.close();
-        Ok(Self { endpoints, sqs, shutdown, servers, postgres })
+        Ok(Self { endpoints, sqs, clock, faults, shutdown, servers, postgres })
     }
 
     /// Where it listens.
@@ -129,8 +144,19 @@ impl Stack {
         &self.endpoints
     }
 
+    /// The clock of all services; moving it ends visibility timeouts and delays at once.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The faults in front of all services; none until a plan is set.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// Ends long polls, sessions and servers, then Postgres; leaves no process and no file.
     pub async fn stop(self) {
+        self.faults.clear();
         self.sqs.shutdown();
         self.shutdown.cancel();
         if tokio::time::timeout(STOP_WITHIN, self.servers.wait()).await.is_err() {
@@ -193,13 +219,8 @@ fn address(listener: &TcpListener) -> SocketAddr {
 
 /// COPY reads from the kit's own S3, over the wire as from any other.
 fn s3_client(endpoints: &Endpoints) -> aws_sdk_s3::Client {
-    let credentials = Credentials::new(
-        Endpoints::ACCESS_KEY_ID,
-        Endpoints::SECRET_ACCESS_KEY,
-        None,
-        None,
-        "blueshift",
-    );
+    let credentials =
+        Credentials::new(COPY_ACCESS_KEY_ID, Endpoints::SECRET_ACCESS_KEY, None, None, "blueshift");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(endpoints.aws_url())

@@ -7,11 +7,13 @@
 pub mod certificates;
 mod endpoints;
 mod error;
+mod fault_pages;
 mod front_door;
 mod in_process;
 pub mod postgres;
 pub mod provision;
 
+pub use emulator_core::{clock, faults};
 pub use endpoints::Endpoints;
 pub use error::StackError;
 pub use in_process::{InProcess, Stack};

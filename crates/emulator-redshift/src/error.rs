@@ -98,13 +98,16 @@ pub(crate) enum SessionError {
     /// The client sent bytes that are no message.
     #[error("the client broke the protocol: {0}")]
     ClientProtocol(String),
+    /// A fault of the plan.
+    #[error("the connection was cut on purpose")]
+    Cut,
 }
 
 impl SessionError {
     /// What the client is told before the connection closes; nothing if there is nobody to tell.
     pub(crate) fn farewell(&self) -> Option<SqlError> {
         match self {
-            Self::ClientGone(_) => None,
+            Self::ClientGone(_) | Self::Cut => None,
             Self::UpstreamGone(error) => Some(SqlError::new(
                 "57P01",
                 format!("the Postgres behind this Redshift closed the connection: {error}"),

@@ -31,6 +31,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use emulator_core::clock::Clock;
+use emulator_core::faults::Faults;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::{TlsAcceptor, rustls};
@@ -53,6 +54,8 @@ pub struct RedshiftConfig {
     pub s3: S3Access,
     /// Times in system tables come from it.
     pub clock: Clock,
+    /// Faults round statements.
+    pub faults: Faults,
     /// For clients that ask for TLS; `None` answers them that there is none. Plain connections are
     /// served in either case.
     pub tls: Option<Arc<rustls::ServerConfig>>,
@@ -75,13 +78,14 @@ pub struct Redshift {
 /// # Errors
 /// If the listener has no local address.
 pub fn start(config: RedshiftConfig) -> io::Result<Redshift> {
-    let RedshiftConfig { listener, upstream, s3, clock, tls, password, shutdown } = config;
+    let RedshiftConfig { listener, upstream, s3, clock, faults, tls, password, shutdown } = config;
     let address = listener.local_addr()?;
     let system_tables = SystemTables::default();
     let shared = Shared {
         upstream,
         s3,
         clock,
+        faults,
         system_tables: system_tables.clone(),
         cancellations: cancellations::Cancellations::default(),
         tls: tls.map(TlsAcceptor::from),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emulator_core::clock::Clock;
+use emulator_core::faults::Faults;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) upstream: Upstream,
     pub(crate) s3: S3Access,
     pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
     pub(crate) system_tables: SystemTables,
     pub(crate) cancellations: Cancellations,
     pub(crate) tls: Option<TlsAcceptor>,
@@ -143,11 +145,12 @@ async fn serve_session(
         opened.process_id(),
     );
     let identity = Identity {
+        user: request.user().to_owned(),
         database: request.database,
         process_id: opened.process_id(),
         cancel_key: opened.cancel_key,
     };
-    let relay = Relay::new(Wires { client, upstream: opened.wire }, journal);
+    let relay = Relay::new(Wires { client, upstream: opened.wire, withhold: false }, journal);
     let mut session = Session::new(relay, shared, identity);
     let farewell = match shutdown.run_until_cancelled(session.run()).await {
         Some(Ok(())) => None,

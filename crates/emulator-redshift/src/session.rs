@@ -4,6 +4,7 @@
 //! statement that was found special there.
 
 mod copy_execution;
+mod faults;
 mod replay;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::relay::names::{Prepared, Special, Target};
 use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::relay::{NO_SQL, Relay};
 use crate::server::Shared;
+use crate::session::faults::Verdict;
 use crate::system_tables::reads::SystemReads;
 use crate::wire::Frame;
 
@@ -25,6 +27,7 @@ use crate::wire::Frame;
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) database: String,
+    pub(crate) user: String,
     /// The process id of the Postgres session.
     pub(crate) process_id: i32,
     /// What a CancelRequest names the session by.
@@ -63,7 +66,14 @@ impl Session {
                 self.relay.forward(&frame, None);
                 return Ok(());
             }
-            self.on_message(frame).await?;
+            match self.before(&frame).await? {
+                Verdict::Serve => self.on_message(frame).await?,
+                Verdict::Withhold(hit) => {
+                    self.on_message(frame).await?;
+                    self.after(&hit).await?;
+                }
+                Verdict::Answered => {}
+            }
         }
     }
 

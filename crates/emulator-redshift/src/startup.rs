@@ -58,7 +58,7 @@ pub(crate) struct SessionRequest {
 
 impl SessionRequest {
     /// The user it is to belong to.
-    fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         let user = self.parameters.iter().find(|(name, _)| name == "user");
         user.map_or("", |(_, value)| value)
     }

@@ -7,11 +7,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use emulator_core::serve::BoxError;
+use emulator_core::serve::{BoxError, RequestBody};
 use http::request::Parts;
 use http::{HeaderValue, header};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
 use crate::aws_chunked::{ChunkedError, Decoder};
 use crate::error::Refusal;
@@ -23,11 +23,11 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 /// A body two can read from; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct SharedBody {
-    incoming: Arc<Mutex<Incoming>>,
+    incoming: Arc<Mutex<RequestBody>>,
 }
 
 impl SharedBody {
-    pub(crate) fn new(incoming: Incoming) -> Self {
+    pub(crate) fn new(incoming: RequestBody) -> Self {
         Self { incoming: Arc::new(Mutex::new(incoming)) }
     }
 
@@ -47,7 +47,7 @@ impl SharedBody {
         let _ = tokio::time::timeout(DRAIN_TIME_MAX, read).await;
     }
 
-    fn with<R>(&self, read: impl FnOnce(Pin<&mut Incoming>) -> R) -> R {
+    fn with<R>(&self, read: impl FnOnce(Pin<&mut RequestBody>) -> R) -> R {
         let mut incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
         read(Pin::new(&mut incoming))
     }

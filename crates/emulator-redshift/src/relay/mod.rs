@@ -67,6 +67,11 @@ impl Relay {
         Ok(())
     }
 
+    /// Keeps everything from the client until it is switched off, or for good if the session ends.
+    pub(crate) fn withhold(&mut self, withhold: bool) {
+        self.wires.withhold = withhold;
+    }
+
     /// Whether Postgres keeps up with what it is sent.
     pub(crate) fn upstream_has_room(&self) -> bool {
         self.wires.upstream_has_room()

@@ -44,6 +44,8 @@ pub(crate) enum Arrived {
 pub(crate) struct Wires {
     pub(crate) client: Wire,
     pub(crate) upstream: Wire,
+    /// Nothing is written to the client: a fault keeps the answer back.
+    pub(crate) withhold: bool,
 }
 
 impl Wires {
@@ -73,7 +75,9 @@ impl Wires {
             {
                 return Poll::Ready(Ok(Arrived::Client(frame)));
             }
-            ready_error(self.client.poll_write(cx)).map_err(SessionError::ClientGone)?;
+            if !self.withhold {
+                ready_error(self.client.poll_write(cx)).map_err(SessionError::ClientGone)?;
+            }
             // What Postgres said before it hung up is still in its socket: read on.
             let upstream_write = ready_error(self.upstream.poll_write(cx));
             if listen == Listen::UpstreamRoom && self.upstream_has_room() {
@@ -97,7 +101,7 @@ impl Wires {
         cx: &mut Context<'_>,
     ) -> Result<bool, SessionError> {
         let mut read = false;
-        if self.client.outbox_bytes() < BACKLOG_BYTES_MAX
+        if (self.withhold || self.client.outbox_bytes() < BACKLOG_BYTES_MAX)
             && let Poll::Ready(result) = self.upstream.poll_read(cx)
         {
             result.map_err(SessionError::UpstreamGone)?;
@@ -125,7 +129,9 @@ impl Wires {
         let last_words = async {
             // A client that is gone or does not read is no reason to wait.
             let _ = self.upstream.finish().await;
-            let _ = self.client.finish().await;
+            if !self.withhold {
+                let _ = self.client.finish().await;
+            }
         };
         let _ = tokio::time::timeout(FAREWELL, last_words).await;
     }

@@ -8,6 +8,7 @@ mod copy;
 mod copy_failures;
 mod declared;
 mod dialect;
+mod faults;
 mod pipelines;
 mod protocol;
 mod psql;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use emulator_core::clock::Clock;
+use emulator_core::faults::Faults;
 use emulator_redshift::copy::load::S3Access;
 use emulator_redshift::{Redshift, RedshiftConfig, start};
 use tokio::net::TcpListener;
@@ -26,6 +27,7 @@ pub(crate) struct Kit {
     pub(crate) redshift: Redshift,
     pub(crate) database: String,
     pub(crate) s3: CannedS3,
+    pub(crate) faults: Faults,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -51,17 +53,19 @@ impl Kit {
         cluster.create_database(&database).await;
         let s3 = CannedS3::start().await;
         let shutdown = CancellationToken::new();
+        let faults = Faults::default();
         let redshift = start(RedshiftConfig {
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             upstream: cluster.upstream(),
             s3: S3Access { client: s3.client() },
             clock: Clock::default(),
+            faults: faults.clone(),
             tls,
             password: password.map(str::to_owned),
             shutdown: shutdown.clone(),
         })
         .unwrap();
-        Self { redshift, database, s3, shutdown }
+        Self { redshift, database, s3, faults, shutdown }
     }
 
     pub(crate) fn config(&self) -> tokio_postgres::Config {
