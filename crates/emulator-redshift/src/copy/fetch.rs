@@ -37,6 +37,9 @@ const S3_ERROR_CODE: i32 = 8001;
 /// What clients have seen with "Number of jsonpaths and the number of columns should match".
 pub(super) const JSONPATHS_ERROR_CODE: i32 = 8001;
 
+/// What a manifest without `meta` fails with.
+const MANIFEST_META_CODE: i32 = 15003;
+
 /// A part of an object, in order.
 pub(super) enum Piece {
     Bytes(Bytes),
@@ -50,6 +53,8 @@ pub(super) enum Piece {
 /// An object whose pieces arrive.
 pub(super) struct OpenObject {
     pub(super) url: String,
+    /// What a manifest says of its size.
+    pub(super) content_length: Option<u64>,
     pub(super) pieces: mpsc::Receiver<Piece>,
     /// Given back when the object has been consumed.
     pub(super) _permit: OwnedSemaphorePermit,
@@ -71,6 +76,9 @@ pub(super) async fn open(
 ) -> Result<Objects, CopyFailure> {
     let mut listing = if statement.options.has(Flag::Manifest) {
         let wanted = read_manifest(client, &statement.source).await?;
+        if matches!(statement.options.format, Format::Parquet | Format::Orc) {
+            require_lengths(&wanted)?;
+        }
         Listing { found: wanted.into(), prefix: None }
     } else {
         let prefix = Prefix { source: statement.source.clone(), continuation: None };
@@ -122,7 +130,7 @@ impl Listing {
                 let Some(key) = object.key() else { continue };
                 let object = CopySource { bucket: bucket.clone(), key: key.to_string() };
                 // An object that vanishes after the listing is an error.
-                self.found.push_back(Wanted { object, mandatory: true });
+                self.found.push_back(Wanted { object, mandatory: true, content_length: None });
             }
             let continuation = page.next_continuation_token().map(str::to_string);
             self.prefix = continuation.map(|continuation| Prefix {
@@ -186,6 +194,18 @@ async fn read_text(
     Ok(text)
 }
 
+/// "A meta key is required for files in PARQUET and ORC" ("Using a manifest to specify data files";
+/// [wild]: awslabs/aws-lambda-redshift-loader #221).
+fn require_lengths(wanted: &[Wanted]) -> Result<(), CopyFailure> {
+    match wanted.iter().all(|wanted| wanted.content_length.is_some()) {
+        true => Ok(()),
+        false => {
+            let message = "File entry does not have 'meta' key.";
+            Err(Refusal::internal(MANIFEST_META_CODE, message, "").into())
+        }
+    }
+}
+
 /// Opens one object after the other, as there is room.
 async fn feed(
     client: Client,
@@ -210,7 +230,9 @@ async fn feed(
         let permit = room.clone().acquire_owned().await.expect("the semaphore is never closed");
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD_MAX);
         let url = wanted.object.to_string();
-        if objects.send(Ok(OpenObject { url, pieces, _permit: permit })).await.is_err() {
+        let content_length = wanted.content_length;
+        let object = OpenObject { url, content_length, pieces, _permit: permit };
+        if objects.send(Ok(object)).await.is_err() {
             return;
         }
         reads.spawn(read_object(client.clone(), wanted, sender));

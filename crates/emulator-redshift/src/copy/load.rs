@@ -10,9 +10,10 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 
-use super::decode::{Group, decode_objects};
+use super::columnar::{self, FileLayout, ValueRules};
+use super::decode::decode_objects;
 pub use super::failure::{CopyFailure, Refusal, RefusalDetail};
 use super::fetch;
 use super::options::Flag;
@@ -115,25 +116,52 @@ pub async fn load(
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let objects = fetch::open(&s3.client, statement).await?;
     // Dropped with this future, which stops the reading.
-    let fetching = objects.task;
-    let (sender, groups) = mpsc::channel::<Result<Group, CopyFailure>>(workers);
-    let reading = plan.reading;
+    let (fetching, objects) = (objects.task, objects.objects);
     let nothing_found = fetch::nothing_found(statement);
-    let decoding = tokio::task::spawn_blocking(move || {
-        decode_objects(reading, objects.objects, &sender, nothing_found);
-    });
+    let region = s3.client.config().region().map_or("us-east-1", |region| region.as_ref());
+    let outcome = Outcome::new(statement);
+    let report = if let Some(layout) = FileLayout::new(&statement.options, &plan.columns, region) {
+        let rules = ValueRules::new(&statement.options, region)?;
+        let (sender, groups) = mpsc::channel(workers);
+        let decoding = tokio::task::spawn_blocking(move || {
+            columnar::decode_objects(&layout, objects, &sender, nothing_found);
+        });
+        let convert = move |group| columnar::convert(&plan, &rules, group);
+        convert_groups(groups, convert, outcome, &rows, decoding).await?
+    } else {
+        let (sender, groups) = mpsc::channel(workers);
+        let reading = plan.reading;
+        let decoding = tokio::task::spawn_blocking(move || {
+            decode_objects(reading, objects, &sender, nothing_found);
+        });
+        let convert = move |group| plan.convert(group);
+        convert_groups(groups, convert, outcome, &rows, decoding).await?
+    };
+    finished(fetching.await)?;
+    Ok(report)
+}
+
+/// Converts groups on the workers as they come, and sends their rows in order.
+async fn convert_groups<G: Send + 'static>(
+    groups: mpsc::Receiver<Result<G, CopyFailure>>,
+    convert: impl Fn(G) -> ConvertedGroup + Send + Sync + 'static,
+    mut outcome: Outcome,
+    rows: &mpsc::Sender<Bytes>,
+    decoding: JoinHandle<()>,
+) -> Result<LoadReport, CopyFailure> {
+    let workers = groups.max_capacity();
+    let convert = Arc::new(convert);
     let groups = stream::unfold(groups, |mut groups| async {
         groups.recv().await.map(|group| (group, groups))
     });
     let converted = groups.map(|group| {
-        let plan = plan.clone();
+        let convert = convert.clone();
         async move {
             let group = group?;
-            let work = tokio::task::spawn_blocking(move || plan.convert(group));
+            let work = tokio::task::spawn_blocking(move || convert(group));
             finished(work.await)
         }
     });
-    let mut outcome = Outcome::new(statement);
     let mut converted = std::pin::pin!(converted.buffered(workers));
     loop {
         let next = tokio::select! {
@@ -146,7 +174,6 @@ pub async fn load(
         }
     }
     finished(decoding.await)?;
-    finished(fetching.await)?;
     Ok(outcome.report)
 }
 
@@ -185,6 +212,9 @@ impl Outcome {
         let room = REJECTS_KEPT_MAX - report.rejects.len();
         report.rejects.extend(group.rejects.into_iter().take(room));
         report.reject_count += group.reject_count;
+        if let Some(refusal) = group.failure {
+            return Err(refusal.into());
+        }
         let limit = self.errors_max.filter(|max| report.reject_count >= *max);
         if group.hopeless || limit.is_some() {
             // The load stops at the error that is one too many: those after it are not reported.

@@ -13,6 +13,8 @@ pub(super) struct Wanted {
     pub(super) object: CopySource,
     /// Whether the COPY fails if the object is missing.
     pub(super) mandatory: bool,
+    /// Its bytes, as `meta` says; only columnar files need it.
+    pub(super) content_length: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +25,7 @@ pub(super) enum ManifestError {
     NotAnObject { index: usize, url: String },
 }
 
-// Other members (`meta`, what UNLOAD writes beside the entries) are ignored.
+// Other members (what UNLOAD writes beside the entries and in `meta`) are ignored.
 #[derive(Deserialize)]
 struct Manifest {
     entries: Vec<Entry>,
@@ -34,6 +36,14 @@ struct Entry {
     url: String,
     #[serde(default)]
     mandatory: bool,
+    #[serde(default)]
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(default)]
+    content_length: Option<u64>,
 }
 
 /// The objects in the order of the manifest; one that is listed twice is loaded twice.
@@ -45,7 +55,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Wanted>, ManifestError> {
         let Some(object) = object else {
             return Err(ManifestError::NotAnObject { index, url: entry.url });
         };
-        wanted.push(Wanted { object, mandatory: entry.mandatory });
+        let content_length = entry.meta.and_then(|meta| meta.content_length);
+        wanted.push(Wanted { object, mandatory: entry.mandatory, content_length });
     }
     Ok(wanted)
 }

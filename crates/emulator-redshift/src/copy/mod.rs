@@ -6,6 +6,7 @@
 //! what the Developer Guide leaves open, where the choice is ours.
 
 pub mod authorization;
+mod columnar;
 mod convert;
 mod decode;
 pub mod failure;

@@ -33,7 +33,7 @@ pub(super) const CHUNK_BYTES_MAX: usize = 256 * 1024;
 /// All that the workers need to know of a COPY.
 pub(super) struct Plan {
     pub(super) reading: Reading,
-    columns: Vec<TargetColumn>,
+    pub(super) columns: Vec<TargetColumn>,
     shape: Shape,
     rules: Rules,
     context: CopyContext,
@@ -65,6 +65,8 @@ pub(super) struct ConvertedGroup {
     pub(super) replaced_count: u64,
     /// A record was too long: the load cannot go on, whatever MAXERROR is.
     pub(super) hopeless: bool,
+    /// Why the load ends, in words for the client instead of a reject.
+    pub(super) failure: Option<Refusal>,
     pub(super) file: Option<LoadedFile>,
 }
 
@@ -165,9 +167,59 @@ impl Plan {
         converted
     }
 
+    /// A row of `stl_load_errors`.
+    pub(super) fn load_error(
+        &self,
+        url: &str,
+        line: u64,
+        raw_line: &[u8],
+        error: &RowError<'_>,
+    ) -> LoadError {
+        let context = &self.context;
+        let (column, text) = match &error.field {
+            Some((column, text)) => (Some(*column), raw_text(text)),
+            None => (None, String::new()),
+        };
+        let column_type = column.map(|column| &column.column_type);
+        LoadError {
+            userid: context.user_id,
+            slice: 0,
+            tbl: self.table_oid,
+            starttime: context.started_at,
+            session: context.session_pid,
+            query: context.query_id,
+            filename: url.chars().take(256).collect(),
+            line_number: i64::try_from(line).unwrap_or(i64::MAX),
+            colname: column.map_or(String::new(), |column| column.name.clone()),
+            column_type: column_type.map_or(String::new(), |t| t.system_name().to_string()),
+            col_length: column_type.map_or(String::new(), |t| t.system_length()),
+            position: error
+                .position
+                .unwrap_or_else(|| i32::try_from(error.error.position).unwrap_or(i32::MAX)),
+            raw_line: raw_text(raw_line),
+            raw_field_value: text,
+            err_code: error.error.code,
+            err_reason: reason_text(&error.error.reason),
+            is_partial: 0,
+            start_offset: 0,
+            copy_job_id: 0,
+        }
+    }
+
     /// Appends a value to a row, with the tab before it; whether characters were replaced.
     fn put(
         &self,
+        index: usize,
+        text: Option<FieldText<'_>>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, RowError<'_>> {
+        self.put_by(&self.rules, index, text, out)
+    }
+
+    /// As `put`, by rules that are not the statement's.
+    pub(super) fn put_by(
+        &self,
+        rules: &Rules,
         index: usize,
         text: Option<FieldText<'_>>,
         out: &mut Vec<u8>,
@@ -176,7 +228,7 @@ impl Plan {
             out.push(b'\t');
         }
         let column = &self.columns[index];
-        match self.rules.convert(text, &column.column_type, column.not_null, out) {
+        match rules.convert(text, &column.column_type, column.not_null, out) {
             Ok(converted) => Ok(converted == Converted::Replaced),
             Err(mut error) => {
                 if column.identity.is_some() && error.code != code::NOT_NULL {
@@ -196,10 +248,10 @@ enum Rows<'a> {
 }
 
 /// Why a row cannot be loaded.
-struct RowError<'a> {
+pub(super) struct RowError<'a> {
     /// The column and the text for it; none if the row could not be read at all.
-    field: Option<(&'a TargetColumn, Cow<'a, [u8]>)>,
-    error: FieldError,
+    pub(super) field: Option<(&'a TargetColumn, Cow<'a, [u8]>)>,
+    pub(super) error: FieldError,
     /// How many bytes of the record are the row; all if none.
     row_bytes: Option<usize>,
     /// Where the error is, if not where `error` says.
@@ -209,7 +261,7 @@ struct RowError<'a> {
 }
 
 impl<'a> RowError<'a> {
-    fn whole(error: FieldError) -> RowError<'a> {
+    pub(super) fn whole(error: FieldError) -> RowError<'a> {
         RowError { field: None, error, row_bytes: None, position: None, hopeless: false }
     }
 
@@ -287,35 +339,7 @@ fn wrong_encoding<'a>() -> RowError<'a> {
 }
 
 fn reject(plan: &Plan, group: &Group, record: &Record, error: &RowError<'_>) -> LoadError {
-    let context = &plan.context;
     let bytes = &group.bytes[record.start..record.end];
-    let bytes = &bytes[..error.row_bytes.unwrap_or(bytes.len())];
-    let (column, text) = match &error.field {
-        Some((column, text)) => (Some(*column), raw_text(text)),
-        None => (None, String::new()),
-    };
-    let column_type = column.map(|column| &column.column_type);
-    LoadError {
-        userid: context.user_id,
-        slice: 0,
-        tbl: plan.table_oid,
-        starttime: context.started_at,
-        session: context.session_pid,
-        query: context.query_id,
-        filename: group.url.chars().take(256).collect(),
-        line_number: i64::try_from(record.line).unwrap_or(i64::MAX),
-        colname: column.map_or(String::new(), |column| column.name.clone()),
-        column_type: column_type.map_or(String::new(), |t| t.system_name().to_string()),
-        col_length: column_type.map_or(String::new(), |t| t.system_length()),
-        position: error
-            .position
-            .unwrap_or_else(|| i32::try_from(error.error.position).unwrap_or(i32::MAX)),
-        raw_line: raw_text(bytes),
-        raw_field_value: text,
-        err_code: error.error.code,
-        err_reason: reason_text(&error.error.reason),
-        is_partial: 0,
-        start_offset: 0,
-        copy_job_id: 0,
-    }
+    let raw_line = &bytes[..error.row_bytes.unwrap_or(bytes.len())];
+    plan.load_error(&group.url, record.line, raw_line, error)
 }

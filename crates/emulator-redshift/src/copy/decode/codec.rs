@@ -19,7 +19,7 @@ use crate::copy::options::Compression;
 ///
 /// # Errors
 /// An object that cannot be read.
-pub(super) fn decompress<'a>(
+pub(in crate::copy) fn decompress<'a>(
     compression: Option<Compression>,
     mut reader: impl BufRead + 'a,
 ) -> IoResult<Box<dyn Read + 'a>> {

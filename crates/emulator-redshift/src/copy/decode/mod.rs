@@ -3,7 +3,7 @@
 //! One blocking thread decompresses and splits; what a record means is found out later, by the
 //! workers. A further format adds a splitter here and a way to read its records in `rows`.
 
-mod codec;
+pub(super) mod codec;
 pub(super) mod fields;
 pub(super) mod json;
 pub(super) mod lines;
@@ -104,27 +104,32 @@ impl RecordSplitter {
 /// is sent as the last thing. Blocks.
 pub(super) fn decode_objects(
     reading: Reading,
-    mut objects: mpsc::Receiver<Result<OpenObject, CopyFailure>>,
+    objects: mpsc::Receiver<Result<OpenObject, CopyFailure>>,
     groups: &mpsc::Sender<Result<Group, CopyFailure>>,
     nothing_found: Refusal,
 ) {
-    let mut found = 0_u64;
-    let outcome = loop {
-        match objects.blocking_recv() {
-            None if found == 0 => break Err(nothing_found.into()),
-            None => break Ok(()),
-            Some(Err(failure)) => break Err(failure),
-            Some(Ok(object)) => match decode_object(reading, object, groups) {
-                Ok(true) => found += 1,
-                Ok(false) => {}
-                Err(failure) => break Err(failure),
-            },
-        }
-    };
+    let outcome =
+        each_object(objects, nothing_found, |object| decode_object(reading, object, groups));
     if let Err(failure) = outcome {
         // A closed channel means that the load ended for another reason.
         let _ = groups.blocking_send(Err(failure));
     }
+}
+
+/// Decodes one object after the other; `decode` says whether there is such an object.
+///
+/// # Errors
+/// What `decode` or the search for objects failed with, or that there is none at all.
+pub(super) fn each_object(
+    mut objects: mpsc::Receiver<Result<OpenObject, CopyFailure>>,
+    nothing_found: Refusal,
+    mut decode: impl FnMut(OpenObject) -> Result<bool, CopyFailure>,
+) -> Result<(), CopyFailure> {
+    let mut found = false;
+    while let Some(object) = objects.blocking_recv() {
+        found |= decode(object?)?;
+    }
+    if found { Ok(()) } else { Err(nothing_found.into()) }
 }
 
 /// Whether the object exists.
@@ -174,11 +179,12 @@ fn decode_object(
     Ok(true)
 }
 
-fn read_failure(
+/// The failure of an object that was not read to its end: S3's, or the decompression's.
+pub(super) fn read_failure(
     url: &str,
     compression: Option<Compression>,
     progress: &Progress,
-    error: &std::io::Error,
+    error: &impl std::fmt::Display,
 ) -> CopyFailure {
     progress.take_failure().unwrap_or_else(|| {
         let codec = compression.map_or("no codec", Compression::name);

@@ -1,6 +1,7 @@
 //! Whole loads against a canned S3.
 
 mod canned_s3;
+mod columnar;
 mod files;
 mod fixed;
 mod paths;

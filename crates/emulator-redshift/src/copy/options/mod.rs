@@ -224,12 +224,16 @@ impl CopyOptions {
     pub fn unsupported(&self) -> Option<String> {
         let format = match &self.format {
             Format::Json(_) | Format::Text | Format::Csv | Format::FixedWidth(_) => None,
-            Format::Avro(_) => Some("AVRO"),
-            Format::Parquet => Some("PARQUET"),
+            Format::Avro(_) if self.encoding.is_some_and(|encoding| encoding != Encoding::Utf8) => {
+                Some("AVRO with ENCODING")
+            }
+            Format::Avro(_) if self.ignore_header.is_some() => Some("AVRO with IGNOREHEADER"),
+            Format::Avro(Mapping::Auto | Mapping::AutoIgnoreCase) | Format::Parquet => None,
+            Format::Avro(_) => Some("AVRO with a JSONPaths file"),
             Format::Orc => Some("ORC"),
             Format::Shapefile(_) => Some("SHAPEFILE"),
         };
-        let flags = [Flag::Ssh, Flag::Encrypted, Flag::SerializeToJson];
+        let flags = [Flag::Ssh, Flag::Encrypted];
         let flag = flags.into_iter().find(|flag| self.has(*flag));
         let flag = flag.map(|flag| keyword_of(&FLAGS, &flag));
         let key = self.master_symmetric_key.as_ref().map(|_| "MASTER_SYMMETRIC_KEY");

@@ -1,0 +1,132 @@
+//! Turns rows of text fields into rows for PostgreSQL, and into rejects. Runs on the workers.
+
+use bytes::Bytes;
+
+use super::fields::{Field, FieldGroup, FieldKind};
+use super::{https_url, scan_refusal};
+use crate::copy::convert::{FieldError, FieldText, Rules};
+use crate::copy::failure::Refusal;
+use crate::copy::options::{CopyOptions, Format};
+use crate::copy::rejects::code;
+use crate::copy::rows::{CHUNK_BYTES_MAX, ConvertedGroup, Plan, REJECTS_KEPT_MAX, RowError};
+
+/// How the rows of a load are converted.
+pub(in crate::copy) struct ValueRules {
+    /// The statement's.
+    text: Rules,
+    /// For dates and times that are written without options.
+    moments: Rules,
+    /// The region of the bucket, if the messages are those of Redshift Spectrum.
+    spectrum: Option<String>,
+}
+
+impl ValueRules {
+    /// # Errors
+    /// A DATEFORMAT or TIMEFORMAT that is not a format.
+    pub(in crate::copy) fn new(options: &CopyOptions, region: &str) -> Result<ValueRules, Refusal> {
+        let plain = CopyOptions { date_format: None, time_format: None, ..options.clone() };
+        let spectrum = matches!(options.format, Format::Parquet | Format::Orc);
+        Ok(ValueRules {
+            text: Rules::new(options)?,
+            moments: Rules::new(&plain)?,
+            spectrum: spectrum.then(|| region.to_string()),
+        })
+    }
+}
+
+/// Converts all rows of a group, in order.
+pub(in crate::copy) fn convert(
+    plan: &Plan,
+    rules: &ValueRules,
+    group: FieldGroup,
+) -> ConvertedGroup {
+    let mut converted = ConvertedGroup::default();
+    let mut chunk = Vec::with_capacity(group.bytes.len().min(CHUNK_BYTES_MAX));
+    let mut line = group.first_row;
+    for fields in group.fields.chunks_exact(plan.columns.len().max(1)) {
+        let start = chunk.len();
+        match row(plan, rules, &group, fields, &mut chunk) {
+            Ok(replaced) => {
+                converted.row_count += 1;
+                converted.replaced_count += u64::from(replaced);
+                if chunk.len() > CHUNK_BYTES_MAX && start > 0 {
+                    let rest = chunk.split_off(start);
+                    converted.chunks.push(Bytes::from(std::mem::replace(&mut chunk, rest)));
+                }
+            }
+            Err(error) => {
+                chunk.truncate(start);
+                if let Some(region) = &rules.spectrum
+                    && let Some(context) = too_long(&error)
+                {
+                    let file = https_url(&group.url, region);
+                    converted.failure = Some(scan_refusal(format!("{context}, File name: {file}")));
+                    return converted;
+                }
+                converted.reject_count += 1;
+                if converted.rejects.len() < REJECTS_KEPT_MAX {
+                    let raw_line = raw_line(&group, fields);
+                    converted.rejects.push(plan.load_error(&group.url, line, &raw_line, &error));
+                }
+            }
+        }
+        line += 1;
+    }
+    if !chunk.is_empty() {
+        converted.chunks.push(Bytes::from(chunk));
+    }
+    if let Some(reason) = group.broken {
+        let error = RowError::whole(FieldError { code: code::INPUT_LINE, reason, position: 0 });
+        converted.rejects.push(plan.load_error(&group.url, line, b"", &error));
+        converted.reject_count += 1;
+        converted.hopeless = true;
+    }
+    converted.file = group.file;
+    converted
+}
+
+/// Appends a row; whether characters were replaced.
+fn row<'p>(
+    plan: &'p Plan,
+    rules: &ValueRules,
+    group: &FieldGroup,
+    fields: &[Field],
+    chunk: &mut Vec<u8>,
+) -> Result<bool, RowError<'p>> {
+    let mut replaced = false;
+    for (index, field) in fields.iter().enumerate() {
+        let bytes = &group.bytes[field.start..field.end];
+        let utf8 = std::str::from_utf8(bytes).is_ok();
+        let text = FieldText { bytes, utf8, plain: false };
+        let (text, rules) = match field.kind {
+            FieldKind::Null => (None, &rules.text),
+            FieldKind::Text => (Some(text), &rules.text),
+            FieldKind::Moment => (Some(text), &rules.moments),
+        };
+        replaced |= plan.put_by(rules, index, text, chunk)?;
+    }
+    chunk.push(b'\n');
+    Ok(replaced)
+}
+
+/// There are no lines in these files: the fields with `|` between them. [?]
+fn raw_line(group: &FieldGroup, fields: &[Field]) -> Vec<u8> {
+    let fields: Vec<&[u8]> =
+        fields.iter().map(|field| &group.bytes[field.start..field.end]).collect();
+    fields.join(&b'|')
+}
+
+/// What Redshift Spectrum says of a text that is too long.
+fn too_long(error: &RowError<'_>) -> Option<String> {
+    let (column, text) = error.field.as_ref()?;
+    let lengths = column.column_type.is_character() && error.error.code == code::TOO_LONG;
+    lengths.then(|| {
+        format!(
+            "The length of the data column {} is longer than the length defined in the table. \
+             Table: {}, Data: {}",
+            column.name,
+            column.column_type.system_length(),
+            text.len(),
+        )
+    })
+}
