@@ -8,9 +8,11 @@
 //! nothing that panics.
 
 mod avro;
+mod budget;
 mod codec;
 mod fields;
 mod input;
+mod orc;
 mod parquet;
 mod rows;
 mod scalar;
@@ -36,9 +38,6 @@ use super::target::{ColumnType, TargetColumn};
 /// "Spectrum Scan Error" carries this code (15001 in older clusters).
 const SCAN_ERROR_CODE: i32 = 15007;
 
-/// What the pages that are open at once may need, in bytes.
-const OPEN_BYTES_MAX: u64 = 128 * 1024 * 1024;
-
 /// What is needed to read a file.
 #[derive(Debug, Clone)]
 pub(super) struct FileLayout {
@@ -57,6 +56,7 @@ pub(super) struct FileLayout {
 enum FileFormat {
     Avro(avro::Reading),
     Parquet,
+    Orc,
 }
 
 impl FileLayout {
@@ -76,6 +76,7 @@ impl FileLayout {
                 ),
             }),
             Format::Parquet => FileFormat::Parquet,
+            Format::Orc => FileFormat::Orc,
             _ => return None,
         };
         Some(FileLayout {
@@ -105,6 +106,7 @@ impl FileLayout {
         match self.format {
             FileFormat::Avro(_) => "AVRO",
             FileFormat::Parquet => "Parquet",
+            FileFormat::Orc => "ORC",
         }
     }
 }
@@ -178,7 +180,10 @@ fn decode_object(
     if spool.length() == 0 {
         return sink.finish(bytes).map(|()| true);
     }
-    let outcome = parquet::read(&mut spool, layout, &url, sink);
+    let outcome = match layout.format {
+        FileFormat::Orc => orc::read(&mut spool, layout, &url, sink),
+        _ => parquet::read(&mut spool, layout, &url, sink),
+    };
     let sink = outcome.map_err(refuse)?;
     sink.finish(bytes).map(|()| true)
 }

@@ -54,7 +54,8 @@ fn load(options: &str, file: &[u8], cuts: Option<&mut Random>) -> Loaded {
     for piece in pieces {
         piece_sender.try_send(piece).expect("there is room");
     }
-    let object = OpenObject { url: "s3://b/k".to_owned(), pieces: piece_receiver, _permit: permit };
+    let (url, pieces) = ("s3://b/k".to_owned(), piece_receiver);
+    let object = OpenObject { url, content_length: None, pieces, _permit: permit };
     objects.try_send(Ok(object)).expect("there is room");
     drop(objects);
     let (group_sender, mut groups) = mpsc::channel(10_000);

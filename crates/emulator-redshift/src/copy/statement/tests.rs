@@ -153,7 +153,7 @@ fn what_is_not_executed_yet_is_named() {
         ("CSV", None),
         ("FIXEDWIDTH 'a:1'", None),
         ("PARQUET SERIALIZETOJSON", None),
-        ("ORC", Some("ORC")),
+        ("ORC", None),
         ("AVRO 'auto ignorecase' GZIP", None),
         ("AVRO 's3://b/p'", Some("AVRO with a JSONPaths file")),
         ("AVRO ENCODING UTF16", Some("AVRO with ENCODING")),

@@ -1,13 +1,10 @@
 //! One leaf column of a row group, value by value. Holds one page and the dictionary.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use super::encoding::{Deltas, Hybrid};
 use super::footer::Chunk;
 use super::page::{Content, Page, read_page};
 use super::schema::{Leaf, Physical};
-use crate::copy::columnar::OPEN_BYTES_MAX;
+use crate::copy::columnar::budget::Held;
 use crate::copy::columnar::input::{FileError, Input};
 use crate::copy::columnar::spool::Spool;
 
@@ -19,9 +16,6 @@ pub(super) enum Stored<'a> {
     /// Everything else, as in the page.
     Bytes(&'a [u8]),
 }
-
-/// The bytes that the columns of a file hold at this moment.
-pub(super) type OpenBytes = Rc<Cell<u64>>;
 
 pub(super) struct ColumnReader {
     leaf: Leaf,
@@ -40,7 +34,7 @@ pub(super) struct ColumnReader {
     levels: Option<(u32, u32)>,
     /// A value that is not in the page as it is.
     assembled: Vec<u8>,
-    open: OpenBytes,
+    held: Held,
 }
 
 /// Where the values of the page are.
@@ -82,7 +76,7 @@ struct Dictionary {
 }
 
 impl ColumnReader {
-    pub(super) fn new(leaf: &Leaf, chunk: &Chunk, open: OpenBytes) -> Result<Self, FileError> {
+    pub(super) fn new(leaf: &Leaf, chunk: &Chunk, held: Held) -> Result<Self, FileError> {
         let expected = match leaf.physical {
             Physical::Boolean => 0,
             Physical::Int32 => 1,
@@ -110,7 +104,7 @@ impl ColumnReader {
             dictionary: None,
             levels: None,
             assembled: Vec::new(),
-            open,
+            held,
         })
     }
 
@@ -157,12 +151,14 @@ impl ColumnReader {
         match page.content {
             Content::Other => return Ok(()),
             Content::Dictionary => {
-                let known = self.dictionary.as_ref().map_or(0, |known| known.page.len());
-                self.hold(page.bytes.len(), known)?;
+                self.held.set(self.page.len() + page.bytes.len())?;
                 self.dictionary = Some(self.read_dictionary(page)?);
                 return Ok(());
             }
-            _ => self.hold(page.bytes.len(), self.page.len())?,
+            _ => {
+                let dictionary = self.dictionary.as_ref().map_or(0, |known| known.page.len());
+                self.held.set(dictionary + page.bytes.len())?;
+            }
         }
         let mut input = Input::new(&page.bytes);
         let (leaf, bytes) = (&self.leaf, &page.bytes);
@@ -206,17 +202,6 @@ impl ColumnReader {
         self.assembled.clear();
         self.page_values_left = page.value_count;
         self.page = page.bytes;
-        Ok(())
-    }
-
-    /// Counts bytes that are held from now on, and those that are not.
-    fn hold(&mut self, more: usize, less: usize) -> Result<(), FileError> {
-        let bytes = (self.open.get() + more as u64).saturating_sub(less as u64);
-        if bytes > OPEN_BYTES_MAX {
-            let what = "all pages that are open at once";
-            return Err(FileError::TooLarge { what, bytes, bytes_max: OPEN_BYTES_MAX });
-        }
-        self.open.set(bytes);
         Ok(())
     }
 
@@ -355,13 +340,5 @@ impl Dictionary {
             }
             (None, None) => None,
         }
-    }
-}
-
-impl Drop for ColumnReader {
-    fn drop(&mut self) {
-        let dictionary = self.dictionary.as_ref().map_or(0, |dictionary| dictionary.page.len());
-        let held = (self.page.len() + dictionary) as u64;
-        self.open.set(self.open.get().saturating_sub(held));
     }
 }

@@ -11,13 +11,11 @@ mod page;
 mod schema;
 mod thrift;
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use self::assemble::Assembler;
-use self::column::{ColumnReader, OpenBytes};
+use self::column::ColumnReader;
 use self::footer::Footer;
 use self::schema::{SchemaTree, Shape};
+use super::budget::Held;
 use super::fields::RowSink;
 use super::input::FileError;
 use super::scalar::Style;
@@ -35,14 +33,14 @@ pub(super) fn read<'s>(
     check_schema(&footer.schema, layout, url)?;
     let styles: Vec<Style> =
         layout.columns.iter().map(|column| Style::of(&column.column_type)).collect();
-    let open = OpenBytes::new(Cell::new(0));
+    let held = Held::default();
     while let Some(group) = footer.next_group()? {
         if group.chunks.len() != footer.schema.leaves.len() {
             return Err(FileError::Malformed("a row group lacks columns").into());
         }
         let leaves = footer.schema.leaves.iter().zip(&group.chunks);
         let readers: Result<Vec<ColumnReader>, FileError> =
-            leaves.map(|(leaf, chunk)| ColumnReader::new(leaf, chunk, Rc::clone(&open))).collect();
+            leaves.map(|(leaf, chunk)| ColumnReader::new(leaf, chunk, held.share())).collect();
         let mut assembler = Assembler { spool, leaves: &footer.schema.leaves, readers: readers? };
         for _ in 0..group.row_count {
             sink.begin_row();

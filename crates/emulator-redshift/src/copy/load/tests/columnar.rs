@@ -1,7 +1,8 @@
-//! PARQUET and AVRO, from files that other tools wrote (`fixtures/copy/columnar/make.py`).
+//! PARQUET, ORC and AVRO, from files that other tools wrote (`fixtures/copy/columnar/make.py`).
 
 mod avro;
 mod hostile;
+mod orc;
 mod parquet;
 
 use super::*;

@@ -71,6 +71,13 @@ async fn damaged_files_are_errors_or_rows_and_never_panics() {
     mutate("many-delta-length.parquet", many, "PARQUET", 60).await;
     let nested = "id integer, tags super, who super, counts super, deep super";
     mutate("nested.parquet", nested, "PARQUET SERIALIZETOJSON", 100).await;
+    mutate("three.orc", THREE, "ORC", 150).await;
+    let many = "id integer, word text, long bigint, half double precision, flag boolean, \
+                at timestamp without time zone";
+    mutate("many-dictionary.orc", many, "ORC", 60).await;
+    mutate("numbers.orc", "n bigint", "ORC", 60).await;
+    let nested = "id integer, tags super, who super, counts super";
+    mutate("nested.orc", nested, "ORC SERIALIZETOJSON", 100).await;
     let avro = "id integer, nested text, price numeric(10,2), at timestamp without time zone";
     mutate("types-null.avro", avro, "AVRO", 150).await;
     mutate("types-snappy.avro", avro, "AVRO", 60).await;
