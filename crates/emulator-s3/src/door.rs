@@ -19,7 +19,7 @@ pub(crate) async fn answer(s3: &S3Service, now_s: u64, request: Request) -> Resp
     let is_head = parts.method == Method::HEAD;
     // Who waits for `100 Continue` sends no body that nobody asked for.
     let sends_unasked = !parts.headers.contains_key(header::EXPECT);
-    let stamp = Stamp::new(parts.uri.path());
+    let stamp = Stamp::new();
     let shared = SharedBody::new(incoming);
     let answered = match admit(&mut parts, shared.clone(), now_s) {
         Ok(body) => s3.call(HttpRequest::from_parts(parts, body)).await,
@@ -34,10 +34,17 @@ pub(crate) async fn answer(s3: &S3Service, now_s: u64, request: Request) -> Resp
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         response
     });
-    if !response.status().is_success() && sends_unasked {
+    let is_refused = !response.status().is_success();
+    if is_refused && sends_unasked {
         shared.drain().await;
     }
-    finish(response, is_head, &stamp)
+    let mut response = finish(response, is_head, &stamp);
+    if is_refused && !sends_unasked {
+        // Who was refused instead of told to continue may or may not send its body now; on a
+        // connection that goes on, nobody could tell that body from the next request.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn admit(parts: &mut Parts, body: SharedBody, now_s: u64) -> Result<s3s::Body, Refusal> {
@@ -75,16 +82,15 @@ fn finish(response: HttpResponse, is_head: bool, stamp: &Stamp) -> Response {
 /// What S3 puts on all its answers. API Reference, "Common response headers" and "REST error
 /// responses".
 struct Stamp {
-    resource: String,
     request_id: String,
     host_id: String,
 }
 
 impl Stamp {
-    fn new(path: &str) -> Self {
+    fn new() -> Self {
         let host_id = Uuid::new_v4().simple().to_string();
         let request_id = host_id[..16].to_ascii_uppercase();
-        Self { resource: path.to_owned(), request_id, host_id }
+        Self { request_id, host_id }
     }
 
     fn mark(&self, headers: &mut HeaderMap) {
@@ -99,11 +105,9 @@ impl Stamp {
         let xml = String::from_utf8_lossy(xml);
         let Some(open) = xml.strip_suffix("</Error>") else { return xml.into_owned() };
         let message = if open.contains("<Message>") { "" } else { missing_message(open) };
-        let resource = self.resource.replace('&', "&amp;").replace('<', "&lt;");
         let (request_id, host_id) = (&self.request_id, &self.host_id);
         format!(
-            "{open}{message}<Resource>{resource}</Resource><RequestId>{request_id}</RequestId>\
-             <HostId>{host_id}</HostId></Error>"
+            "{open}{message}<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></Error>"
         )
     }
 }
@@ -135,15 +139,11 @@ mod tests {
 
     #[test]
     fn an_error_is_completed_with_what_s3_says_besides() {
-        let stamp = Stamp {
-            resource: "/lake/a&b".to_owned(),
-            request_id: "R".to_owned(),
-            host_id: "H".to_owned(),
-        };
+        let stamp = Stamp { request_id: "R".to_owned(), host_id: "H".to_owned() };
         let check = |before: &str, after: &str| {
             assert_eq!(stamp.complete(before.as_bytes()), after);
         };
-        let tail = "<Resource>/lake/a&amp;b</Resource><RequestId>R</RequestId><HostId>H</HostId>";
+        let tail = "<RequestId>R</RequestId><HostId>H</HostId>";
         check(
             "<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>",
             &format!("<Error><Code>NoSuchKey</Code><Message>gone</Message>{tail}</Error>"),
