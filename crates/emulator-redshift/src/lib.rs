@@ -15,6 +15,7 @@ mod cancellations;
 pub mod catalog;
 mod classify;
 pub mod copy;
+pub mod emulated;
 mod error;
 mod relay;
 mod rewrite;

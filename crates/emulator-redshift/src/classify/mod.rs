@@ -2,8 +2,9 @@
 //!
 //! Pure. Works on tokens, so that strings and comments never decide anything.
 
-mod refusals;
-mod types;
+mod refusal_rows;
+pub(crate) mod refusals;
+pub(crate) mod types;
 
 use std::sync::Arc;
 

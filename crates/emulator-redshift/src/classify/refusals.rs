@@ -1,13 +1,14 @@
-//! What Postgres has and Redshift lacks, refused by name: one table, a test per row.
+//! Refuses by name what `refusal_rows` lists, a test per row.
 //!
-//! From the guide: "Unsupported PostgreSQL features", "… data types", "… functions", and the syntax
-//! pages of the statements named. A query that names the catalog (`pg_…`, `information_schema`)
-//! runs on Redshift's leader node, where many of these work: rows marked [`Place::UserData`] and
+//! A query that names the catalog (`pg_…`, `information_schema`)
+//! runs on Redshift's leader node, where many of these work: rows marked `UserData` and
 //! casts do not apply to it, and so the catalog queries of psql and of drivers pass.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use super::refusal_rows::Place::{Anywhere, Call, In, Nested, Start, UserData};
+use super::refusal_rows::{NOT_EMULATED, REFUSALS, Refusal};
 use super::types::{self, Unavailable};
 use crate::error::SqlError;
 use crate::rewrite::table::TableStatement;
@@ -15,160 +16,6 @@ use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
 use crate::system_tables::SystemViews;
 use crate::system_tables::reads::{SYSTEM_NAMES, SystemReads};
-
-/// Where a pattern counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// At the beginning of the statement.
-    Start,
-    /// Anywhere, if the statement begins with one of these words.
-    In(&'static [&'static str]),
-    /// Anywhere.
-    Anywhere,
-    /// Anywhere in a statement that does not name the catalog.
-    UserData,
-    /// As `UserData`, and only as the call of a function with one of these names.
-    Call,
-    /// As `UserData`, and only behind an opening parenthesis.
-    Nested,
-}
-
-/// One row of the table.
-#[derive(Debug)]
-struct Refusal {
-    feature: &'static str,
-    place: Place,
-    patterns: &'static [&'static str],
-    instead: &'static str,
-}
-
-const fn row(
-    feature: &'static str,
-    place: Place,
-    patterns: &'static [&'static str],
-    instead: &'static str,
-) -> Refusal {
-    Refusal { feature, place, patterns, instead }
-}
-
-use Place::{Anywhere, Call, In, Nested, Start, UserData};
-
-const DEFINITIONS: Place = In(&["create", "alter"]);
-
-#[rustfmt::skip] // A table reads as one.
-const REFUSALS: &[Refusal] = &[
-    row("INSERT … ON CONFLICT", Anywhere, &["on conflict do", "on conflict (", "on conflict on"],
-        "use MERGE, or DELETE and INSERT in one transaction"),
-    row("RETURNING", Anywhere, &["returning"], "SELECT the rows in the same transaction"),
-    row("SELECT DISTINCT ON", Anywhere, &["distinct on ("], "filter on ROW_NUMBER() OVER (…) = 1"),
-    row("LOCK … NOWAIT", In(&["lock"]), &["nowait"], "set statement_timeout to bound the wait"),
-    row("LOCK … IN … MODE", In(&["lock"]), &["share mode", "exclusive mode"],
-        "LOCK always takes an exclusive lock: leave it out"),
-    row("SELECT … FOR UPDATE", Anywhere,
-        &["for update", "for share", "for no key update", "for key share"], "LOCK the table"),
-    row("advisory locks", Anywhere,
-        &["pg_advisory_lock (", "pg_advisory_lock_shared (", "pg_advisory_unlock (",
-          "pg_advisory_unlock_all (", "pg_advisory_unlock_shared (", "pg_advisory_xact_lock (",
-          "pg_advisory_xact_lock_shared (", "pg_try_advisory_lock (",
-          "pg_try_advisory_lock_shared (", "pg_try_advisory_xact_lock (",
-          "pg_try_advisory_xact_lock_shared ("], "LOCK a table"),
-    row("indexes", Start,
-        &["create index", "create unique index", "alter index", "drop index", "reindex"],
-        "choose SORTKEY and DISTKEY in CREATE TABLE"),
-    row("CLUSTER", Start, &["cluster"], "use a SORTKEY and VACUUM"),
-    row("LISTEN and NOTIFY", Start, &["listen", "notify", "unlisten"], "poll a table"),
-    row("triggers", Start,
-        &["create trigger", "create or replace trigger", "create constraint trigger",
-          "alter trigger", "drop trigger"], "do the work in the loading transaction"),
-    row("rules", Start, &["create rule", "create or replace rule", "alter rule", "drop rule"],
-        "use a view"),
-    row("sequences", Start,
-        &["create sequence", "create temp sequence", "create temporary sequence",
-          "alter sequence", "drop sequence"], "use an IDENTITY column"),
-    row("sequence functions", Call, &["nextval", "currval", "setval", "lastval"],
-        "use an IDENTITY column"),
-    row("tablespaces", Start, &["create tablespace", "alter tablespace", "drop tablespace"],
-        "storage is managed: leave it out"),
-    row("TABLESPACE", DEFINITIONS, &["tablespace"], "storage is managed: leave it out"),
-    row("extensions", Start, &["create extension", "alter extension", "drop extension"],
-        "use built-in functions or a user-defined function"),
-    row("domains", Start, &["create domain", "alter domain", "drop domain"], "use a plain type"),
-    row("user-defined types", Start, &["create type", "alter type", "drop type"],
-        "use a plain type"),
-    row("user-defined aggregates and operators", Start,
-        &["create aggregate", "create operator", "create cast", "create collation",
-          "create conversion", "create text search"], "use built-in ones"),
-    row("foreign data wrappers", Start,
-        &["create foreign", "create server", "create user mapping", "import foreign schema"],
-        "use an external schema"),
-    row("logical replication", Start,
-        &["create publication", "create subscription", "alter publication", "alter subscription"],
-        "UNLOAD to S3"),
-    row("CREATE POLICY", Start, &["create policy", "alter policy", "drop policy"],
-        "use CREATE RLS POLICY"),
-    row("CREATE STATISTICS", Start, &["create statistics", "alter statistics", "drop statistics"],
-        "use ANALYZE"),
-    row("unlogged tables", Start, &["create unlogged"], "use CREATE TEMPORARY TABLE"),
-    row("table inheritance", In(&["create", "alter"]), &["inherits (", "inherit", "no inherit"],
-        "use a view with UNION ALL"),
-    row("table partitioning", DEFINITIONS,
-        &["partition by range (", "partition by list (", "partition by hash (", "partition of",
-          "attach partition", "detach partition"], "use a SORTKEY"),
-    row("CHECK constraints", DEFINITIONS, &["check ("], "check the rows before they are loaded"),
-    row("EXCLUDE constraints", DEFINITIONS, &["exclude using"],
-        "check the rows before they are loaded"),
-    row("referential actions", DEFINITIONS, &["on delete", "on update"],
-        "foreign keys are not enforced: leave them out"),
-    row("generated columns", DEFINITIONS, &["generated always as ("], "compute it in a view"),
-    row("savepoints", Start,
-        &["savepoint", "release", "rollback to", "rollback work to", "rollback transaction to"],
-        "use one transaction per unit of work"),
-    row("two-phase commit", Start,
-        &["prepare transaction", "commit prepared", "rollback prepared"], "use COMMIT"),
-    row("DO blocks", Start, &["do"], "use CREATE PROCEDURE and CALL"),
-    row("VALUES as a table", Start, &["values"], "use SELECT … UNION ALL SELECT …"),
-    row("VALUES as a table", Nested, &["values ("], "use SELECT … UNION ALL SELECT …"),
-    row("the TABLE command", Start, &["table"], "use SELECT * FROM"),
-    row("TABLESAMPLE", UserData, &["tablesample"], "filter on RANDOM()"),
-    row("FILTER (WHERE …)", UserData, &["filter ( where"], "aggregate a CASE expression"),
-    row("LATERAL", UserData, &["lateral ("], "use a join"),
-    row("array constructors", UserData, &["array ["], "use rows, or ARRAY(…) of SUPER"),
-    row("IS DISTINCT FROM", UserData, &["is distinct from", "is not distinct from"],
-        "compare, and test for NULL"),
-    row("STRING_AGG", Call, &["string_agg"], "use LISTAGG"),
-    row("ARRAY_AGG and UNNEST", Call, &["array_agg", "unnest", "generate_subscripts"], "use rows"),
-    row("JSON and XML functions of PostgreSQL", Call,
-        &["json_agg", "jsonb_agg", "to_json", "to_jsonb", "row_to_json", "json_build_object",
-          "jsonb_build_object", "json_each", "jsonb_each", "json_object_agg", "xmlagg"],
-        "use JSON_EXTRACT_PATH_TEXT"),
-    row("statistical aggregates", Call,
-        &["corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_count",
-          "regr_intercept", "regr_r2", "regr_slope", "regr_sxx", "regr_sxy", "regr_syy"],
-        "compute them from SUM and COUNT"),
-    row("EVERY", Call, &["every"], "use BOOL_AND"),
-    row("CLOCK_TIMESTAMP and TRANSACTION_TIMESTAMP", Call,
-        &["clock_timestamp", "transaction_timestamp"], "use GETDATE() or SYSDATE"),
-    row("JUSTIFY functions", Call, &["justify_days", "justify_hours", "justify_interval"],
-        "use DATEADD and DATEDIFF"),
-    row("PG_SLEEP", Call, &["pg_sleep"], "wait in the client"),
-    row("DIV, SETSEED and WIDTH_BUCKET", Call, &["div", "setseed", "width_bucket"],
-        "use arithmetic; SET SEED"),
-    row("string functions of PostgreSQL", Call,
-        &["bit_length", "overlay", "convert_from", "convert_to", "encode", "format",
-          "quote_nullable", "regexp_matches", "regexp_split_to_array", "regexp_split_to_table"],
-        "use the guide's string functions"),
-    row("GEN_RANDOM_UUID", Call, &["gen_random_uuid"], "make the id in the client"),
-];
-
-/// What Redshift has and this stand-in does not, yet.
-const NOT_EMULATED: &[Refusal] = &[
-    row("UNLOAD", Start, &["unload"], ""),
-    row("Spectrum", Start, &["create external", "alter external", "drop external"], ""),
-    row("datashares", Start, &["create datashare", "alter datashare", "drop datashare"], ""),
-    row("WITH NO SCHEMA BINDING", In(&["create"]), &["with no schema binding"], ""),
-    row("CREATE MODEL", Start, &["create model", "show model", "drop model"], ""),
-    row("COLLATE CASE_INSENSITIVE", DEFINITIONS, &["collate case_insensitive", "collate ci"], ""),
-];
 
 /// Refuses a statement that Redshift would not execute.
 pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<NamesUsed, SqlError> {
@@ -197,6 +44,7 @@ pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
         }
     }
     judge_column_types(statement)?;
+    judge_actions(statement)?;
     Ok(names)
 }
 
@@ -230,6 +78,12 @@ fn names_used(statement: &Statement<'_>, views: &SystemViews) -> NamesUsed {
                 && !statement.is_symbol(index + 1, b'('));
     }
     used
+}
+
+/// What Redshift lacks, with what to do instead; and what this stand-in lacks.
+pub(crate) fn rows() -> (Vec<(&'static str, &'static str)>, Vec<&'static str>) {
+    let unsupported = REFUSALS.iter().map(|row| (row.feature, row.instead)).collect();
+    (unsupported, NOT_EMULATED.iter().map(|row| row.feature).collect())
 }
 
 /// The rows with a pattern that begins with `word`; the flag is false for what is not emulated.
@@ -311,8 +165,60 @@ fn judge_cast(statement: &Statement<'_>, index: usize) -> Result<(), SqlError> {
 fn judge_column_types(statement: &Statement<'_>) -> Result<(), SqlError> {
     let Some(table) = TableStatement::read(statement) else { return Ok(()) };
     for column in table.columns(statement) {
+        let name = statement.identifier(column.name_index()).unwrap_or_default();
+        if SYSTEM_COLUMNS.contains(&name.as_str()) {
+            let message = format!("column name \"{name}\" conflicts with a system column name");
+            return Err(SqlError::new("42701", message).at(statement, column.name_index()));
+        }
         if let Some((name, why)) = types::column_type(statement, column.type_index()) {
             return Err(type_refused(&name, &why).at(statement, column.type_index()));
+        }
+    }
+    Ok(())
+}
+
+/// "Unsupported PostgreSQL features": names that no column may have.
+const SYSTEM_COLUMNS: &[&str] = &["oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
+/// Of a column, ALTER TABLE changes the length of a VARCHAR and the encoding, nothing else; and it
+/// adds one column at a time ("ALTER TABLE").
+fn judge_actions(statement: &Statement<'_>) -> Result<(), SqlError> {
+    if !statement.leads("alter table") {
+        return Ok(());
+    }
+    let refuse = |feature: &str, instead: &str, at: usize| {
+        let message = format!("Redshift does not support {feature}");
+        Err(SqlError::new("0A000", message).with_hint(instead).at(statement, at))
+    };
+    let mut added = 0;
+    let mut depth = 0_usize;
+    for at in 2..statement.tokens.len() {
+        depth += usize::from(statement.is_symbol(at, b'('));
+        depth = depth.saturating_sub(usize::from(statement.is_symbol(at, b')')));
+        let begins = statement.is_symbol(at - 1, b',') || statement.is_identifier(at - 1);
+        if 0 < depth || !begins {
+            continue;
+        }
+        if statement.is_word(at, "add") && (added == 0 || statement.is_symbol(at - 1, b',')) {
+            added += 1;
+            if 1 < added {
+                return refuse("ALTER TABLE with several ADD", "add one column at a time", at);
+            }
+        }
+        if !statement.matches(at, "alter column") {
+            continue;
+        }
+        let change = at + 3;
+        if statement.is_word(change, "set") || statement.is_word(change, "drop") {
+            let instead = "make a new column, and copy the values into it";
+            return refuse("ALTER COLUMN … SET and DROP", instead, change);
+        }
+        const CHARACTER: &[&str] = &["varchar", "nvarchar", "character", "text"];
+        if statement.is_word(change, "type")
+            && !CHARACTER.iter().any(|word| statement.is_word(change + 1, word))
+        {
+            let instead = "only the length of a VARCHAR can be changed";
+            return refuse("ALTER COLUMN … TYPE of other types than VARCHAR", instead, change);
         }
     }
     Ok(())

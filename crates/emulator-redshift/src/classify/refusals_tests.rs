@@ -64,12 +64,41 @@ const REFUSED: &[(&str, &str)] = &[
     ("DIV, SETSEED and WIDTH_BUCKET", "select div(9, 4)"),
     ("string functions of PostgreSQL", "select format('%s', a) from t"),
     ("GEN_RANDOM_UUID", "select gen_random_uuid()"),
+    ("functions of arrays", "select array_length(a, 1) from t"),
+    ("functions of enumerated types", "select enum_first(a) from t"),
+    ("functions of ranges", "select int4range(1, 2)"),
+    ("functions of network addresses", "select masklen(a) from t"),
+    ("functions of text search", "select to_tsvector(a) from t"),
+    ("functions of XML", "select xmlelement(name a)"),
+    ("GENERATE_SERIES over tables", "insert into t select * from generate_series(1, 9)"),
+    ("backup control functions", "select pg_switch_wal()"),
+    ("recovery functions", "select pg_is_in_recovery()"),
+    ("functions of the location and size of objects", "select pg_relation_size('t')"),
+    ("file access functions", "select pg_read_file('x')"),
+    ("server signaling functions", "select pg_reload_conf()"),
+    ("functions of transaction ids and snapshots", "select txid_current()"),
+    ("system information functions of PostgreSQL", "select inet_server_addr()"),
+    ("CURRENT_CATALOG", "select current_catalog"),
+    ("row constructors", "select * from t where row(a, b) = row(1, 2)"),
+    ("table functions", "create function f() returns setof int as $$ select 1 $$ language sql"),
+    ("ON COMMIT", "create temp table t (a int) on commit drop"),
+    ("actions of ALTER TABLE that only PostgreSQL has", "alter table t set schema s"),
+    ("actions of ALTER TABLE that only PostgreSQL has", "alter table t replica identity full"),
 ];
 
 const NOT_YET: &[(&str, &str)] = &[
     ("UNLOAD", "unload ('select 1') to 's3://b/k' iam_role default"),
     ("Spectrum", "create external schema s from data catalog database 'd'"),
     ("datashares", "create datashare d"),
+    ("ANALYZE COMPRESSION", "analyze compression t"),
+    ("LISTAGG", "select listagg(a, ',') from t"),
+    ("libraries and Python functions", "create library l language plpythonu from 's3://b/k'"),
+    (
+        "libraries and Python functions",
+        "create function f(int) returns int stable as $$ return 1 $$ language plpythonu",
+    ),
+    ("row and column policies", "create rls policy p using (true)"),
+    ("row and column policies", "attach masking policy p on t(a) to public"),
     ("CREATE MODEL", "create model m from t target a"),
     ("WITH NO SCHEMA BINDING", "create view v as select a from t with no schema binding"),
     ("COLLATE CASE_INSENSITIVE", "create table t (a varchar(9) collate case_insensitive)"),
@@ -78,6 +107,15 @@ const NOT_YET: &[(&str, &str)] = &[
 const PASSES: &[&str] = &[
     "insert into t (a, format, returning_customer) values (1, 'on conflict do', \"returning\")",
     "insert into format (a) values (1)",
+    "select generate_series(1, 10)",
+    "alter table t add column a int default (1)",
+    "alter table t alter column a type varchar(20)",
+    "alter table t alter column a type character varying(20)",
+    "alter table t rename column add to b",
+    "alter table t drop column a cascade",
+    "alter table t owner to u",
+    "alter table t alter distkey a, alter sortkey (a, b)",
+    "alter table t alter column a encode lzo, alter column b encode zstd",
     "select distinct a from t join u on conflict = 1",
     "select 'for update' /* for update */ -- for update",
     "create table t (id varchar(36) not null, timestamp timestamp not null sortkey)",
@@ -165,6 +203,26 @@ fn types_are_refused_where_they_would_be_stored_or_computed() {
     check("select a::int[] from t", "int[]");
     let error = judged("create table t (a geometry)").unwrap_err();
     assert_eq!(error.message, "the type geometry is not emulated yet by this Redshift stand-in");
+}
+
+#[test]
+fn alter_table_changes_little_of_a_column() {
+    // "ALTER TABLE".
+    for (feature, sql) in [
+        ("ALTER TABLE with several ADD", "alter table t add column a int, add column b int"),
+        ("ALTER COLUMN … SET and DROP", "alter table t alter column a set not null"),
+        ("ALTER COLUMN … SET and DROP", "alter table t alter column a drop default"),
+        (
+            "ALTER COLUMN … TYPE of other types than VARCHAR",
+            "alter table t alter column a type bigint",
+        ),
+    ] {
+        let error = judged(sql).expect_err(sql);
+        assert_eq!(error.message, format!("Redshift does not support {feature}"), "{sql}");
+        assert_eq!(error.sqlstate, "0A000");
+    }
+    let error = judged("create table t (a int, \"OID\" int)").unwrap_err();
+    assert_eq!(error.message, "column name \"oid\" conflicts with a system column name");
 }
 
 #[test]

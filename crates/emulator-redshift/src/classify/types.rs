@@ -40,6 +40,15 @@ const UNSUPPORTED_AS_COLUMN: &[&str] =
 
 const NOT_EMULATED: &[&str] = &["geometry", "geography", "hllsketch"];
 
+/// The types that Redshift lacks, with what to use instead; and those that this stand-in lacks.
+pub(crate) fn rows() -> (Vec<(&'static str, &'static str)>, &'static [&'static str]) {
+    let each = |(names, instead): &(&'static [&'static str], &'static str)| {
+        let instead = *instead;
+        names.iter().map(move |name| (*name, instead)).collect::<Vec<_>>()
+    };
+    (UNSUPPORTED.iter().flat_map(each).collect(), NOT_EMULATED)
+}
+
 /// Judges the type whose name is the token `index`; the value is the type's name.
 pub(super) fn column_type(
     statement: &Statement<'_>,

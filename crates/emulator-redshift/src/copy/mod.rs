@@ -9,6 +9,7 @@ pub mod authorization;
 mod columnar;
 mod convert;
 mod decode;
+pub(crate) mod emulated;
 pub mod failure;
 mod fetch;
 #[cfg(test)]

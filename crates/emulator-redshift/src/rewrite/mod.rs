@@ -6,8 +6,9 @@
 mod attributes;
 pub(crate) mod declared;
 mod edits;
+mod maintenance;
 mod queries;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod table;
 mod words;
 
@@ -23,6 +24,7 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Option<String>, SqlEr
         edits.replace(whole, "SELECT '8.0.2'::varchar AS server_version");
     }
     show_table(statement, &mut edits);
+    maintenance::rewrite(statement, &mut edits);
     settings::rewrite(statement, &mut edits);
     words::rewrite(statement, &mut edits);
     queries::rewrite(statement, &mut edits);

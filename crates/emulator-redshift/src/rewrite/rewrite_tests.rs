@@ -248,6 +248,21 @@ fn settings_of_redshift_are_kept_under_a_prefix() {
 }
 
 #[test]
+fn vacuum_and_analyze_are_postgres_own() {
+    let check = |sql: &str, expected: &str| assert_eq!(rewritten(sql), expected, "{sql}");
+    check("vacuum", "(unchanged)");
+    check("vacuum t", "(unchanged)");
+    check("vacuum full;", "vacuum ;");
+    check("vacuum sort only s.t to 75 percent", "vacuum s.t");
+    check("vacuum delete only t to 100 percent boost", "vacuum t");
+    check("vacuum reindex t boost", "vacuum t");
+    check("vacuum recluster t", "vacuum t");
+    check("analyze verbose t (a, b)", "(unchanged)");
+    check("analyze t predicate columns", "analyze t");
+    check("analyze all columns", "analyze");
+}
+
+#[test]
 fn changes_of_storage_change_nothing() {
     for sql in [
         "alter table t alter sortkey (a)",

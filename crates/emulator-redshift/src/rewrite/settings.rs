@@ -6,7 +6,7 @@ use super::edits::Edits;
 use crate::sql::statement::Statement;
 
 /// The settings with their defaults.
-const SETTINGS: &[(&str, &str)] = &[
+pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("analyze_threshold_percent", "10"),
     ("cast_super_null_on_error", "on"),
     ("datashare_break_glass_session_var", ""),

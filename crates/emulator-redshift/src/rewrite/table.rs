@@ -37,6 +37,11 @@ pub(crate) struct Column {
 }
 
 impl Column {
+    /// The name.
+    pub(crate) fn name_index(&self) -> usize {
+        self.tokens.start
+    }
+
     /// The first token of the type.
     pub(crate) fn type_index(&self) -> usize {
         self.tokens.start + 1
