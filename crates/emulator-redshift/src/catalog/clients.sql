@@ -1,3 +1,13 @@
+CREATE FUNCTION pg_catalog.charindex(part text, whole text)
+RETURNS int4 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT strpos($2, $1)
+$body$;
+
+CREATE FUNCTION pg_catalog.regexp_replace(source text, pattern text)
+RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT pg_catalog.regexp_replace($1, $2, '', 'g')
+$body$;
+
 CREATE FUNCTION pg_catalog.format_encoding(encoding int4)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
 SELECT coalesce(
