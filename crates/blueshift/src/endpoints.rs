@@ -37,34 +37,68 @@ impl Endpoints {
 
     /// A Postgres URL for clients that take one.
     pub fn redshift_url(&self) -> String {
-        format!(
-            "postgresql://{}:{}@{}/{}",
-            Self::REDSHIFT_USER,
-            percent_encoded(&self.redshift_password),
-            self.redshift,
-            Self::REDSHIFT_DATABASE
-        )
+        self.redshift().url()
     }
 
     /// The variables that point a program here: AWS's own names, and REDSHIFT_*.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let aws = vec![
             ("AWS_ENDPOINT_URL", self.aws_url()),
             ("AWS_ACCESS_KEY_ID", Self::ACCESS_KEY_ID.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", Self::SECRET_ACCESS_KEY.to_owned()),
             ("AWS_REGION", self.region.clone()),
             // boto3 and version 1 of the AWS CLI read only this one.
             ("AWS_DEFAULT_REGION", self.region.clone()),
-            ("REDSHIFT_HOST", self.redshift.ip().to_string()),
-            ("REDSHIFT_PORT", self.redshift.port().to_string()),
-            ("REDSHIFT_USER", Self::REDSHIFT_USER.to_owned()),
-            ("REDSHIFT_PASSWORD", self.redshift_password.clone()),
-            ("REDSHIFT_DATABASE", Self::REDSHIFT_DATABASE.to_owned()),
-            ("REDSHIFT_URL", self.redshift_url()),
+        ];
+        [aws, self.redshift().environment()].concat()
+    }
+
+    fn redshift(&self) -> RedshiftEndpoint {
+        RedshiftEndpoint {
+            address: self.redshift,
+            user: Self::REDSHIFT_USER.to_owned(),
+            password: self.redshift_password.clone(),
+            database: Self::REDSHIFT_DATABASE.to_owned(),
+            ca_bundle: self.ca_bundle.clone(),
+        }
+    }
+}
+
+/// What a client of Redshift has to know.
+#[derive(Debug, Clone)]
+pub(crate) struct RedshiftEndpoint {
+    pub(crate) address: SocketAddr,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) database: String,
+    pub(crate) ca_bundle: PathBuf,
+}
+
+impl RedshiftEndpoint {
+    fn url(&self) -> String {
+        format!(
+            "postgresql://{}:{}@{}/{}",
+            percent_encoded(&self.user),
+            percent_encoded(&self.password),
+            self.address,
+            percent_encoded(&self.database)
+        )
+    }
+
+    /// The variables that point a client here.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let bundle = self.ca_bundle.display().to_string();
+        vec![
+            ("REDSHIFT_HOST", self.address.ip().to_string()),
+            ("REDSHIFT_PORT", self.address.port().to_string()),
+            ("REDSHIFT_USER", self.user.clone()),
+            ("REDSHIFT_PASSWORD", self.password.clone()),
+            ("REDSHIFT_DATABASE", self.database.clone()),
+            ("REDSHIFT_URL", self.url()),
             // Drivers verify Redshift's certificate: OpenSSL, Python and rustls read the first,
             // libpq (psql, psycopg2) the second.
-            ("SSL_CERT_FILE", self.ca_bundle.display().to_string()),
-            ("PGSSLROOTCERT", self.ca_bundle.display().to_string()),
+            ("SSL_CERT_FILE", bundle.clone()),
+            ("PGSSLROOTCERT", bundle),
         ]
     }
 }

@@ -34,6 +34,12 @@ pub enum StackError {
     /// The Postgres behind Redshift did not start.
     #[error("no redshift")]
     Postgres(#[from] PostgresError),
+    /// The Postgres that was named cannot be used.
+    #[error("the postgres of --postgres-url cannot be used: {reason}")]
+    Upstream {
+        /// Why not, without the password.
+        reason: String,
+    },
     /// There is no certificate for Redshift.
     #[error("no TLS")]
     Certificates(#[from] CertificateError),
@@ -49,7 +55,7 @@ impl StackError {
             Self::Listen { port, .. } if *port != 0 && *port < 1024 => {
                 Some("ports below 1024 are for root; choose a higher one".to_owned())
             }
-            Self::Listen { .. } | Self::Certificates(_) => None,
+            Self::Listen { .. } | Self::Upstream { .. } | Self::Certificates(_) => None,
             Self::Postgres(error) => error.hint(),
         }
     }

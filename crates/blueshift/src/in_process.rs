@@ -116,6 +116,7 @@ impl Stack {
                     port: postgres::SOCKET_PORT,
                 },
                 role: None,
+                password: None,
             },
             s3: S3Access { client: s3_client(&endpoints) },
             clock: clock.clone(),
@@ -177,7 +178,7 @@ impl std::fmt::Debug for Stack {
 }
 
 /// The catalog of the local Redshift: what every database has, then the first role and database.
-fn catalog() -> Catalog {
+pub(crate) fn catalog() -> Catalog {
     let scripts = [("template1", emulator_redshift::catalog::template_sql())]
         .into_iter()
         .chain(
@@ -190,7 +191,7 @@ fn catalog() -> Catalog {
     Catalog { fingerprint, scripts }
 }
 
-async fn listen(
+pub(crate) async fn listen(
     host: IpAddr,
     port: u16,
     service: &'static str,
@@ -207,7 +208,7 @@ async fn listen(
 
 /// Where clients on this machine find the listener: one that listens everywhere is told as the
 /// loopback, because `0.0.0.0` is no address to connect to.
-fn address(listener: &TcpListener) -> SocketAddr {
+pub(crate) fn address(listener: &TcpListener) -> SocketAddr {
     let mut address = listener.local_addr().expect("a bound listener has an address");
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -12,8 +12,10 @@ mod front_door;
 mod in_process;
 pub mod postgres;
 pub mod provision;
+mod standalone;
 
 pub use emulator_core::{clock, faults};
 pub use endpoints::Endpoints;
 pub use error::StackError;
 pub use in_process::{InProcess, Stack};
+pub use standalone::{Server, Standalone};

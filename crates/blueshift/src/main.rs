@@ -1,5 +1,7 @@
 //! `blueshift`: the kit as a program. `blueshift up` starts SQS, S3 and Redshift and prints the
-//! environment block that points any program at them.
+//! environment block that points any program at them; `blueshift redshift` starts Redshift alone.
+
+mod redshift_command;
 
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
@@ -35,6 +37,8 @@ struct Cli {
 enum Command {
     /// Start a stack; print its environment block, then `ready`; stop it at SIGINT or SIGTERM.
     Up(Up),
+    /// Start Redshift alone, in front of any Postgres and any S3.
+    Redshift(redshift_command::RedshiftCommand),
 }
 
 /// Start a stack.
@@ -69,6 +73,7 @@ async fn main() -> ExitCode {
     let outcome = match start_logs(&cli.log_filter) {
         Ok(()) => match cli.command {
             Command::Up(up) => up.run().await,
+            Command::Redshift(redshift) => redshift.run().await,
         },
         Err(error) => Err(error),
     };
@@ -96,17 +101,35 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     error.downcast_ref::<StackError>().and_then(StackError::hint)
 }
 
+/// SIGINT or SIGTERM, from the moment this is called.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Prints the variables and says that all is ready.
+fn print_block(environment: Vec<(&'static str, String)>) -> anyhow::Result<()> {
+    let mut block = String::new();
+    for (name, value) in environment {
+        block.push_str(&format!("{name}={value}\n"));
+    }
+    block.push_str("ready\n");
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(block.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("print the environment block")
+}
+
 impl Up {
     async fn run(self) -> anyhow::Result<()> {
-        // Before anything starts, so that no signal is missed.
-        let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-        let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-        let stop = async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        };
+        let stop = stop_signal()?;
         tokio::pin!(stop);
         let mut stack = None;
         // A signal during the start drops what has been started, Postgres included.
@@ -145,15 +168,6 @@ impl Up {
         if let Some(resources) = resources {
             environment.extend(resources.provision(endpoints).await?.environment());
         }
-        let mut block = String::new();
-        for (name, value) in environment {
-            block.push_str(&format!("{name}={value}\n"));
-        }
-        block.push_str("ready\n");
-        let mut stdout = std::io::stdout().lock();
-        stdout
-            .write_all(block.as_bytes())
-            .and_then(|()| stdout.flush())
-            .context("print the environment block")
+        print_block(environment)
     }
 }

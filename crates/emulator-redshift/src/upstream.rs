@@ -1,7 +1,10 @@
 //! The Postgres behind the relay: where it is, how a session is opened, how one is cancelled.
 //!
 //! Sessions get the settings that make Postgres behave as Redshift does where a setting can do
-//! that. Authentication ends at the relay: Postgres must trust it.
+//! that. Authentication of clients ends at the relay: Postgres trusts it, or is told the password
+//! of the one role that the relay itself uses.
+
+mod password;
 
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +14,7 @@ use pgwire::messages::Message;
 use pgwire::messages::startup::{ParameterStatus, Startup};
 use tokio::net::{TcpStream, UnixStream};
 
+use self::password::Login;
 use crate::error::SqlError;
 use crate::wire::Frame;
 use crate::wire::stream::{Stream, Wire};
@@ -60,13 +64,15 @@ pub enum UpstreamAddress {
 }
 
 /// The Postgres behind the relay (14 to 17).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Upstream {
-    /// Where it listens. It must let every role in without a password.
+    /// Where it listens. Without `role` it must let every role in without a password.
     pub address: UpstreamAddress,
     /// The role of every session, for a Postgres that is not ours; `None`: whatever role the
     /// client names.
     pub role: Option<String>,
+    /// The password of `role`, should Postgres ask for it.
+    pub password: Option<String>,
 }
 
 /// A session as Postgres opened it.
@@ -107,6 +113,19 @@ impl Opened {
     }
 }
 
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { address, role, password } = self;
+        let password = password.as_ref().map(|_| "***");
+        formatter
+            .debug_struct("Upstream")
+            .field("address", address)
+            .field("role", role)
+            .field("password", &password)
+            .finish()
+    }
+}
+
 impl Upstream {
     async fn connect(&self) -> io::Result<Wire> {
         let stream: Box<dyn Stream> = match &self.address {
@@ -141,7 +160,8 @@ impl Upstream {
         let mut wire = self.connect().await.map_err(unreachable)?;
         wire.put_message(&startup);
         wire.flush().await.map_err(unreachable)?;
-        greet(wire).await
+        let user = startup.parameters.get("user").map_or("", String::as_str);
+        greet(wire, Login::new(user, self.password.as_deref())).await
     }
 
     /// Passes a CancelRequest on and waits until Postgres has taken it, as libpq does.
@@ -157,18 +177,21 @@ impl Upstream {
 }
 
 /// Reads what Postgres says before the first statement.
-async fn greet(mut wire: Wire) -> Result<Opened, OpenError> {
+async fn greet(mut wire: Wire, mut login: Login<'_>) -> Result<Opened, OpenError> {
     let mut greeting = Vec::new();
     let mut cancel_key = Bytes::new();
     loop {
         let frame = wire.frame().await.map_err(unreachable)?;
         match frame.tag() {
-            b'R' if frame.fields().int32() != Some(0) => {
-                return Err(OpenError::Unusable(SqlError::new(
-                    "28000",
-                    "the Postgres behind this Redshift asks for a password: it must not",
-                )));
-            }
+            b'R' => match login.answer(&mut wire, &frame).await {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => {
+                    let message =
+                        format!("the Postgres behind this Redshift cannot be used: {error}");
+                    return Err(OpenError::Unusable(SqlError::new("28000", message)));
+                }
+            },
             b'v' => continue,
             b'K' => cancel_key = Bytes::copy_from_slice(frame.body()),
             b'E' => {

@@ -16,3 +16,4 @@ mod support;
 mod system_tables;
 mod tls;
 mod types;
+mod upstream_password;

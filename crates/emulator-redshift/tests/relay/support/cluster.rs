@@ -26,6 +26,10 @@ wait $server
 rm -rf "$2"
 "#;
 
+/// Roles that must show a password, for an upstream that does not trust the relay.
+const PASSWORD_RULES: &str = "local all role_scram scram-sha-256\n\
+    local all role_md5 md5\nlocal all role_clear password\n";
+
 pub(crate) struct Cluster {
     directory: PathBuf,
     /// Its standard input keeps the server alive.
@@ -45,7 +49,11 @@ impl Cluster {
 
     pub(crate) fn upstream(&self) -> Upstream {
         let directory = self.directory.clone();
-        Upstream { address: UpstreamAddress::Unix { directory, port: 5432 }, role: None }
+        Upstream {
+            address: UpstreamAddress::Unix { directory, port: 5432 },
+            role: None,
+            password: None,
+        }
     }
 
     pub(crate) async fn create_database(&self, name: &str) {
@@ -87,6 +95,9 @@ impl Cluster {
         let file = directory.join("data/postgresql.conf");
         let configuration = fs::read_to_string(&file).unwrap() + &settings;
         fs::write(&file, configuration).unwrap();
+        let file = directory.join("data/pg_hba.conf");
+        let rules = PASSWORD_RULES.to_owned() + &fs::read_to_string(&file).unwrap();
+        fs::write(&file, rules).unwrap();
         let keeper = as_user(Path::new("/bin/sh"), owner)
             .args(["-c", KEEPER, "sh"])
             .arg(&binaries)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use emulator_core::clock::Clock;
 use emulator_core::faults::Faults;
 use emulator_redshift::copy::load::S3Access;
-use emulator_redshift::{Redshift, RedshiftConfig, start};
+use emulator_redshift::{Redshift, RedshiftConfig, Upstream, start};
 use tokio::net::TcpListener;
 use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,15 @@ impl Kit {
         tls: Option<Arc<rustls::ServerConfig>>,
         password: Option<&str>,
     ) -> Self {
+        Self::start_in_front_of(Cluster::shared().upstream(), tls, password).await
+    }
+
+    /// A relay that logs in to Postgres in its own way.
+    pub(crate) async fn start_in_front_of(
+        upstream: Upstream,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        password: Option<&str>,
+    ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let cluster = Cluster::shared();
@@ -56,7 +65,7 @@ impl Kit {
         let faults = Faults::default();
         let redshift = start(RedshiftConfig {
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-            upstream: cluster.upstream(),
+            upstream,
             s3: S3Access { client: s3.client() },
             clock: Clock::default(),
             faults: faults.clone(),

@@ -1,0 +1,60 @@
+//! `blueshift redshift`: Redshift alone.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use blueshift::{Server, Standalone};
+
+/// Start Redshift alone.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RedshiftCommand {
+    /// Port; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 5439)]
+    port: u16,
+    /// Address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Check that clients give this password [default: take any].
+    #[arg(long, value_name = "PASSWORD")]
+    redshift_password: Option<String>,
+    /// The Postgres behind it, 14 to 17; its database gets our catalog if its role is a superuser
+    /// [default: a private one].
+    #[arg(long, value_name = "URL", env = "BLUESHIFT_POSTGRES_URL", hide_env_values = true)]
+    postgres_url: Option<String>,
+    /// Folder of Postgres' initdb and postgres [default: PATH, then the usual places].
+    #[arg(long, value_name = "DIR", env = "BLUESHIFT_POSTGRES_BIN")]
+    postgres_binaries: Option<PathBuf>,
+    /// Where COPY reads, e.g. LocalStack's or MinIO's address [default: the AWS SDK's].
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// Region of the S3 [default: the AWS SDK's, else us-east-1].
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+}
+
+impl RedshiftCommand {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        // Before anything starts, so that no signal is missed.
+        let stop = crate::stop_signal()?;
+        tokio::pin!(stop);
+        let options = Standalone {
+            host: Some(self.host),
+            port: self.port,
+            password: self.redshift_password,
+            postgres_url: self.postgres_url,
+            postgres_binaries: self.postgres_binaries,
+            s3_endpoint: self.s3_endpoint,
+            region: self.region,
+        };
+        let server = tokio::select! {
+            started = Server::start(options) => started?,
+            () = &mut stop => return Ok(()),
+        };
+        let printed = crate::print_block(server.environment());
+        if printed.is_ok() {
+            stop.await;
+        }
+        server.stop().await;
+        printed
+    }
+}
