@@ -43,7 +43,8 @@ enum Notation {
     Dot,
 }
 
-/// The paths in the order of the columns; `None` if the file has no `jsonpaths`: it counts as 'auto'.
+/// The paths in the order of the columns; `None` if the file has no `jsonpaths`: then COPY goes by
+/// 'auto'.
 pub(super) fn parse(text: &[u8]) -> Result<Option<Vec<Path>>, JsonPathsError> {
     let file: Map<String, Value> = serde_json::from_slice(text)?;
     let Some(expressions) = file.get("jsonpaths") else { return Ok(None) };

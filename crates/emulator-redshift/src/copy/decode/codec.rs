@@ -1,6 +1,6 @@
 //! Decompression of an object (Database Developer Guide, "File compression parameters").
 //!
-//! The codec is the statement's, never guessed. Concatenated members and frames are read to the end.
+//! The codec is the statement's, never guessed. Members and frames are read to the last.
 
 mod lzo1x;
 mod lzop;

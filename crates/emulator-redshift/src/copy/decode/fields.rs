@@ -13,8 +13,8 @@ use super::scan::find_field_stop;
 pub(in crate::copy) enum FieldFormat {
     /// CSV
     Csv { delimiter: u8, quote: u8 },
-    /// Text with a delimiter; the two options are ESCAPE and REMOVEQUOTES. With ESCAPE the delimiter
-    /// is no backslash.
+    /// Text with a delimiter; the two options are ESCAPE and REMOVEQUOTES. With ESCAPE the
+    /// delimiter is no backslash.
     Delimited { delimiter: u8, escape: bool, remove_quotes: bool },
 }
 
@@ -149,8 +149,8 @@ fn quoted<'a>(
     Ok(Field { bytes, plain, escaped_null: false, next: next(row, after) })
 }
 
-/// Strips the quotes of a field that begins with one: up to the first that stands before a delimiter
-/// or at the end of the row (REMOVEQUOTES; `''Black''` gives `'Black'`).
+/// Strips the quotes of a field that begins with one: up to the first that stands before a
+/// delimiter or at the end of the row (REMOVEQUOTES; `''Black''` gives `'Black'`).
 fn unquote<'a>(
     row: &'a [u8],
     start: usize,

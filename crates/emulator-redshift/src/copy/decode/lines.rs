@@ -1,7 +1,7 @@
 //! Splits text into its rows, over the borders of chunks.
 //!
-//! Finds only where rows end; what their fields are is for `fields` to say. Memory is bounded: a row
-//! may have 4 MB (Database Developer Guide, "COPY", "maximum size of a single input row").
+//! Finds only where rows end; what their fields are is for `fields` to say. Memory is bounded: a
+//! row may have 4 MB (Database Developer Guide, "COPY", "maximum size of a single input row").
 
 use memchr::{memchr, memchr_iter, memchr2};
 
@@ -20,8 +20,8 @@ pub(in crate::copy) enum RowEnd {
     Every,
     /// Each but those after a backslash (ESCAPE).
     Unescaped,
-    /// Each but those between quotes (CSV). A quote that is not the first of its field opens nothing:
-    /// otherwise one stray quote would swallow the rows after it.
+    /// Each but those between quotes (CSV). A quote that is not the first of its field opens
+    /// nothing: otherwise one stray quote would swallow the rows after it.
     Unquoted {
         /// The quote.
         quote: u8,

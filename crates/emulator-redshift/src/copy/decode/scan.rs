@@ -23,7 +23,7 @@ pub(super) fn find_string_stop(bytes: &[u8], from: usize) -> usize {
     index
 }
 
-/// The first `one`, `other`, `\` or control character at or after `from`; the length if there is none.
+/// The first `one`, `other`, `\` or control character at or after `from`, or the length.
 pub(super) fn find_field_stop(bytes: &[u8], from: usize, one: u8, other: u8) -> usize {
     let mut index = from;
     while let Some(chunk) = bytes.get(index..index + 8) {

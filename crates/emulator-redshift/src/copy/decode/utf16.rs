@@ -176,7 +176,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_encoded_is_read_back(text in "[a\u{e9}\u{20ac}\u{1d11e}\u{10ffff}]{0,40}", big: bool) {
+        fn what_was_encoded_is_read_back(
+            text in "[a\u{e9}\u{20ac}\u{1d11e}\u{10ffff}]{0,40}",
+            big: bool,
+        ) {
             // Longer than one go, with pairs over its border.
             let text = text.repeat(3000);
             let encoding = if big { Encoding::Utf16Be } else { Encoding::Utf16Le };

@@ -78,7 +78,7 @@ fn load(options: &str, file: &[u8], cuts: Option<&mut Random>) -> Loaded {
         loaded.row_count += group.row_count;
         loaded.reject_count += group.reject_count;
         for reject in group.rejects {
-            assert!(reject.err_reason.chars().count() <= 100 && reject.position >= 0);
+            assert!(reject.err_reason.chars().count() <= 100 && reject.position >= -1);
             assert!(reject.raw_line.chars().count() <= 1024 && 0 < reject.line_number);
             loaded.rejects.push(format!(
                 "{} {} {} {} {}",

@@ -1,5 +1,5 @@
-//! A row of text becomes a row of the table (Database Developer Guide, "Data format parameters", "Data
-//! conversion parameters").
+//! A row of text becomes a row of the table (Database Developer Guide, "Data format parameters",
+//! "Data conversion parameters").
 
 use memchr::memchr;
 
@@ -276,7 +276,8 @@ fn no_newline(row: &[u8], end: usize) -> FieldError {
 
 fn nul_in_field(field: &Field<'_>) -> FieldError {
     let position = memchr(0, field.bytes).unwrap_or(0);
-    field_error(code::NUL_IN_FIELD, position, "Field with a null terminator has more than one byte") // [?]
+    let reason = "Field with a null terminator has more than one byte"; // [?]
+    field_error(code::NUL_IN_FIELD, position, reason)
 }
 
 fn field_error(code: i32, position: usize, reason: &str) -> FieldError {

@@ -8,8 +8,8 @@ use crate::copy::decode::fields::Field;
 use crate::copy::failure::Refusal;
 use crate::copy::rejects::code;
 
-/// Reads `'label:width, …'`; labels mean nothing, and white space may stand round them (the guide's
-/// tutorial has `c_region :12`).
+/// Reads `'label:width, …'`; labels mean nothing, and white space may stand round them (the
+/// guide's tutorial has `c_region :12`).
 ///
 /// # Errors
 /// What is not such a list, or has another length than the columns.
@@ -20,7 +20,8 @@ pub(super) fn parse_widths(spec: &str, column_count: usize) -> Result<Vec<usize>
         let digits = width.filter(|width| width.bytes().all(|byte| byte.is_ascii_digit()));
         let width = digits.and_then(|width| width.parse().ok()).filter(|width| 0 < *width);
         let Some(width) = width else {
-            let message = format!("FIXEDWIDTH needs 'label:width, ...', not '{}'", part.trim()); // [?]
+            let part = part.trim();
+            let message = format!("FIXEDWIDTH needs 'label:width, ...', not '{part}'"); // [?]
             return Err(Refusal::new("22023", message));
         };
         widths.push(width);
@@ -80,14 +81,15 @@ pub(super) fn fixed_row<'a>(
     Ok(replaced)
 }
 
-/// The bytes of the first `width` characters, or of all; what is not UTF-8 counts by its first bytes.
+/// The bytes of the first `width` characters, or of all; what is not UTF-8 counts by its first
+/// bytes.
 fn prefix_bytes(text: &[u8], width: usize, ascii: bool) -> usize {
     if ascii {
         return width.min(text.len());
     }
     let begins = |(_, byte): &(usize, &u8)| **byte & 0xC0 != 0x80;
     let starts = text.iter().enumerate().filter(begins).map(|(index, _)| index);
-    // Before the first beginning there may be a tail without head: it belongs to the first character.
+    // A tail without head at the very start belongs to the first character.
     starts.filter(|index| 0 < *index).nth(width - 1).unwrap_or(text.len())
 }
 

@@ -238,7 +238,7 @@ proptest! {
                 record.iter().map(|(text, quoted)| render(format, text, *quoted)).collect();
             text += &rendered.join(&char::from(format.delimiter()).to_string());
             text += if windows { "\r\n" } else { "\n" };
-            let plain = FieldFormat::Delimited { delimiter: b'|', escape: false, remove_quotes: false };
+            let plain = delimited(false, false);
             expected.push(Ok(record.iter().map(|(text, quoted)| match format {
                 FieldFormat::Delimited { escape: false, remove_quotes: true, .. } => {
                     let rendered = render(format, text, *quoted);

@@ -67,7 +67,7 @@ impl<'a> PathReader<'a> {
         PathReader { tree, brackets: Vec::new(), decoded: Vec::new() }
     }
 
-    /// Reads a structure from its first bracket to its last; `values` has one place for each column.
+    /// Reads a structure from its first bracket to its last; `values` has a place for each column.
     pub(in crate::copy) fn read(
         &mut self,
         bytes: &[u8],
@@ -205,7 +205,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    /// The text of each value; `-` for none, `!` for a step into what is no object, `?` into no array.
+    /// The text of each value; `-` for none, `!` for a member of no object, `?` for an element of
+    /// no array.
     fn read(paths: &[&str], text: &str) -> Result<Vec<String>, usize> {
         let file = serde_json::json!({ "jsonpaths": paths }).to_string();
         let paths = jsonpaths::parse(file.as_bytes()).unwrap().unwrap();
