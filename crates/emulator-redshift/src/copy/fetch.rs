@@ -159,7 +159,9 @@ pub(super) async fn read_jsonpaths(
     client: &Client,
     statement: &CopyStatement,
 ) -> Result<Option<Vec<Path>>, CopyFailure> {
-    let Format::Json(Mapping::Paths(source)) = &statement.options.format else {
+    let (Format::Json(Mapping::Paths(source)) | Format::Avro(Mapping::Paths(source))) =
+        &statement.options.format
+    else {
         return Ok(None);
     };
     let text = read_text(client, source, "Problem reading JSONPaths file - ").await?;

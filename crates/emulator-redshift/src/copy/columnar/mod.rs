@@ -69,6 +69,7 @@ impl FileLayout {
         let format = match &options.format {
             Format::Avro(mapping) => FileFormat::Avro(avro::Reading {
                 ignore_case: *mapping == Mapping::AutoIgnoreCase,
+                whole_records: matches!(mapping, Mapping::Paths(_)),
                 // Then a timestamp is read from its number, as that of any other format.
                 numeric_times: matches!(
                     options.time_format.as_deref(),
@@ -150,7 +151,11 @@ fn decode_object(
     if !reader.exists()? {
         return Ok(false);
     }
-    let sink = RowSink::new(groups, url.clone(), layout.columns.len());
+    let width = match &layout.format {
+        FileFormat::Avro(reading) if reading.whole_records => 1,
+        _ => layout.columns.len(),
+    };
+    let sink = RowSink::new(groups, url.clone(), width);
     let progress = reader.progress();
     let compression = match layout.format {
         FileFormat::Avro(_) => layout.compression,

@@ -5,8 +5,10 @@ use bytes::Bytes;
 use super::fields::{Field, FieldGroup, FieldKind};
 use super::{https_url, scan_refusal};
 use crate::copy::convert::{FieldError, FieldText, Rules};
+use crate::copy::decode::Group;
+use crate::copy::decode::split::{Record, RecordKind};
 use crate::copy::failure::Refusal;
-use crate::copy::options::{CopyOptions, Format};
+use crate::copy::options::{CopyOptions, Format, Mapping};
 use crate::copy::rejects::code;
 use crate::copy::rows::{CHUNK_BYTES_MAX, ConvertedGroup, Plan, REJECTS_KEPT_MAX, RowError};
 
@@ -16,6 +18,8 @@ pub(in crate::copy) struct ValueRules {
     text: Rules,
     /// For dates and times that are written without options.
     moments: Rules,
+    /// Each row is a JSON object, which is read as one of a JSON file.
+    whole_records: bool,
     /// The region of the bucket, if the messages are those of Redshift Spectrum.
     spectrum: Option<String>,
 }
@@ -29,6 +33,7 @@ impl ValueRules {
         Ok(ValueRules {
             text: Rules::new(options)?,
             moments: Rules::new(&plain)?,
+            whole_records: matches!(options.format, Format::Avro(Mapping::Paths(_))),
             spectrum: spectrum.then(|| region.to_string()),
         })
     }
@@ -38,12 +43,42 @@ impl ValueRules {
 pub(in crate::copy) fn convert(
     plan: &Plan,
     rules: &ValueRules,
-    group: FieldGroup,
+    mut group: FieldGroup,
 ) -> ConvertedGroup {
+    let broken = group.broken.take();
+    let width = if rules.whole_records { 1 } else { plan.columns.len().max(1) };
+    let next_line = group.first_row + (group.fields.len() / width) as u64;
+    let url = group.url.clone();
+    let mut converted = match rules.whole_records {
+        true => plan.convert(objects(group)),
+        false => convert_fields(plan, rules, group),
+    };
+    if let Some(reason) = broken {
+        let error = RowError::whole(FieldError { code: code::INPUT_LINE, reason, position: 0 });
+        converted.rejects.push(plan.load_error(&url, next_line, b"", &error));
+        converted.reject_count += 1;
+        converted.hopeless = true;
+    }
+    converted
+}
+
+/// The rows as the records of a JSON file.
+fn objects(group: FieldGroup) -> Group {
+    let record = |(field, line): (&Field, u64)| Record {
+        kind: RecordKind::Object,
+        start: field.start,
+        end: field.end,
+        line,
+    };
+    let records = group.fields.iter().zip(group.first_row..).map(record).collect();
+    Group { url: group.url, bytes: group.bytes, records, file: group.file }
+}
+
+fn convert_fields(plan: &Plan, rules: &ValueRules, group: FieldGroup) -> ConvertedGroup {
     let mut converted = ConvertedGroup::default();
     let mut chunk = Vec::with_capacity(group.bytes.len().min(CHUNK_BYTES_MAX));
-    let mut line = group.first_row;
-    for fields in group.fields.chunks_exact(plan.columns.len().max(1)) {
+    let rows = group.fields.chunks_exact(plan.columns.len().max(1));
+    for (line, fields) in (group.first_row..).zip(rows) {
         let start = chunk.len();
         match row(plan, rules, &group, fields, &mut chunk) {
             Ok(replaced) => {
@@ -70,16 +105,9 @@ pub(in crate::copy) fn convert(
                 }
             }
         }
-        line += 1;
     }
     if !chunk.is_empty() {
         converted.chunks.push(Bytes::from(chunk));
-    }
-    if let Some(reason) = group.broken {
-        let error = RowError::whole(FieldError { code: code::INPUT_LINE, reason, position: 0 });
-        converted.rejects.push(plan.load_error(&group.url, line, b"", &error));
-        converted.reject_count += 1;
-        converted.hopeless = true;
     }
     converted.file = group.file;
     converted

@@ -228,9 +228,7 @@ impl CopyOptions {
                 Some("AVRO with ENCODING")
             }
             Format::Avro(_) if self.ignore_header.is_some() => Some("AVRO with IGNOREHEADER"),
-            Format::Avro(Mapping::Auto | Mapping::AutoIgnoreCase) => None,
-            Format::Parquet | Format::Orc => None,
-            Format::Avro(_) => Some("AVRO with a JSONPaths file"),
+            Format::Avro(_) | Format::Parquet | Format::Orc => None,
             Format::Shapefile(_) => Some("SHAPEFILE"),
         };
         let flags = [Flag::Ssh, Flag::Encrypted];

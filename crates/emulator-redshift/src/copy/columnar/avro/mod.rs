@@ -34,6 +34,8 @@ const READ_BYTES: usize = 64 * 1024;
 pub(super) struct Reading {
     /// 'auto ignorecase'
     pub(super) ignore_case: bool,
+    /// Each row has one field, its record as JSON: a JSONPaths file says what becomes of it.
+    pub(super) whole_records: bool,
     /// Timestamps stay numbers, for TIMEFORMAT 'epochsecs' and 'epochmillisecs'.
     pub(super) numeric_times: bool,
 }
@@ -77,7 +79,10 @@ fn read_blocks(
     let Node::Record(fields) = schema.get(root) else {
         return Err(FileError::Malformed("Its root is not a record").into());
     };
-    let fields = columns_of(fields, columns, reading.ignore_case);
+    let fields = match reading.whole_records {
+        true => vec![(root, Some(0))],
+        false => columns_of(fields, columns, reading.ignore_case),
+    };
     let (mut block, mut records) = (Vec::new(), Vec::new());
     let mut block_count = 0_u64;
     while let Some(record_count) = stream.long_or_end()? {
@@ -96,7 +101,10 @@ fn read_blocks(
                     continue;
                 };
                 let start = sink.out().len();
-                let style = Style::of(&columns[column].column_type);
+                let style = match reading.whole_records {
+                    true => Style::Json,
+                    false => Style::of(&columns[column].column_type),
+                };
                 let kind = values.field(*field, style, sink.out())?;
                 sink.set(column, kind, start);
             }

@@ -131,3 +131,35 @@ async fn headers_and_blocks_have_a_largest_size() {
     let reason = &loaded.failure().rejects()[0].err_reason;
     assert!(reason.contains("a block has 5242880 bytes, more than 4194304"), "{reason}");
 }
+
+async fn load_by_paths(paths: &str, file: &[u8], options: &str) -> Loaded {
+    let s3 = CannedS3::start(&[("f", file), ("paths", paths.as_bytes())]).await;
+    let sql =
+        format!("COPY t FROM 's3://lake/f' IAM_ROLE default AVRO 's3://lake/paths' {options}");
+    let columns = "id integer!, again character varying(80), at timestamp without time zone";
+    load_into(&s3, &parse(&sql).expect(&sql), table_of(columns)).await
+}
+
+#[tokio::test]
+async fn a_jsonpaths_file_says_which_value_feeds_which_column() {
+    let paths = r#"{"jsonpaths": ["$.id", "$.nested.list[1]", "$.at"]}"#;
+    let file = fixture("types-snappy.avro");
+    let loaded = load_by_paths(paths, &file, "MAXERROR 2").await;
+    assert_eq!(loaded.rows, "1\ta\"b\t2019-08-06 10:11:12.345000\n", "{:?}", loaded.outcome);
+    let reason = "Invalid JSONPath format: Not an array or index out of range.";
+    assert!(loaded.rejects()[0].starts_with("f:2 "), "{:?}", loaded.rejects());
+    assert!(loaded.rejects()[0].ends_with(reason), "{:?}", loaded.rejects());
+    let paths = r#"{"jsonpaths": ["$['id']", "$['nested']['again']", "$['at']"]}"#;
+    let loaded = load_by_paths(paths, &file, "TIMEFORMAT 'epochmillisecs'").await;
+    let again = "{\"list\":[],\"again\":null,\"map\":{}}";
+    let rows = format!("1\t{again}\t2019-08-06 10:11:12.345000\n2\t\\N\t\\N\n");
+    assert_eq!(loaded.rows.replace(".345\n", ".345000\n"), rows);
+    // A file that breaks off is an error of the row after the last one.
+    let loaded = load_by_paths(paths, &file[..file.len() - 1], "MAXERROR 9").await;
+    let reason = "f:1  1216 Invalid AVRO file found. Unexpected end of AVRO file.";
+    assert_eq!(loaded.rejects(), [reason]);
+    let loaded = load_by_paths(r#"{"jsonpaths": ["$.id"]}"#, &file, "").await;
+    let message = "Number of jsonpaths and the number of columns should match. JSONPath size: 1, \
+                   Number of columns in table or column list: 3";
+    assert_eq!(loaded.failure().message("t"), message);
+}
