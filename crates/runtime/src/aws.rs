@@ -2,9 +2,35 @@
 //! CI and AWS changes no code path.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sqs::config::Credentials;
+use aws_sdk_sqs::config::{Credentials, ProvideCredentials};
 
 use crate::settings::AwsSettings;
+
+/// What to look at when AWS does not answer, on a laptop as in production.
+pub const UNREACHABLE_HINT: &str = "is the endpoint right, and is it up? look at region, network \
+     and AWS_ENDPOINT_URL, which is unset for AWS itself; a local stack starts with: blueshift up";
+
+/// There is nobody to be towards AWS.
+#[derive(Debug, thiserror::Error)]
+#[error("find AWS credentials")]
+pub struct NoCredentials(#[source] aws_sdk_sqs::error::BoxError);
+
+impl NoCredentials {
+    /// What the user can do.
+    pub fn hint(&self) -> &'static str {
+        "set aws_access_key_id and aws_secret_access_key in settings.ini or the environment, or \
+         run `aws configure`"
+    }
+}
+
+/// Finds credentials now, so that a call does not fail for want of them in the SDK's words.
+pub async fn find_credentials(config: &SdkConfig) -> Result<(), NoCredentials> {
+    let Some(provider) = config.credentials_provider() else { return Ok(()) };
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(NoCredentials(error.into())),
+    }
+}
 
 /// Resolves region and credentials: those of the settings, else the SDK's default chain.
 pub async fn load(settings: &AwsSettings) -> SdkConfig {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::settings::SettingsError;
+
 /// An error together with what the user can do about it.
 ///
 /// Displays as the error alone; [`report`] prints the hint on a line of its own.
@@ -38,9 +40,12 @@ impl<T, E: Into<anyhow::Error>> WithHint<T> for Result<T, E> {
     }
 }
 
-/// The outermost hint of a failure.
+/// The outermost hint of a failure; settings bring their own.
 pub fn hint(error: &anyhow::Error) -> Option<&str> {
-    error.chain().find_map(|cause| cause.downcast_ref::<Hinted>()).map(|it| it.hint.as_str())
+    error.chain().find_map(|cause| match cause.downcast_ref::<Hinted>() {
+        Some(hinted) => Some(hinted.hint.as_str()),
+        None => cause.downcast_ref::<SettingsError>().and_then(SettingsError::hint),
+    })
 }
 
 /// What `main` returns: prints a failure to stderr and turns it into exit code 1.
@@ -66,10 +71,10 @@ mod tests {
         let refused: Result<(), _> = Err(std::io::Error::other("connection refused"));
         let error = refused
             .context("connect")
-            .hint("is the stack up? cargo xtask up")
+            .hint("is the cluster up?")
             .context("load")
             .expect_err("an error");
         assert_eq!(format!("{error:#}"), "load: connect: connection refused");
-        assert_eq!(hint(&error), Some("is the stack up? cargo xtask up"));
+        assert_eq!(hint(&error), Some("is the cluster up?"));
     }
 }

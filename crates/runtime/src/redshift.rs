@@ -40,6 +40,34 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// What the user can do: an answer of the server asks for other things than silence.
+    pub fn hint(&self) -> &'static str {
+        let Self::Refused { source, .. } = self else {
+            return "name the CAs with SSL_CERT_FILE, or look at sslmode in [redshift] of the \
+                    settings";
+        };
+        hint_of(source.code().map(|code| code.code()))
+    }
+}
+
+/// The hint for a refusal with this SQLSTATE; without one, nobody answered.
+fn hint_of(sqlstate: Option<&str>) -> &'static str {
+    match sqlstate {
+        Some("28000" | "28P01") => {
+            "are user and password right? they stand in [redshift] of the settings, or in \
+             REDSHIFT_USER and REDSHIFT_PASSWORD"
+        }
+        Some("3D000") => "is the database right? it stands in [redshift] of the settings",
+        Some("57P03" | "53300") => "redshift is there but takes no session now; try again later",
+        Some(_) => "look at [redshift] in the settings",
+        None => {
+            "are host, port and sslmode right, and is the cluster up and reachable from here? look \
+             at [redshift] in the settings; a local one starts with: blueshift up"
+        }
+    }
+}
+
 /// A session. Dropping it ends it, together with its open transaction.
 #[derive(Debug)]
 pub struct Session {
@@ -202,6 +230,22 @@ mod tests {
             ("$1 $$ ü 🦀", "'$1 $$ ü 🦀'"),
         ] {
             assert_eq!(quote_literal(text), quoted);
+        }
+    }
+
+    #[test]
+    fn a_server_that_answers_is_not_asked_whether_it_is_up() {
+        for (sqlstate, expected) in [
+            (None, "is the cluster up and reachable"),
+            (Some("28000"), "are user and password right?"),
+            (Some("28P01"), "REDSHIFT_PASSWORD"),
+            (Some("3D000"), "is the database right?"),
+            (Some("57P03"), "try again later"),
+            (Some("XX000"), "look at [redshift]"),
+        ] {
+            let hint = hint_of(sqlstate);
+            assert!(hint.contains(expected), "{sqlstate:?}: {hint}");
+            assert_eq!(hint.contains("up and"), sqlstate.is_none(), "{hint}");
         }
     }
 

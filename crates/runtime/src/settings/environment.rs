@@ -1,12 +1,71 @@
-//! Settings that may come from the environment but not from the command line.
+//! The environment, as far as `clap` does not read it: secrets, and what is blank.
 //!
-//! A command line is readable by every user of the machine, so secrets have no flags and `clap`,
-//! which otherwise is the only reader of the environment, cannot see them.
+//! A command line is readable by every user of the machine, so secrets have no flags, and `clap`
+//! cannot see them. A variable that is set but blank, as `EVENTS_PER_SEC=` in an environment file,
+//! counts as not set, as a blank key of the settings file does.
+
+use std::ffi::OsStr;
+
+use clap::{Command, Parser};
 
 use super::keys::Key;
 
 /// The environment's value for `key`; a blank one counts as not given.
 #[expect(clippy::disallowed_methods, reason = "the one place besides clap; see the module doc")]
 pub(crate) fn value(key: &Key) -> Option<String> {
-    std::env::var(key.environment()).ok().filter(|value| !value.is_empty())
+    std::env::var(key.environment()).ok().filter(|value| !is_blank(value.as_ref()))
+}
+
+/// The program's flags, with blank environment variables taken for unset. Every program's `main`
+/// begins with this instead of [`Parser::parse`]. Ends the process, as that does, after `--help`,
+/// `--version` and with exit code 2 when the flags are wrong.
+pub fn parse_args<P: Parser>() -> P {
+    let mut command = without_blanks(P::command());
+    let mut matches = command.get_matches_mut();
+    let parsed = P::from_arg_matches_mut(&mut matches);
+    parsed.unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+#[expect(clippy::disallowed_methods, reason = "clap tells the name of a variable, not its value")]
+fn without_blanks(command: Command) -> Command {
+    command.mut_args(|arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        let is_unset = value.is_some_and(|value| is_blank(&value));
+        if is_unset { arg.env(None::<&'static str>) } else { arg }
+    })
+}
+
+fn is_blank(value: &OsStr) -> bool {
+    value.to_str().is_some_and(|value| value.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cargo gives every test the first variable, and it is blank: this package has no homepage.
+    #[derive(Debug, Parser)]
+    struct Flags {
+        #[arg(long, env = "CARGO_PKG_HOMEPAGE", default_value_t = 7)]
+        number: u8,
+        #[arg(long, env = "CARGO_PKG_NAME")]
+        name: Option<String>,
+    }
+
+    #[test]
+    fn a_blank_variable_counts_as_not_set() {
+        let line = ["flags"];
+        assert!(Flags::try_parse_from(line).is_err(), "clap alone takes it for a number");
+        let matches = without_blanks(<Flags as clap::CommandFactory>::command());
+        let matches = matches.try_get_matches_from(line).expect("nothing is wrong");
+        let flags = <Flags as clap::FromArgMatches>::from_arg_matches(&matches).expect("complete");
+        assert_eq!((flags.number, flags.name.as_deref()), (7, Some("runtime")));
+    }
+
+    #[test]
+    fn blank_is_nothing_but_white_space() {
+        for (value, expected) in [("", true), (" \t", true), ("0", false), (" a ", false)] {
+            assert_eq!(is_blank(value.as_ref()), expected, "{value:?}");
+        }
+    }
 }

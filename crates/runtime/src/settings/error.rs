@@ -58,6 +58,21 @@ pub enum SettingsError {
         /// The keys of that section.
         allowed: String,
     },
+    /// A key that is given twice; one of the two would be ignored.
+    #[error(
+        "settings file {}, line {line}, section [{section}]: {key} is given a second time",
+        path.display()
+    )]
+    Repeated {
+        /// The file as it was named.
+        path: PathBuf,
+        /// Where it stands again, counted from 1.
+        line: usize,
+        /// The section it stands in.
+        section: String,
+        /// The key.
+        key: String,
+    },
     /// A value the key cannot take. Values of secret keys are not shown.
     #[error(
         "settings file {}, section [{section}], key {key}: {value:?} is not {allowed}",
@@ -100,4 +115,18 @@ pub enum SettingsError {
         /// The key that has none.
         absent: &'static str,
     },
+}
+
+impl SettingsError {
+    /// What the user can do, where we know it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoCreateTable { .. } => Some(
+                "name the file that declares the table: --create-table FILE, or create_table in \
+                 section [redshift] of the settings, relative to the settings file",
+            ),
+            Self::Unreadable { .. } => Some("name the settings file with --settings FILE"),
+            _ => None,
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! Takes what Python's ConfigParser takes from the prototype's file: keys in any case, values
 //! unquoted and with backslashes as they are, `%%` for a per cent sign.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ini::{Ini, ParseOption};
@@ -56,6 +56,9 @@ impl SettingsFile {
                 line: error.line + 1,
                 problem: error.msg.to_string(),
             })?;
+        if let Some((line, section, key)) = repeated(text) {
+            return Err(SettingsError::Repeated { path: path.to_owned(), line, section, key });
+        }
         let mut file = Self { path: path.to_owned(), values: HashMap::new() };
         for (section, properties) in &ini {
             for (name, value) in properties.iter() {
@@ -129,6 +132,27 @@ impl SettingsFile {
     }
 }
 
+/// The first key that stands a second time in its section: line, section, key. ConfigParser refuses
+/// that too; `ini` does not say where a key stands.
+fn repeated(text: &str) -> Option<(usize, String, String)> {
+    let mut section = "";
+    let mut seen = HashSet::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some((name, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            section = name.trim();
+        } else if !line.starts_with(['#', ';'])
+            && let Some((key, _)) = line.split_once(['=', ':'])
+        {
+            let key = key.trim().to_ascii_lowercase();
+            if !seen.insert((section, key.clone())) {
+                return Some((index + 1, section.to_owned(), key));
+            }
+        }
+    }
+    None
+}
+
 fn listed(names: impl Iterator<Item = String>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
@@ -191,6 +215,15 @@ report_events=submission_success,registration_initiated
         insta::assert_snapshot!(refused("[aws]\naws_access_key_id = AKIA\n"), @"settings file settings.ini, section [aws]: aws_access_key_id is set but aws_secret_access_key is blank");
         assert!(refused("[aws]\nnonsense\n").starts_with("settings file settings.ini, line "));
         assert!(refused("sqs_name = q\n").contains("unknown section []"));
+    }
+
+    #[test]
+    fn a_key_given_twice_is_refused_with_its_line() {
+        let expected = "settings file settings.ini, line 4, section [aws]: sqs_name is given a \
+                        second time";
+        assert_eq!(refused("[aws]\nsqs_name = a\n# sqs_name = b\nSQS_Name: c\n"), expected);
+        assert_eq!(refused("[aws]\nsqs_name=a\n[aws]\nsqs_name=\n"), expected);
+        parse("[aws]\nregion = a\n[redshift]\nuser = region = b\n").expect("two keys");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub use args::{
     AwsSettings, BucketSettings, EventsSettings, QueueSettings, RedshiftSettings, SslMode,
     TableSettings,
 };
+pub use environment::parse_args;
 pub use error::SettingsError;
 pub use file::SettingsFile;
 pub use keys::{Key, Section};
