@@ -19,10 +19,14 @@ use crate::error::GenerateError;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "generate-events", version)]
 pub struct Args {
-    /// Average events per second; the pauses are random [default: events_per_sec, else 10].
-    #[arg(long, value_name = "RATE", env = "EVENTS_PER_SEC", value_parser = rate)]
+    /// Average events per second; the pauses are random [default: EVENTS_PER_SEC in the
+    /// environment, else events_per_sec in the settings file, else 10].
+    #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "flat_out")]
     pub rate: Option<f64>,
-    /// Send as fast as SQS takes it.
+    /// The rate of the environment, which does not conflict with `--flat-out`.
+    #[arg(long, value_name = "RATE", env = "EVENTS_PER_SEC", value_parser = rate, hide = true)]
+    pub events_per_sec: Option<f64>,
+    /// Send as fast as SQS takes it, whatever rate the environment or the settings file gives.
     #[arg(long)]
     pub flat_out: bool,
     /// Send this many messages, then stop.
@@ -135,7 +139,10 @@ impl Args {
     pub fn resolve(&self) -> Result<Config, GenerateError> {
         let file = self.settings.load()?;
         let queue = QueueArgs { sqs_name: self.sqs_name.clone(), ..QueueArgs::default() };
-        let events = EventsArgs { events_per_sec: self.rate, ..EventsArgs::default() };
+        let events = EventsArgs {
+            events_per_sec: self.rate.or(self.events_per_sec),
+            ..EventsArgs::default()
+        };
         Ok(Config {
             aws: self.aws.resolve(&file),
             queue_name: queue.resolve(&file)?.name,
@@ -223,6 +230,7 @@ mod tests {
         check(&["--count", "0"]);
         check(&["--count", "5", "--endless"]);
         check(&["--rate", "0"]);
+        check(&["--rate", "5", "--flat-out"]);
         check(&["--rate", "inf"]);
         check(&["--malformed", "1.5"]);
         check(&["--late", "-0.1"]);
@@ -231,6 +239,19 @@ mod tests {
         check(&["--messages", "day.ndjson", "--count", "5"]);
         check(&["--messages", "day.ndjson", "--seed", "5"]);
         check(&["--messages", "day.ndjson", "--late", "0.5"]);
+    }
+
+    #[test]
+    fn the_rate_of_the_environment_gives_way_to_flags() {
+        let check = |flags: &[&str], expected: (f64, bool)| {
+            // As `env` gives it: clap tells the two apart no further.
+            let given = [flags, &["--events-per-sec", "5", "--settings", "/dev/null"]].concat();
+            let config = parse(&given).unwrap().resolve().unwrap();
+            assert_eq!((config.rate, config.flat_out), expected, "{flags:?}");
+        };
+        check(&[], (5.0, false));
+        check(&["--rate", "3"], (3.0, false));
+        check(&["--flat-out"], (5.0, true));
     }
 
     #[test]

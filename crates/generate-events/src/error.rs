@@ -52,6 +52,9 @@ pub enum GenerateError {
         #[source]
         source: io::Error,
     },
+    /// There are no credentials.
+    #[error(transparent)]
+    NoCredentials(#[from] runtime::aws::NoCredentials),
     /// The queue is not there.
     #[error("there is no queue {queue_name}")]
     NoQueue {
@@ -127,11 +130,9 @@ impl GenerateError {
                 "the queue must exist; create it with: aws sqs create-queue --queue-name \
                  {queue_name}, or start the local kit with: blueshift up --settings settings.ini"
             )),
-            Self::LookUp { .. } => Some(
-                "is the stack up (cargo xtask up), and do AWS_ENDPOINT_URL, region and \
-                 credentials name it?"
-                    .to_owned(),
-            ),
+            Self::LookUp { .. } => Some(runtime::aws::UNREACHABLE_HINT.to_owned()),
+            Self::NoCredentials(error) => Some(error.hint().to_owned()),
+            Self::Settings(error) => error.hint().map(str::to_owned),
             Self::SharesBeyondOne { .. } => {
                 Some("lower --malformed, --duplicates or --late".to_owned())
             }

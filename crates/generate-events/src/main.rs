@@ -4,7 +4,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use generate_events::{Args, GenerateError, Summary};
 use runtime::failure::{self, WithHint};
 use runtime::telemetry::Format;
@@ -12,7 +11,7 @@ use runtime::{shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = runtime::settings::parse_args();
     failure::report("generate-events", generate(&args).await)
 }
 

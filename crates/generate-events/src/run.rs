@@ -42,8 +42,9 @@ pub struct Summary {
 /// # Errors
 /// [`GenerateError::Interrupted`] once messages may have been sent; any other error before that.
 pub async fn run(config: &Config, shutdown: &CancellationToken) -> Result<Summary, GenerateError> {
-    let client = runtime::aws::sqs(&runtime::aws::load(&config.aws).await);
-    run_with(client, config, shutdown).await
+    let sdk = runtime::aws::load(&config.aws).await;
+    runtime::aws::find_credentials(&sdk).await?;
+    run_with(runtime::aws::sqs(&sdk), config, shutdown).await
 }
 
 /// [`run`] with a client of SQS that is there already.
