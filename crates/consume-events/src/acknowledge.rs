@@ -88,7 +88,12 @@ impl<Q: Queue> Acknowledger<Q> {
             .await;
         let message_count = receipt_handles.len();
         let is_complete = leftovers.is_empty();
-        tracing::info!(message_count, is_complete, "messages given back to the queue");
+        if is_complete {
+            tracing::info!(message_count, is_complete, "messages given back to the queue");
+        } else {
+            // Not lost: the rest returns when its visibility timeout is over.
+            tracing::warn!(message_count, is_complete, "messages given back to the queue");
+        }
     }
 }
 

@@ -30,6 +30,10 @@ const AGE_MIN: Duration = Duration::from_secs(1);
 /// One open batch and one that is being stored never hold more than this process may hold.
 const BATCH_EVENTS_MAX: u64 = IN_FLIGHT_MAX as u64 / 2;
 
+/// What to do when the dead-letter queue is the queue itself.
+pub(crate) const ANOTHER_QUEUE: &str =
+    "name another one with --sqs-dead-letter-name, or leave it out: <SQS_NAME>-dead-letter";
+
 /// Moves events from SQS to S3, one compressed object per batch.
 ///
 /// Every message is checked against the table; one that the table could not take goes to the
@@ -164,6 +168,12 @@ pub enum ConfigError {
     /// One setting alone is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The dead-letter queue is the queue itself: what is moved there would come back for ever.
+    #[error("the dead-letter queue is {name}, the queue of events itself")]
+    OneQueue {
+        /// The name given twice.
+        name: String,
+    },
     /// A batch would be older than its messages can be hidden.
     #[error(
         "a batch would be stored after {age_max:?}, but SQS hides a message for {longest:?} at most"
@@ -187,6 +197,17 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// What the user can do, where we know it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::OneQueue { .. } => Some(ANOTHER_QUEUE),
+            Self::Settings(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 impl Args {
     /// Puts flags, environment, file and defaults together and checks that they fit.
     ///
@@ -195,6 +216,9 @@ impl Args {
     pub fn resolve(&self) -> Result<Config, ConfigError> {
         let file = self.settings.load()?;
         let queue = self.queue.resolve(&file)?;
+        if queue.name == queue.dead_letter_name {
+            return Err(ConfigError::OneQueue { name: queue.name });
+        }
         let events =
             EventsArgs { polling_cycles: self.consume.polling_cycles, ..EventsArgs::default() };
         let cycles = events.resolve(&file).polling_cycles;
@@ -279,6 +303,17 @@ mod tests {
         check(Some(3), 1.0, Some(3));
         check(Some(3), 3.0, None);
         check(Some(61), 60.0, Some(61));
+    }
+
+    #[test]
+    fn the_dead_letter_queue_is_another_queue() {
+        let line = ["consume-events", "--sqs-name=q", "--s3-bucket=b", "--sqs-dead-letter-name=q"];
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let settings = ["--settings", file.path().to_str().expect("a name in UTF-8")];
+        let error =
+            Args::parse_from(line.iter().chain(&settings)).resolve().expect_err("one queue");
+        assert_eq!(error.to_string(), "the dead-letter queue is q, the queue of events itself");
+        assert_eq!(error.hint(), Some(ANOTHER_QUEUE));
     }
 
     #[test]

@@ -88,10 +88,7 @@ impl CallError {
     /// What the user can do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Unavailable(_) | Self::Throttled(_) => {
-                "is AWS_ENDPOINT_URL right, and does it answer? a local stack: cargo xtask up"
-                    .to_owned()
-            }
+            Self::Unavailable(_) | Self::Throttled(_) => runtime::aws::UNREACHABLE_HINT.to_owned(),
             Self::Denied(call) => {
                 format!("do these credentials allow {} on {}?", action(call), call.resource)
             }

@@ -35,9 +35,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use aws_sdk_sqs::config::StalledStreamProtectionConfig;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::config::{ProvideCredentials, StalledStreamProtectionConfig};
 use events::{Table, Validator};
 use runtime::failure::WithHint;
 use runtime::settings::TableSettings;
@@ -45,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Args, Config};
 
+use crate::config::{ANOTHER_QUEUE, ConfigError};
 use crate::error::CallError;
 use crate::pipeline::{Pipeline, Tuning};
 use crate::progress::Progress;
@@ -112,10 +113,18 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let Some((queue, dead_letters)) = find_queues(&clients.sqs, &config, &shutdown).await? else {
         return Ok(Summary::of(&Counters::default(), Duration::ZERO));
     };
+    let bucket = config.bucket.bucket.as_str();
+    let store = S3Bucket::new(clients.s3, bucket);
+    let looking = tokio::time::timeout(START_TIMEOUT, store.look_for());
+    if let Some(Ok(Err(missing))) = shutdown.run_until_cancelled(looking).await {
+        Err(missing).context("find the bucket").hint(format!(
+            "create it: aws s3 mb s3://{bucket}, or name another one: --s3-bucket NAME"
+        ))?;
+    }
     let pipeline = Pipeline {
         queue,
         dead_letters,
-        store: S3Bucket::new(clients.s3, &config.bucket.bucket),
+        store,
         validator,
         tuning: Tuning {
             poller_count: config.poller_count,
@@ -142,9 +151,7 @@ fn hinted<T>(outcome: Result<T, CallError>) -> anyhow::Result<T> {
 
 fn read_table(settings: &TableSettings) -> anyhow::Result<Validator> {
     let file = settings.create_table.display();
-    let sql = settings
-        .read_create_table()
-        .hint("name the file that declares the table: --create-table FILE")?;
+    let sql = settings.read_create_table()?;
     let table = Table::parse(&sql).with_context(|| format!("read table from {file}"))?;
     Validator::new(table, &settings.id_column)
         .with_context(|| format!("use table of {file}"))
@@ -159,11 +166,9 @@ struct Clients {
 /// The SDK tries each call once; trying again is [`retry`]'s, which knows when to stop.
 async fn connect(config: &Config) -> anyhow::Result<Clients> {
     let shared = runtime::aws::load(&config.aws).await;
-    if let Some(provider) = shared.credentials_provider() {
-        provider.provide_credentials().await.context("find AWS credentials").hint(
-            "set aws_access_key_id and aws_secret_access_key in settings.ini or the environment, \
-             or run `aws configure`",
-        )?;
+    if let Err(error) = runtime::aws::find_credentials(&shared).await {
+        let hint = error.hint();
+        return Err(error).hint(hint);
     }
     let with_timeout = |attempt| {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).build();
@@ -203,6 +208,10 @@ async fn find_queues(
             }
             found => hinted(found)?,
         };
+        if queue.is_same_as(&dead_letters) {
+            let name = name.to_owned();
+            Err(ConfigError::OneQueue { name }).hint(ANOTHER_QUEUE)?;
+        }
         anyhow::Ok((queue, dead_letters))
     };
     shutdown.run_until_cancelled(both).await.transpose()

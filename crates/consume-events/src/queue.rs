@@ -112,6 +112,11 @@ impl SqsQueue {
         let url = found.queue_url.unwrap_or_default();
         Ok(Self { client, url, resource })
     }
+
+    /// Whether the two are one queue under two names.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
 }
 
 impl Queue for SqsQueue {

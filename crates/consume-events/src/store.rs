@@ -33,9 +33,28 @@ pub struct S3Bucket {
 }
 
 impl S3Bucket {
-    /// The bucket called `name`. Whether it exists shows when the first object is stored.
+    /// The bucket called `name`. Whether it exists, [`S3Bucket::look_for`] tells.
     pub fn new(client: aws_sdk_s3::Client, name: &str) -> Self {
         Self { client, name: name.to_owned(), resource: format!("bucket {name}") }
+    }
+
+    /// Looks whether the bucket exists, so that a wrong name shows before messages are held.
+    ///
+    /// # Errors
+    /// [`CallError::Missing`] and no other: whoever may put objects need not be allowed to look
+    /// (`HeadBucket` takes `s3:ListBucket`), and an S3 that is away may be back when the first
+    /// batch closes.
+    pub async fn look_for(&self) -> Result<(), CallError> {
+        let Err(error) = self.client.head_bucket().bucket(&self.name).send().await else {
+            return Ok(());
+        };
+        match CallError::from_sdk("HeadBucket", &self.resource, &error) {
+            missing @ CallError::Missing(_) => Err(missing),
+            error => {
+                tracing::debug!(%error, "bucket not looked for");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -106,5 +125,49 @@ impl<Q: Queue, S: ObjectStore> Keeper<Q, S> {
             self.failure.record(error);
         }
         drop(held);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use aws_sdk_s3::config::retry::RetryConfig;
+    use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+
+    use super::*;
+
+    /// A bucket of an S3 that answers the first request with that status.
+    fn bucket_answering(status: &'static str) -> S3Bucket {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().expect("a client");
+            let _ = connection.read(&mut [0; 4096]);
+            let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\n\r\n");
+            connection.write_all(answer.as_bytes()).expect("the client listens");
+        });
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .endpoint_url(format!("http://127.0.0.1:{port}"))
+            .retry_config(RetryConfig::disabled())
+            .force_path_style(true);
+        S3Bucket::new(aws_sdk_s3::Client::from_conf(config.build()), "lake")
+    }
+
+    #[tokio::test]
+    async fn only_a_bucket_that_is_not_there_is_missed() {
+        for (status, is_missing) in [
+            ("200 OK", false),
+            ("404 Not Found", true),
+            ("403 Forbidden", false),
+            ("301 Moved Permanently", false),
+            ("503 Slow Down", false),
+        ] {
+            let looked = bucket_answering(status).look_for().await;
+            assert_eq!(looked.is_err(), is_missing, "{status}: {looked:?}");
+        }
     }
 }
