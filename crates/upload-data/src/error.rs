@@ -77,9 +77,7 @@ impl StoreError {
             Self::Refused { .. } => {
                 Some("may these credentials list, read, write and delete there?")
             }
-            Self::Unreachable { .. } => {
-                Some("is S3 reachable from here? look at region, credentials and AWS_ENDPOINT_URL")
-            }
+            Self::Unreachable { .. } => Some(runtime::aws::UNREACHABLE_HINT),
             Self::NoObject { .. } | Self::Changed { .. } => None,
         }
     }
@@ -301,7 +299,7 @@ impl LoadError {
     /// What the user can do, where we know it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Connect(_) => Some("is the cluster up? look at [redshift] in the settings"),
+            Self::Connect(error) => Some(error.hint()),
             Self::Store(error) | Self::SetAside { source: error, .. } => error.hint(),
             Self::Locked { .. } => Some("let it finish, or wait longer with --lock-wait"),
             Self::NoTable { .. } => {

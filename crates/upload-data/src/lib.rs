@@ -54,7 +54,7 @@ use warehouse::{Redshift, Warehouse};
 /// Whatever stands in [`error`], with a hint where we know the cure. What was committed before the
 /// error stays loaded; the next run goes on from there.
 pub async fn run(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Summary> {
-    upload(config, &Redshift(&config.redshift), &bucket(config).await, shutdown).await
+    upload(config, &Redshift(&config.redshift), &bucket(config).await?, shutdown).await
 }
 
 /// What the next load would do. Reads the bucket and the ledger, changes nothing.
@@ -62,12 +62,14 @@ pub async fn run(config: &Config, shutdown: &CancellationToken) -> anyhow::Resul
 /// # Errors
 /// If the bucket or the ledger cannot be read.
 pub async fn dry_run(config: &Config) -> anyhow::Result<Plan> {
-    plan::plan(config, &Redshift(&config.redshift), &bucket(config).await).await
+    plan::plan(config, &Redshift(&config.redshift), &bucket(config).await?).await
 }
 
-async fn bucket(config: &Config) -> Bucket {
+async fn bucket(config: &Config) -> anyhow::Result<Bucket> {
     let sdk = runtime::aws::load(&config.aws).await;
-    Bucket::new(runtime::aws::s3(&sdk), config.bucket.bucket.clone())
+    let found = runtime::aws::find_credentials(&sdk).await;
+    hinted(found, |error| Some(error.hint()))?;
+    Ok(Bucket::new(runtime::aws::s3(&sdk), config.bucket.bucket.clone()))
 }
 
 async fn upload(

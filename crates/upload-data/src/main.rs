@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
 use runtime::telemetry::{self, Format};
 use serde::Serialize;
 use upload_data::Args;
@@ -13,7 +12,7 @@ const REJECTED: u8 = 4;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = runtime::settings::parse_args();
     match run(&args).await {
         Ok(exit_code) => exit_code,
         Err(error) => runtime::failure::report("upload-data", Err(error)),

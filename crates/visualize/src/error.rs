@@ -1,6 +1,5 @@
 //! Why there are no charts, and what helps.
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use events::SchemaError;
@@ -93,7 +92,7 @@ impl VisualizeError {
     /// What the user can do about it, if we know.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Connect(error) if has_io_cause(error) => Some("is the stack up? cargo xtask up"),
+            Self::Connect(error) => Some(error.hint()),
             Self::Query { source, .. } => match source.code() {
                 Some(code) if *code == SqlState::UNDEFINED_TABLE => Some(
                     "create the table with create_table.sql, or name another with --redshift-table",
@@ -103,9 +102,7 @@ impl VisualizeError {
                 ),
                 _ => None,
             },
-            Self::Settings(SettingsError::NoCreateTable { .. }) => {
-                Some("--settings and --create-table name files; --redshift-table needs none")
-            }
+            Self::Settings(error) => error.hint(),
             Self::NoEvents => Some("give names with --report-events a,b"),
             Self::TooManyGroups { .. } => Some("give a column with few values with --group-by"),
             Self::Directory { .. } | Self::Write { .. } => {
@@ -114,10 +111,4 @@ impl VisualizeError {
             _ => None,
         }
     }
-}
-
-/// Whether the network, not the server, refused.
-fn has_io_cause(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source())
-        .any(|error| error.is::<std::io::Error>())
 }

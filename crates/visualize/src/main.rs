@@ -4,7 +4,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use runtime::failure::{self, WithHint};
 use runtime::telemetry::Format;
 use runtime::{shutdown, telemetry};
@@ -15,7 +14,7 @@ use visualize::error::VisualizeError;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = runtime::settings::parse_args();
     failure::report("visualize", visualize(&args).await)
 }
 
