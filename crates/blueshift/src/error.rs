@@ -52,11 +52,41 @@ impl StackError {
             Self::PortTaken { flag, .. } => {
                 Some(format!("{flag} 0 takes a free one; is another stack running?"))
             }
-            Self::Listen { port, .. } if *port != 0 && *port < 1024 => {
+            Self::Listen { source, .. }
+                if source.kind() == std::io::ErrorKind::AddrNotAvailable =>
+            {
+                Some("--host names an address of this machine, such as 127.0.0.1".to_owned())
+            }
+            Self::Listen { source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
                 Some("ports below 1024 are for root; choose a higher one".to_owned())
             }
             Self::Listen { .. } | Self::Upstream { .. } | Self::Certificates(_) => None,
             Self::Postgres(error) => error.hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_cannot_be_listened_on_is_explained_by_its_cause() {
+        for (kind, expected) in [
+            (ErrorKind::PermissionDenied, Some("ports below 1024 are for root")),
+            (ErrorKind::AddrNotAvailable, Some("--host names an address of this machine")),
+            (ErrorKind::OutOfMemory, None),
+        ] {
+            let host = std::net::IpAddr::from([192, 0, 2, 1]);
+            let error =
+                StackError::Listen { host, port: 443, service: "sqs and s3", source: kind.into() };
+            let hint = error.hint();
+            assert_eq!(hint.is_some(), expected.is_some(), "{kind}: {hint:?}");
+            assert!(hint.unwrap_or_default().starts_with(expected.unwrap_or_default()), "{kind}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod redshift_command;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -64,7 +65,8 @@ struct Up {
     region: Option<String>,
     /// Folder of Postgres' initdb and postgres [default: PATH, then the usual places].
     #[arg(long, value_name = "DIR", env = "BLUESHIFT_POSTGRES_BIN")]
-    postgres_binaries: Option<PathBuf>,
+    // Not a path yet: clap refuses a blank one, which counts as not given.
+    postgres_binaries: Option<OsString>,
 }
 
 #[tokio::main]
@@ -152,6 +154,7 @@ impl Up {
         let region = self
             .region
             .clone()
+            .filter(|region| !region.trim().is_empty())
             .or_else(|| resources.as_ref().and_then(|resources| resources.region.clone()))
             .unwrap_or_else(|| InProcess::default().region);
         let options = InProcess {
@@ -160,7 +163,11 @@ impl Up {
             redshift_port: self.redshift_port,
             redshift_password: self.redshift_password.clone(),
             region,
-            postgres_binaries: self.postgres_binaries.clone(),
+            postgres_binaries: self
+                .postgres_binaries
+                .as_ref()
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
         };
         let started = stack.insert(Stack::in_process(options).await?);
         let endpoints = started.endpoints();
