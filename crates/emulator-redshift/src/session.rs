@@ -3,6 +3,7 @@
 //! Only Query and Parse are read for their SQL; the other messages matter only if they use a
 //! statement that was found special there.
 
+mod copy_destination;
 mod copy_execution;
 mod faults;
 mod replay;

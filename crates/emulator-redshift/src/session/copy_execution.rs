@@ -13,38 +13,21 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Session;
+use super::copy_destination::{Constants, qualified, quoted};
 use crate::copy::failure::{CopyFailure, Refusal};
 use crate::copy::load::{CopyContext, LoadReport, load};
 use crate::copy::statement::CopyStatement;
-use crate::copy::target::{ColumnType, Identity, TargetColumn, TargetTable, load_columns};
+use crate::copy::target::{TargetColumn, TargetTable, load_columns};
 use crate::error::{SessionError, SqlError, info_notice};
 use crate::relay::pipeline::Audience;
 use crate::system_tables::copies::Recording;
-use crate::wire::Frame;
 
 /// How many chunks of rows may wait for Postgres.
 const CHUNKS_MAX: usize = 4;
 
-/// The table, if `$1` names one, with its columns: search path and temporary tables count as for
-/// the client's own statements. `$1` is the name as written, `$2` the same in lower case.
-const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
-    a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity \
-    FROM pg_catalog.pg_class c \
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    JOIN pg_catalog.pg_roles r ON r.rolname = current_user \
-    LEFT JOIN pg_catalog.pg_attribute a \
-        ON a.attrelid = c.oid AND 0 < a.attnum AND NOT a.attisdropped \
-    WHERE c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass($2)) \
-    ORDER BY a.attnum";
-
 /// What is known of a COPY that Postgres ended: the client has its words.
-const FAILED_UPSTREAM: &str = "refused by the database: see the error that the client was sent";
-
-/// Where a COPY goes.
-struct Destination {
-    table: TargetTable,
-    user_id: i32,
-}
+pub(super) const FAILED_UPSTREAM: &str =
+    "refused by the database: see the error that the client was sent";
 
 /// How the transfer of the rows ended.
 enum Transfer {
@@ -96,7 +79,13 @@ impl Session {
                 return Ok(false);
             }
         };
-        self.relay.send_own(&upstream_copy(&table, &columns), Vec::new(), Audience::Relay);
+        let listed: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let Some(constants) = self.constants(&destination.defaults, &listed).await? else {
+            recording.aborted(FAILED_UPSTREAM);
+            return Ok(false);
+        };
+        let upstream = upstream_copy(&table, &columns, &constants);
+        self.relay.send_own(&upstream, Vec::new(), Audience::Relay);
         self.relay.send(&Flush::new(), None);
         if !self.upstream_awaits_rows().await? {
             recording.aborted(FAILED_UPSTREAM);
@@ -120,7 +109,9 @@ impl Session {
         let transfer = tokio::select! {
             biased;
             () = token.cancelled() => Transfer::Failed(CopyFailure::Cancelled),
-            transfer = transfer(&mut self.relay, &mut rows, loading) => transfer?,
+            transfer = transfer(
+                &mut self.relay, &mut rows, loading, &constants,
+            ) => transfer?,
         };
         self.finish_copy(transfer, &table.name, query_id, recording).await
     }
@@ -186,47 +177,6 @@ impl Session {
             }
         }
     }
-
-    /// Looks the table up; `None` if there is none, of which the client has been told.
-    async fn destination(
-        &mut self,
-        statement: &CopyStatement,
-        recording: &mut Recording,
-    ) -> Result<Option<Destination>, SessionError> {
-        let current = &self.identity.database;
-        if let Some(other) = statement.database.as_ref().filter(|database| *database != current) {
-            let message = format!("cross-database COPY into \"{other}\" is not supported");
-            recording.aborted(message.as_str());
-            self.relay.fail(SqlError::new("0A000", message)).await?;
-            return Ok(None);
-        }
-        let name = qualified(statement.schema.as_deref(), &statement.table);
-        let parameters = vec![
-            Some(Bytes::from(name.clone().into_bytes())),
-            Some(Bytes::from(name.to_lowercase().into_bytes())),
-        ];
-        let Some(rows) = self.relay.query_own(LOOKUP, parameters).await? else {
-            recording.aborted(FAILED_UPSTREAM);
-            return Ok(None);
-        };
-        let destination = read_destination(&rows);
-        if destination.is_none() {
-            let schema = statement.schema.as_ref().map(|schema| format!("{schema}."));
-            let message = format!(
-                "relation \"{}{}\" does not exist",
-                schema.unwrap_or_default(),
-                statement.table
-            );
-            recording.aborted(message.as_str());
-            self.relay.fail(SqlError::new("42P01", message)).await?;
-        }
-        if let Some(found) = &destination {
-            recording.record.user_id = found.user_id;
-            recording.record.table_id = found.table.oid;
-            recording.record.table_name.clone_from(&found.table.name);
-        }
-        Ok(destination)
-    }
 }
 
 /// Carries rows from the load to Postgres.
@@ -234,6 +184,7 @@ async fn transfer(
     relay: &mut crate::relay::Relay,
     rows: &mut mpsc::Receiver<Bytes>,
     loading: AbortOnDropHandle<Result<LoadReport, CopyFailure>>,
+    constants: &Constants,
 ) -> Result<Transfer, SessionError> {
     loop {
         let room = relay.upstream_has_room();
@@ -246,7 +197,7 @@ async fn transfer(
                 }
             }
             chunk = rows.recv(), if room => match chunk {
-                Some(chunk) => relay.send(&CopyData::new(chunk), None),
+                Some(chunk) => relay.send(&CopyData::new(constants.complete(chunk)), None),
                 None => break,
             },
         }
@@ -261,55 +212,10 @@ async fn transfer(
     })
 }
 
-fn read_destination(rows: &[Frame]) -> Option<Destination> {
-    let text = |value: Option<&[u8]>| Some(String::from_utf8_lossy(value?).into_owned());
-    let mut destination: Option<Destination> = None;
-    for frame in rows {
-        let row = frame.fields().row()?;
-        let [oid, schema, name, user_id, column, column_type, not_null, identity] = row[..] else {
-            return None;
-        };
-        if destination.is_none() {
-            destination = Some(Destination {
-                table: TargetTable {
-                    oid: text(oid)?.parse().ok()?,
-                    schema: text(schema)?,
-                    name: text(name)?,
-                    columns: Vec::new(),
-                },
-                user_id: text(user_id)?.parse().unwrap_or_default(),
-            });
-        }
-        if let (Some(found), Some(column)) = (&mut destination, text(column)) {
-            found.table.columns.push(TargetColumn {
-                name: column,
-                column_type: ColumnType::from_postgres(&text(column_type)?),
-                not_null: not_null == Some(b"t"),
-                identity: match identity {
-                    Some(b"a") => Some(Identity::Always),
-                    Some(b"d") => Some(Identity::ByDefault),
-                    _ => None,
-                },
-            });
-        }
-    }
-    destination
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn qualified(schema: Option<&str>, table: &str) -> String {
-    match schema {
-        Some(schema) => format!("{}.{}", quoted(schema), quoted(table)),
-        None => quoted(table),
-    }
-}
-
 /// The rows come as UTF-8, whatever encoding the client has set.
-fn upstream_copy(table: &TargetTable, columns: &[&TargetColumn]) -> String {
-    let columns: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+fn upstream_copy(table: &TargetTable, columns: &[&TargetColumn], constants: &Constants) -> String {
+    let names = columns.iter().map(|column| &column.name).chain(&constants.columns);
+    let columns: Vec<String> = names.map(|name| quoted(name)).collect();
     format!(
         "COPY {} ({}) FROM STDIN WITH (ENCODING 'UTF8')",
         qualified(Some(&table.schema), &table.name),
@@ -329,6 +235,7 @@ fn copy_error(failure: &CopyFailure, table: &str, query_id: i32) -> SqlError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::copy::target::ColumnType;
 
     #[test]
     fn the_upstream_statement_quotes_every_name() {
@@ -346,7 +253,7 @@ mod tests {
             columns: Vec::new(),
         };
         insta::assert_snapshot!(
-            upstream_copy(&table, &[&one, &two]),
+            upstream_copy(&table, &[&one, &two], &Constants::default()),
             @r##"COPY "pg_temp_3"."#Stage" ("timestamp", "a""b") FROM STDIN WITH (ENCODING 'UTF8')"##
         );
     }

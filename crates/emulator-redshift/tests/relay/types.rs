@@ -51,3 +51,42 @@ async fn identity_columns_are_filled_by_us_or_with_explicit_ids() {
     session.run(&kit.copy_of("d", "default", &[r#"{"id": 70, "a": 1}"#])).await;
     assert_eq!(session.value("select sum(id) from d").await, "71");
 }
+
+#[tokio::test]
+async fn a_default_is_evaluated_once_for_the_whole_load() {
+    // "Loading default column values": RANDOM() gives one value for all rows.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session
+        .run(
+            "create table t (a int, r float8 default random(), at timestamp default sysdate, \
+             c varchar(9) default 'a(b' || chr(9), d int default 7)",
+        )
+        .await;
+    let copy = kit.copy_of("t (a)", "one", &[r#"{"a": 1}"#, r#"{"a": 2}"#]);
+    session.run("begin").await;
+    session.run(&copy).await;
+    let sql = "select count(*) || ' ' || count(distinct r) || ' ' || \
+               sum(case when at = sysdate then d end) || ' ' || max(c) from t";
+    assert_eq!(session.value(sql).await, "2 1 14 a(b\t");
+    session.run("commit").await;
+    session.run(&copy).await;
+    assert_eq!(session.value("select count(distinct r) from t").await, "2");
+    let listed = kit.copy_of("t (a, r)", "two", &[r#"{"a": 3}"#]);
+    session.run(&listed).await;
+    assert_eq!(session.value("select count(*) from t where a = 3 and r is null").await, "1");
+}
+
+#[tokio::test]
+async fn a_varbyte_is_loaded_up_to_its_length() {
+    // "VARBYTE type".
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a varbyte(2))").await;
+    kit.s3.put("csv", "6162\n616263\n");
+    let copy = "copy t from 's3://bucket/csv' iam_role default csv maxerror 5";
+    session.run(copy).await;
+    assert_eq!(session.value("select a from t").await, r"\x6162");
+    let sql = "select err_code || ' ' || trim(col_length) from stl_load_errors";
+    assert_eq!(session.value(sql).await, "1204 2");
+}

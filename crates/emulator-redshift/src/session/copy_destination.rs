@@ -1,0 +1,253 @@
+//! Where a COPY goes: the table, its columns, and the values of those that the files do not fill.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::Session;
+use super::copy_execution::FAILED_UPSTREAM;
+use crate::copy::statement::CopyStatement;
+use crate::copy::target::{ColumnType, Identity, TargetColumn, TargetTable};
+use crate::error::{SessionError, SqlError};
+use crate::system_tables::copies::Recording;
+use crate::wire::Frame;
+
+/// The table, if `$1` names one, with its columns: search path and temporary tables count as for
+/// the client's own statements. `$1` is the name as written, `$2` the same in lower case.
+const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
+    a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, \
+    CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END \
+    FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    JOIN pg_catalog.pg_roles r ON r.rolname = current_user \
+    LEFT JOIN pg_catalog.pg_attribute a \
+        ON a.attrelid = c.oid AND 0 < a.attnum AND NOT a.attisdropped \
+    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+    WHERE c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass($2)) \
+    ORDER BY a.attnum";
+
+/// The declared lengths of VARBYTE columns of the table `$1`.
+const LENGTHS: &str = "SELECT a.attname, c.bytes FROM pg_catalog.blueshift_columns c \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.relid AND a.attnum = c.attnum \
+    WHERE c.relid = $1::pg_catalog.text::pg_catalog.oid AND c.bytes IS NOT NULL";
+
+/// Where a COPY goes.
+pub(super) struct Destination {
+    pub(super) table: TargetTable,
+    pub(super) user_id: i32,
+    /// Columns with a DEFAULT that calls a function, and the expression.
+    pub(super) defaults: Vec<(String, String)>,
+}
+
+/// Columns that get the same value in every row ("Loading default column values").
+#[derive(Debug, Default)]
+pub(super) struct Constants {
+    pub(super) columns: Vec<String>,
+    /// Their values, as they follow those of a row in PostgreSQL's COPY text format.
+    suffix: Vec<u8>,
+}
+
+impl Constants {
+    /// Adds the values to every row; each ends with the only line feed that it has.
+    pub(super) fn complete(&self, rows: Bytes) -> Bytes {
+        if self.suffix.is_empty() {
+            return rows;
+        }
+        let mut completed = BytesMut::with_capacity(rows.len() + rows.len() / 4);
+        for row in rows.split_inclusive(|byte| *byte == b'\n') {
+            let (values, end) = match row.strip_suffix(b"\n") {
+                Some(values) => (values, &b"\n"[..]),
+                None => (row, &b""[..]),
+            };
+            completed.put_slice(values);
+            completed.put_slice(&self.suffix);
+            completed.put_slice(end);
+        }
+        completed.freeze()
+    }
+
+    fn push(&mut self, column: &str, value: Option<&[u8]>) {
+        self.columns.push(column.to_owned());
+        self.suffix.push(b'\t');
+        let Some(value) = value else {
+            self.suffix.extend_from_slice(b"\\N");
+            return;
+        };
+        for byte in value {
+            match byte {
+                b'\t' => self.suffix.extend_from_slice(b"\\t"),
+                b'\n' => self.suffix.extend_from_slice(b"\\n"),
+                b'\r' => self.suffix.extend_from_slice(b"\\r"),
+                b'\\' => self.suffix.extend_from_slice(b"\\\\"),
+                byte => self.suffix.push(*byte),
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Looks the table up; `None` if there is none, of which the client has been told.
+    pub(super) async fn destination(
+        &mut self,
+        statement: &CopyStatement,
+        recording: &mut Recording,
+    ) -> Result<Option<Destination>, SessionError> {
+        let current = &self.identity.database;
+        if let Some(other) = statement.database.as_ref().filter(|database| *database != current) {
+            let message = format!("cross-database COPY into \"{other}\" is not supported");
+            recording.aborted(message.as_str());
+            self.relay.fail(SqlError::new("0A000", message)).await?;
+            return Ok(None);
+        }
+        let name = qualified(statement.schema.as_deref(), &statement.table);
+        let parameters = vec![
+            Some(Bytes::from(name.clone().into_bytes())),
+            Some(Bytes::from(name.to_lowercase().into_bytes())),
+        ];
+        let Some(rows) = self.relay.query_own(LOOKUP, parameters).await? else {
+            recording.aborted(FAILED_UPSTREAM);
+            return Ok(None);
+        };
+        let mut destination = read_destination(&rows);
+        if destination.is_none() {
+            let schema = statement.schema.as_ref().map(|schema| format!("{schema}."));
+            let message = format!(
+                "relation \"{}{}\" does not exist",
+                schema.unwrap_or_default(),
+                statement.table
+            );
+            recording.aborted(message.as_str());
+            self.relay.fail(SqlError::new("42P01", message)).await?;
+        }
+        if let Some(found) = &mut destination {
+            if !self.read_lengths(&mut found.table).await? {
+                recording.aborted(FAILED_UPSTREAM);
+                return Ok(None);
+            }
+            recording.record.user_id = found.user_id;
+            recording.record.table_id = found.table.oid;
+            recording.record.table_name.clone_from(&found.table.name);
+        }
+        Ok(destination)
+    }
+
+    /// Evaluates the DEFAULT of every column that is not listed, once for the whole COPY; `None`
+    /// if that failed, of which the client has been told.
+    pub(super) async fn constants(
+        &mut self,
+        defaults: &[(String, String)],
+        listed: &[String],
+    ) -> Result<Option<Constants>, SessionError> {
+        let mut constants = Constants::default();
+        let absent: Vec<_> =
+            defaults.iter().filter(|(column, _)| !listed.contains(column)).collect();
+        if absent.is_empty() {
+            return Ok(Some(constants));
+        }
+        let expressions: Vec<String> =
+            absent.iter().map(|(_, default)| format!("({default})::pg_catalog.text")).collect();
+        let sql = format!("SELECT {}", expressions.join(", "));
+        let Some(rows) = self.relay.query_own(&sql, Vec::new()).await? else {
+            return Ok(None);
+        };
+        let values = rows.first().and_then(|row| row.fields().row());
+        for ((column, _), value) in absent.iter().zip(values.into_iter().flatten()) {
+            constants.push(column, value);
+        }
+        Ok(Some(constants))
+    }
+
+    /// Reads the lengths that Postgres' types do not have; false if that failed, of which the
+    /// client has been told.
+    async fn read_lengths(&mut self, table: &mut TargetTable) -> Result<bool, SessionError> {
+        let is_varbyte =
+            |column: &TargetColumn| matches!(column.column_type, ColumnType::Varbyte(_));
+        if !table.columns.iter().any(is_varbyte) {
+            return Ok(true);
+        }
+        let parameters = vec![Some(Bytes::from(table.oid.to_string()))];
+        let Some(rows) = self.relay.query_own(LENGTHS, parameters).await? else {
+            return Ok(false);
+        };
+        for frame in &rows {
+            let Some(row) = frame.fields().row() else { continue };
+            let [Some(name), Some(bytes)] = row[..] else { continue };
+            let bytes = std::str::from_utf8(bytes).ok().and_then(|bytes| bytes.parse().ok());
+            let mut columns = table.columns.iter_mut();
+            if let Some(column) = columns.find(|column| column.name.as_bytes() == name)
+                && let (ColumnType::Varbyte(length), Some(bytes)) = (&mut column.column_type, bytes)
+            {
+                *length = bytes;
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn read_destination(rows: &[Frame]) -> Option<Destination> {
+    let text = |value: Option<&[u8]>| Some(String::from_utf8_lossy(value?).into_owned());
+    let mut destination: Option<Destination> = None;
+    for frame in rows {
+        let row = frame.fields().row()?;
+        let [oid, schema, name, user_id, column, column_type, not_null, identity, default] =
+            row[..]
+        else {
+            return None;
+        };
+        if destination.is_none() {
+            destination = Some(Destination {
+                table: TargetTable {
+                    oid: text(oid)?.parse().ok()?,
+                    schema: text(schema)?,
+                    name: text(name)?,
+                    columns: Vec::new(),
+                },
+                user_id: text(user_id)?.parse().unwrap_or_default(),
+                defaults: Vec::new(),
+            });
+        }
+        if let (Some(found), Some(column)) = (&mut destination, text(column)) {
+            // Only a function can give another value for each row.
+            if let Some(default) = text(default).filter(|default| default.contains('(')) {
+                found.defaults.push((column.clone(), default));
+            }
+            found.table.columns.push(TargetColumn {
+                name: column,
+                column_type: ColumnType::from_postgres(&text(column_type)?),
+                not_null: not_null == Some(b"t"),
+                identity: match identity {
+                    Some(b"a") => Some(Identity::Always),
+                    Some(b"d") => Some(Identity::ByDefault),
+                    _ => None,
+                },
+            });
+        }
+    }
+    destination
+}
+
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+pub(super) fn qualified(schema: Option<&str>, table: &str) -> String {
+    match schema {
+        Some(schema) => format!("{}.{}", quoted(schema), quoted(table)),
+        None => quoted(table),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_follow_the_values_of_every_row() {
+        let mut constants = Constants::default();
+        assert_eq!(constants.complete(Bytes::from("1\n2\n")), "1\n2\n");
+        constants.push("a", Some(b"x\ty\\"));
+        constants.push("b", None);
+        assert_eq!(
+            constants.complete(Bytes::from("1\n\n")),
+            "1\tx\\ty\\\\\t\\N\n\tx\\ty\\\\\t\\N\n"
+        );
+    }
+}
