@@ -1,13 +1,12 @@
 //! Flags, environment and settings file, turned once into a checked [`Config`].
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use runtime::settings::{
-    AwsArgs, AwsSettings, BucketArgs, BucketSettings, EventsArgs, QueueArgs, QueueSettings,
-    RedshiftArgs, SettingsArgs, SettingsError, TableSettings,
+    AwsArgs, AwsSettings, BucketArgs, BucketSettings, CreateTableArgs, EventsArgs, IdColumnArgs,
+    QueueArgs, QueueSettings, SettingsArgs, SettingsError, TableArgs, TableSettings,
 };
 use runtime::telemetry::OutputArgs;
 
@@ -52,24 +51,14 @@ pub struct Args {
     #[command(flatten)]
     bucket: BucketArgs,
     #[command(flatten)]
-    table: TableArgs,
+    create_table: CreateTableArgs,
+    #[command(flatten)]
+    id_column: IdColumnArgs,
     #[command(flatten)]
     consume: ConsumeArgs,
     /// About logs and the result.
     #[command(flatten)]
     pub output: OutputArgs,
-}
-
-/// The settings about the table that matter here; the connection to it does not.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Settings")]
-struct TableArgs {
-    /// The file that declares the table [default: create_table.sql].
-    #[arg(long, value_name = "FILE", env = "REDSHIFT_CREATE_TABLE")]
-    create_table: Option<PathBuf>,
-    /// The column that identifies an event [default: id].
-    #[arg(long, value_name = "COLUMN", env = "REDSHIFT_ID_COLUMN")]
-    redshift_id_column: Option<String>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -222,10 +211,10 @@ impl Args {
         let events =
             EventsArgs { polling_cycles: self.consume.polling_cycles, ..EventsArgs::default() };
         let cycles = events.resolve(&file).polling_cycles;
-        let table = RedshiftArgs {
-            create_table: self.table.create_table.clone(),
-            redshift_id_column: self.table.redshift_id_column.clone(),
-            ..RedshiftArgs::default()
+        let table = TableArgs {
+            create_table: self.create_table.clone(),
+            id_column: self.id_column.clone(),
+            ..TableArgs::default()
         };
         let consume = &self.consume;
         let age_max = consume
@@ -237,7 +226,7 @@ impl Args {
             aws: self.aws.resolve(&file),
             queue,
             bucket: self.bucket.resolve(&file)?,
-            table: table.resolve_table(&file),
+            table: table.resolve(&file),
             poller_count: consume.pollers,
             limits: BatchLimits {
                 events_max: consume.batch_events_max,
@@ -286,6 +275,14 @@ mod tests {
     #[test]
     fn the_flags_are_well_formed() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_offers_no_flag_about_redshift_but_the_column_of_ids() {
+        let command = Args::command();
+        let flags = command.get_arguments().filter_map(|arg| arg.get_long());
+        let flags: Vec<_> = flags.filter(|flag| flag.starts_with("redshift")).collect();
+        assert_eq!(flags, ["redshift-id-column"]);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use anyhow::Context;
 use clap::Parser;
 use events::schema::{ColumnType, Table};
 use runtime::settings::{
-    AwsArgs, AwsSettings, BucketArgs, BucketSettings, RedshiftArgs, RedshiftSettings, SettingsArgs,
-    TableSettings,
+    AwsArgs, AwsSettings, BucketArgs, BucketSettings, CopyArgs, CreateTableArgs, IdColumnArgs,
+    RedshiftArgs, RedshiftSettings, SettingsArgs, TableArgs, TableNameArgs, TableSettings,
+    TimeColumnArgs,
 };
 use runtime::telemetry::OutputArgs;
 
@@ -72,6 +73,21 @@ pub struct Args {
     /// The warehouse.
     #[command(flatten)]
     pub redshift: RedshiftArgs,
+    /// What it is like.
+    #[command(flatten)]
+    pub create_table: CreateTableArgs,
+    /// The table.
+    #[command(flatten)]
+    pub table_name: TableNameArgs,
+    /// What tells its rows apart.
+    #[command(flatten)]
+    pub id_column: IdColumnArgs,
+    /// What orders its rows.
+    #[command(flatten)]
+    pub time_column: TimeColumnArgs,
+    /// How COPY may read the bucket.
+    #[command(flatten)]
+    pub copy: CopyArgs,
     /// Logs and result.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -133,14 +149,22 @@ impl Args {
         let file = self.settings.load()?;
         let bucket = self.bucket.resolve(&file)?;
         let redshift = self.redshift.resolve(&file)?;
-        let sql = redshift.table.read_create_table()?;
-        let table = Table::parse(&sql).with_context(|| {
-            format!("read table from {}", redshift.table.create_table.display())
-        })?;
-        let target = target(&table, &redshift.table)?;
+        let settings = TableArgs {
+            create_table: self.create_table.clone(),
+            name: self.table_name.clone(),
+            id_column: self.id_column.clone(),
+            time_column: self.time_column.clone(),
+            ..TableArgs::default()
+        };
+        let settings = settings.resolve(&file);
+        let sql = settings.read_create_table()?;
+        let table = Table::parse(&sql)
+            .with_context(|| format!("read table from {}", settings.create_table.display()))?;
+        let target = target(&table, &settings)?;
+        let iam_role = self.copy.resolve(&file);
         Ok(Config {
             aws: self.aws.resolve(&file),
-            statements: Statements::new(target, bucket.bucket.clone(), redshift.iam_role.clone()),
+            statements: Statements::new(target, bucket.bucket.clone(), iam_role),
             bucket,
             redshift,
             after_load: self.after_load,
@@ -277,8 +301,10 @@ mod tests {
     }
 
     #[test]
-    fn the_flags_are_well_formed() {
+    fn the_flags_are_well_formed_and_all_are_heeded() {
         use clap::CommandFactory;
         Args::command().debug_assert();
+        let command = Args::command();
+        assert!(command.get_arguments().all(|arg| arg.get_long() != Some("redshift-event-column")));
     }
 }

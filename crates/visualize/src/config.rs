@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::Parser;
 use events::Table;
 use runtime::redshift::{quote_identifier, quote_table};
-use runtime::settings::{EventsArgs, RedshiftArgs, RedshiftSettings, SettingsArgs, TableSettings};
+use runtime::settings::{
+    CreateTableArgs, EventColumnArgs, EventsArgs, RedshiftArgs, RedshiftSettings, SettingsArgs,
+    TableArgs, TableNameArgs, TableSettings, TimeColumnArgs,
+};
 use runtime::telemetry::OutputArgs;
 
 use crate::error::VisualizeError;
@@ -35,9 +38,21 @@ pub struct Args {
     /// Which settings file.
     #[command(flatten)]
     pub settings: SettingsArgs,
-    /// Where Redshift is and what its table is like.
+    /// Where Redshift is.
     #[command(flatten)]
     pub redshift: RedshiftArgs,
+    /// What its table is like.
+    #[command(flatten)]
+    pub create_table: CreateTableArgs,
+    /// The table.
+    #[command(flatten)]
+    pub table_name: TableNameArgs,
+    /// Which column orders events.
+    #[command(flatten)]
+    pub time_column: TimeColumnArgs,
+    /// Which column names events.
+    #[command(flatten)]
+    pub event_column: EventColumnArgs,
     /// Logs and result.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -84,7 +99,14 @@ impl Args {
         if events.is_empty() {
             return Err(VisualizeError::NoEvents);
         }
-        let columns = columns(&redshift.table, &self.group_by)?;
+        let table = TableArgs {
+            create_table: self.create_table.clone(),
+            name: self.table_name.clone(),
+            time_column: self.time_column.clone(),
+            event_column: self.event_column.clone(),
+            ..TableArgs::default()
+        };
+        let columns = columns(&table.resolve(&file), &self.group_by)?;
         Ok(Config { redshift, columns, events, out: self.out.clone() })
     }
 }
@@ -200,6 +222,10 @@ report_events = a, b,a ,
 
     #[test]
     fn the_flags_are_consistent() {
-        <Args as clap::CommandFactory>::command().debug_assert();
+        let command = <Args as clap::CommandFactory>::command();
+        command.clone().debug_assert();
+        for flag in ["redshift-id-column", "redshift-arn-credentials"] {
+            assert!(command.get_arguments().all(|arg| arg.get_long() != Some(flag)), "{flag}");
+        }
     }
 }

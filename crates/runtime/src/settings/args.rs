@@ -4,11 +4,10 @@
 //! command line is readable by every user of the machine; they come from the environment or the
 //! file.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::environment;
 use super::error::SettingsError;
@@ -150,161 +149,6 @@ impl BucketArgs {
     }
 }
 
-/// How the connection to Redshift is secured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SslMode {
-    /// TLS, with the certificate checked against the system's CAs and the host name.
-    VerifyFull,
-    /// No TLS.
-    Disable,
-}
-
-/// Flags about Redshift.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Settings")]
-pub struct RedshiftArgs {
-    /// Redshift's host name. The password comes from REDSHIFT_PASSWORD or the settings file.
-    #[arg(long, value_name = "HOST", env = "REDSHIFT_HOST")]
-    pub redshift_host: Option<String>,
-    /// Redshift's port [default: 5439].
-    #[arg(
-        long,
-        value_name = "PORT",
-        env = "REDSHIFT_PORT",
-        value_parser = clap::value_parser!(u16).range(1..)
-    )]
-    pub redshift_port: Option<u16>,
-    /// Redshift user.
-    #[arg(long, value_name = "USER", env = "REDSHIFT_USER")]
-    pub redshift_user: Option<String>,
-    /// Redshift database.
-    #[arg(long, value_name = "DATABASE", env = "REDSHIFT_DATABASE")]
-    pub redshift_database: Option<String>,
-    /// TLS towards Redshift [default: disable on the loopback, verify-full elsewhere].
-    #[arg(long, value_name = "MODE", env = "REDSHIFT_SSLMODE")]
-    pub redshift_sslmode: Option<SslMode>,
-    /// The file that declares the table [default: create_table.sql].
-    #[arg(long, value_name = "FILE", env = "REDSHIFT_CREATE_TABLE")]
-    pub create_table: Option<PathBuf>,
-    /// The table, with schema if need be [default: as declared in the CREATE TABLE file].
-    #[arg(long, value_name = "TABLE", env = "REDSHIFT_TABLE")]
-    pub redshift_table: Option<String>,
-    /// The column that identifies an event [default: id].
-    #[arg(long, value_name = "COLUMN", env = "REDSHIFT_ID_COLUMN")]
-    pub redshift_id_column: Option<String>,
-    /// The column that says when an event happened [default: timestamp].
-    #[arg(long, value_name = "COLUMN", env = "REDSHIFT_TIME_COLUMN")]
-    pub redshift_time_column: Option<String>,
-    /// The column that names an event [default: event].
-    #[arg(long, value_name = "COLUMN", env = "REDSHIFT_EVENT_COLUMN")]
-    pub redshift_event_column: Option<String>,
-    /// The role COPY assumes: an ARN, several joined by commas, or `default` [default: default].
-    #[arg(long, value_name = "ARN", env = "REDSHIFT_ARN_CREDENTIALS")]
-    pub redshift_arn_credentials: Option<String>,
-}
-
-/// Redshift, the table in it, and which of its columns mean what.
-#[derive(Debug, Clone)]
-pub struct RedshiftSettings {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// User.
-    pub user: String,
-    /// Password; empty if none is set.
-    pub password: Secret,
-    /// Database.
-    pub database: String,
-    /// TLS or not.
-    pub sslmode: SslMode,
-    /// The role COPY assumes: an ARN or `default`.
-    pub iam_role: String,
-    /// The table and its columns.
-    pub table: TableSettings,
-}
-
-/// Which table, and which of its columns mean what. Needs no connection.
-#[derive(Debug, Clone)]
-pub struct TableSettings {
-    /// The file with the CREATE TABLE statement.
-    pub create_table: PathBuf,
-    /// `None`: the name in the CREATE TABLE statement.
-    pub name: Option<String>,
-    /// One row per value of this column.
-    pub id_column: String,
-    /// When the event happened.
-    pub time_column: String,
-    /// The event's name.
-    pub event_column: String,
-}
-
-impl RedshiftArgs {
-    /// Puts flags, environment, file and defaults together.
-    pub fn resolve(&self, file: &SettingsFile) -> Result<RedshiftSettings, SettingsError> {
-        let host =
-            require(self.redshift_host.as_deref(), file, &keys::REDSHIFT_HOST, "redshift-host")?;
-        let sslmode = self
-            .redshift_sslmode
-            .or_else(|| {
-                let value = file.value(&keys::REDSHIFT_SSLMODE)?;
-                Some(SslMode::from_str(value, false).expect("the file was checked"))
-            })
-            .unwrap_or(if is_loopback(&host) { SslMode::Disable } else { SslMode::VerifyFull });
-        let password = environment::value(&keys::REDSHIFT_PASSWORD)
-            .or_else(|| file.value(&keys::REDSHIFT_PASSWORD).map(str::to_owned))
-            .unwrap_or_default();
-        let iam_role =
-            pick(self.redshift_arn_credentials.as_deref(), file, &keys::REDSHIFT_ARN_CREDENTIALS);
-        Ok(RedshiftSettings {
-            host,
-            port: self.redshift_port.unwrap_or_else(|| checked(file, &keys::REDSHIFT_PORT)),
-            user: require(
-                self.redshift_user.as_deref(),
-                file,
-                &keys::REDSHIFT_USER,
-                "redshift-user",
-            )?,
-            password: Secret::new(password),
-            database: require(
-                self.redshift_database.as_deref(),
-                file,
-                &keys::REDSHIFT_DATABASE,
-                "redshift-database",
-            )?,
-            sslmode,
-            iam_role: iam_role.unwrap_or_default(),
-            table: self.resolve_table(file),
-        })
-    }
-
-    /// The part about the table, for programs that do not talk to Redshift.
-    pub fn resolve_table(&self, file: &SettingsFile) -> TableSettings {
-        let column = |flag: &Option<String>, key| {
-            pick(flag.as_deref(), file, key).expect("column keys have defaults")
-        };
-        TableSettings {
-            create_table: self.create_table.clone().unwrap_or_else(|| {
-                PathBuf::from(checked::<String>(file, &keys::REDSHIFT_CREATE_TABLE))
-            }),
-            name: pick(self.redshift_table.as_deref(), file, &keys::REDSHIFT_TABLE),
-            id_column: column(&self.redshift_id_column, &keys::REDSHIFT_ID_COLUMN),
-            time_column: column(&self.redshift_time_column, &keys::REDSHIFT_TIME_COLUMN),
-            event_column: column(&self.redshift_event_column, &keys::REDSHIFT_EVENT_COLUMN),
-        }
-    }
-}
-
-impl TableSettings {
-    /// The text of the CREATE TABLE file.
-    pub fn read_create_table(&self) -> Result<String, SettingsError> {
-        std::fs::read_to_string(&self.create_table).map_err(|source| SettingsError::NoCreateTable {
-            path: self.create_table.clone(),
-            source,
-        })
-    }
-}
-
 /// Flags about events.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
@@ -357,20 +201,15 @@ impl EventsArgs {
     }
 }
 
-/// Whether a host name means this machine, where Redshift needs no TLS.
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Flag or environment (both in `flag`), else file, else default.
-fn pick(flag: Option<&str>, file: &SettingsFile, key: &Key) -> Option<String> {
+pub(super) fn pick(flag: Option<&str>, file: &SettingsFile, key: &Key) -> Option<String> {
     flag.filter(|value| !value.is_empty())
         .or_else(|| file.value(key))
         .or(key.default)
         .map(str::to_owned)
 }
 
-fn require(
+pub(super) fn require(
     flag: Option<&str>,
     file: &SettingsFile,
     key: &Key,
@@ -385,7 +224,7 @@ fn require(
 }
 
 /// The file's value or the default of a key whose value was checked when the file was read.
-fn checked<T: std::str::FromStr>(file: &SettingsFile, key: &Key) -> T {
+pub(super) fn checked<T: std::str::FromStr>(file: &SettingsFile, key: &Key) -> T {
     let value = pick(None, file, key).expect("the key has a default");
     value.parse().ok().expect("the file and the defaults were checked")
 }
@@ -429,22 +268,6 @@ mod tests {
             };
             let bucket = args.resolve(&SettingsFile::default()).expect("complete");
             assert_eq!(bucket.prefix, expected);
-        }
-    }
-
-    #[test]
-    fn tls_is_off_only_on_the_loopback_unless_said_otherwise() {
-        let base = "[redshift]\nuser=u\ndatabase=d\n";
-        for (host, extra, expected) in [
-            ("localhost", "", SslMode::Disable),
-            ("127.0.0.1", "", SslMode::Disable),
-            ("cluster.example.com", "", SslMode::VerifyFull),
-            ("cluster.example.com", "sslmode=disable\n", SslMode::Disable),
-        ] {
-            let args =
-                RedshiftArgs { redshift_host: Some(host.to_owned()), ..RedshiftArgs::default() };
-            let redshift = args.resolve(&file(&format!("{base}{extra}"))).expect("complete");
-            assert_eq!(redshift.sslmode, expected, "{host} {extra}");
         }
     }
 }

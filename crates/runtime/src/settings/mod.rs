@@ -8,15 +8,17 @@ mod environment;
 mod error;
 mod file;
 pub mod keys;
+mod redshift;
 mod secret;
 
-pub use args::{AwsArgs, BucketArgs, EventsArgs, QueueArgs, RedshiftArgs, SettingsArgs};
-pub use args::{
-    AwsSettings, BucketSettings, EventsSettings, QueueSettings, RedshiftSettings, SslMode,
-    TableSettings,
-};
+pub use args::{AwsArgs, BucketArgs, EventsArgs, QueueArgs, SettingsArgs};
+pub use args::{AwsSettings, BucketSettings, EventsSettings, QueueSettings};
 pub use environment::parse_args;
 pub use error::SettingsError;
 pub use file::SettingsFile;
 pub use keys::{Key, Section};
+pub use redshift::{
+    CopyArgs, CreateTableArgs, EventColumnArgs, IdColumnArgs, RedshiftArgs, RedshiftSettings,
+    SslMode, TableArgs, TableNameArgs, TableSettings, TimeColumnArgs,
+};
 pub use secret::Secret;

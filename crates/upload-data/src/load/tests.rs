@@ -3,9 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use runtime::settings::{
-    AwsSettings, BucketSettings, RedshiftSettings, Secret, SslMode, TableSettings,
-};
+use runtime::settings::{AwsSettings, BucketSettings, RedshiftSettings, Secret, SslMode};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::AfterLoad;
@@ -33,14 +31,6 @@ pub(crate) fn config() -> Config {
             password: Secret::new(""),
             database: "dev".to_owned(),
             sslmode: SslMode::Disable,
-            iam_role: "default".to_owned(),
-            table: TableSettings {
-                create_table: "create_table.sql".into(),
-                name: None,
-                id_column: "id".to_owned(),
-                time_column: "at".to_owned(),
-                event_column: "event".to_owned(),
-            },
         },
         statements: Statements::new(target, "lake".to_owned(), "default".to_owned()),
         after_load: AfterLoad::Archive,
