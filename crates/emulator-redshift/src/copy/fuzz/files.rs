@@ -296,3 +296,46 @@ fn any_gzip_is_read_or_refused() {
     let words: &[&[u8]] = &[b"\x1f\x8b\x08\0", b"\0", b"\xff\xff", b"\x1f\x8b\x08\x1f", &one];
     Target { samples, words, check: &check }.run();
 }
+
+#[test]
+fn any_other_compression_is_read_or_refused() {
+    let samples: [(&str, &[u8]); 6] = [
+        ("BZIP2 DELIMITER ','", include_bytes!("../decode/codec/tests/best.bz2")),
+        ("LZOP DELIMITER ','", include_bytes!("../decode/codec/tests/best.lzo")),
+        ("LZOP DELIMITER ','", include_bytes!("../decode/codec/tests/crc32.lzo")),
+        // What mutations break is then found by the decoder itself.
+        ("LZOP JSON", include_bytes!("../decode/codec/tests/no-checksums.lzo")),
+        ("ZSTD CSV", include_bytes!("../decode/codec/tests/best.zst")),
+        ("ZSTD JSON", include_bytes!("../decode/codec/tests/fast.zst")),
+    ];
+    // Mostly by the codec that its first bytes name.
+    let magic = |input: &[u8], sample: &[u8]| input.first() == sample.first();
+    let check = |input: &[u8], random: &mut Random| {
+        let fitting = samples.iter().filter(|(_, sample)| magic(input, sample));
+        let mut options: Vec<&str> = fitting.map(|(options, _)| *options).collect();
+        if options.is_empty() || random.once_in(10) {
+            options = samples.iter().map(|(options, _)| *options).collect();
+        }
+        check(random.pick(&options), input, random);
+    };
+    let samples: Vec<&[u8]> = samples.iter().map(|(_, sample)| *sample).collect();
+    let words: &[&[u8]] = &[b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x01", b"\x7f", b"\x80\0\0\0"];
+    Target { samples: &samples, words, check: &check }.run();
+}
+
+#[test]
+fn any_utf16_gives_rows_and_rejects() {
+    let wide = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text).into_owned();
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
+    };
+    let (rows, json) = (wide(ROWS), wide(JSON));
+    let marked = [b"\xff\xfe", &rows[..]].concat();
+    let options = ["CSV ENCODING UTF16", "DELIMITER ',' ENCODING UTF16BE", "JSON ENCODING UTF16LE"];
+    let check = |input: &[u8], random: &mut Random| {
+        check(random.pick(&options), input, random);
+    };
+    let words: &[&[u8]] =
+        &[b"\xff\xfe", b"\xfe\xff", b"\n\0", b"\"\0", b"\x3d\xd8", b"\0\xdc", b"\0"];
+    Target { samples: &[&marked, &rows, &json], words, check: &check }.run();
+}
