@@ -13,7 +13,7 @@ const STEPS: &[&[&str]] = &[
     &["xtask", "e2e"],
 ];
 
-/// Seconds that each fuzz target runs, of which there are eight: less than a minute in all on two cores.
+/// Seconds that each fuzz target runs, of which there are ten: less than a minute in all on two cores.
 const FUZZ_SECONDS: &str = "10";
 
 pub(crate) fn run() -> anyhow::Result<ExitCode> {

@@ -11,6 +11,7 @@ use super::mutation::Random;
 use crate::copy::decode::decode_objects;
 use crate::copy::failure::CopyFailure;
 use crate::copy::fetch::{self, OpenObject, Piece};
+use crate::copy::jsonpaths;
 use crate::copy::load::CopyContext;
 use crate::copy::rows::Plan;
 use crate::copy::statement::parse;
@@ -46,7 +47,11 @@ struct Loaded {
 fn load(options: &str, file: &[u8], cuts: Option<&mut Random>) -> Loaded {
     let sql = format!("COPY t FROM 's3://b/k' IAM_ROLE default {options}");
     let statement = parse(&sql).expect(&sql);
-    let plan = Plan::new(&statement, &table(), &context()).expect(&sql);
+    let mut plan = Plan::new(&statement, &table(), &context()).expect(&sql);
+    if sql.contains("JSON 's3://") {
+        let paths = jsonpaths::parse(PATHS).expect("a good file").expect("with paths");
+        plan.follow(&paths).expect("as many as columns");
+    }
     let (objects, object_receiver) = mpsc::channel(1);
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a fresh semaphore");
     let pieces = pieces(file, cuts);
@@ -78,7 +83,7 @@ fn load(options: &str, file: &[u8], cuts: Option<&mut Random>) -> Loaded {
         loaded.row_count += group.row_count;
         loaded.reject_count += group.reject_count;
         for reject in group.rejects {
-            assert!(reject.err_reason.chars().count() <= 100 && reject.position >= -1);
+            assert!(reject.err_reason.chars().count() <= 100 && -1 <= reject.position);
             assert!(reject.raw_line.chars().count() <= 1024 && 0 < reject.line_number);
             loaded.rejects.push(format!(
                 "{} {} {} {} {}",
@@ -173,6 +178,10 @@ const JSON: &[u8] = br#"{"id": 1, "v": "text \u00fc\n\ud83e\udd80", "c": "ab", "
 {"id": "2", "v": {"a": [1, {"b": null}]}, "r": 0.5, "l": 9223372036854775807}{"id": 3, "unknown": []}
 "#;
 
+const PATHS: &[u8] =
+    br#"{"jsonpaths": ["$['id']", "$['v']", "$['c']", "$['d']", "$['b']", "$['at']",
+ "$['tz']", "$['day']", "$['v']['a'][1]['b']", "$['s']", "$['v']['a'][0]", "$[3]"]}"#;
+
 const JSON_WORDS: &[&[u8]] = &[
     b"{",
     b"}",
@@ -244,6 +253,7 @@ fn any_json_gives_rows_and_rejects() {
         "JSON 'auto'",
         "JSON 'auto ignorecase' TIMEFORMAT 'auto' DATEFORMAT 'auto'",
         "JSON ACCEPTINVCHARS TRUNCATECOLUMNS ACCEPTANYDATE EMPTYASNULL",
+        "JSON 's3://b/paths' ACCEPTINVCHARS",
         "JSON IGNOREHEADER 2 ROUNDEC BLANKSASNULL TRIMBLANKS TIMEFORMAT 'epochmillisecs'",
     ];
     let check = |input: &[u8], random: &mut Random| {
@@ -282,6 +292,21 @@ fn any_delimited_text_gives_rows_and_rejects() {
         check(random.pick(&options), input, random);
     };
     Target { samples: &[ROWS], words: ROW_WORDS, check: &check }.run();
+}
+
+#[test]
+fn any_fixed_width_text_gives_rows_and_rejects() {
+    let widths = "FIXEDWIDTH 'id:2,v:6,c:5,d:8,b:2,at:20,tz:20,day:11,f:6,s:3,r:4,l:9'";
+    let narrow = "FIXEDWIDTH 'a:1,b:1,c:1,d:1,e:1,f:1,g:1,h:1,i:1,j:1,k:1,l:1'";
+    let more = format!("{widths} ACCEPTINVCHARS TRUNCATECOLUMNS FILLRECORD ACCEPTANYDATE");
+    let options = [widths, narrow, &more];
+    let check = |input: &[u8], random: &mut Random| {
+        check(random.pick(&options), input, random);
+    };
+    let row =
+        b"1 text  ab   12.345  t 2019-02-11 05:09:12 2019-02-11 05:09:12 2019-02-11 1.5   -7 \
+                0.5 9        \n2 \xc3\xbc\xc3\xbc\n";
+    Target { samples: &[row, ROWS], words: ROW_WORDS, check: &check }.run();
 }
 
 #[test]

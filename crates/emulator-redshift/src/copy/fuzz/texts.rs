@@ -1,8 +1,8 @@
-//! Statements, manifests: what is read as a whole.
+//! Statements, manifests, JSONPaths files: what is read as a whole.
 
 use super::Target;
-use crate::copy::manifest;
 use crate::copy::statement::{is_copy, parse};
+use crate::copy::{jsonpaths, manifest};
 
 #[test]
 fn any_statement_is_read_or_refused_at_a_place_in_it() {
@@ -90,6 +90,43 @@ fn any_manifest_names_objects_or_is_refused() {
     let check = |input: &[u8], _: &mut _| {
         for wanted in manifest::parse(input).unwrap_or_default() {
             assert!(!wanted.object.bucket.is_empty() && !wanted.object.key.is_empty());
+        }
+    };
+    Target { samples, words, check: &check }.run();
+}
+
+#[test]
+fn any_jsonpaths_file_has_paths_or_is_refused() {
+    let samples: &[&[u8]] = &[
+        br#"{"jsonpaths": ["$['a']['b c'][0]", "$['d']", "$[12]"]}"#,
+        br#"{"jsonpaths": ["$.a.b[0]", "$", "$.c"]}"#,
+        br#"{"other": ["$['a']"]}"#,
+    ];
+    let words: &[&[u8]] = &[
+        b"$",
+        b"['",
+        b"']",
+        b"[",
+        b"]",
+        b".",
+        b"\"",
+        b"*",
+        b"..",
+        b"[-1]",
+        b"'",
+        b"\\u0000",
+        b",",
+        b"[99999999999999999999]",
+        b"\"jsonpaths\"",
+        b"null",
+        b"{}",
+        b"\\",
+        b"?(@.a)",
+        b"\xff",
+    ];
+    let check = |input: &[u8], _: &mut _| {
+        if let Err(error) = jsonpaths::parse(input) {
+            assert!(!error.to_string().is_empty());
         }
     };
     Target { samples, words, check: &check }.run();
