@@ -13,10 +13,10 @@ use harness::scenarios::{Options, SCENARIOS, Scenario};
 use crate::flags::{E2e, Output, StackKind};
 
 pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
-    let scenarios = chosen(&flags.scenarios)?;
     if flags.list {
-        return list(&scenarios);
+        return list();
     }
+    let scenarios = chosen(&flags.scenarios)?;
     tracing_subscriber::fmt() // s3s calls every refused request an error, an ordinary NoSuchKey included.
         .with_env_filter("warn,s3s=off")
         .with_writer(std::io::stderr)
@@ -89,6 +89,9 @@ async fn run_one(
 }
 
 fn chosen(names: &[String]) -> anyhow::Result<Vec<Scenario>> {
+    if names.is_empty() {
+        return Ok(SCENARIOS.iter().filter(|scenario| scenario.default).copied().collect());
+    }
     let mut chosen = Vec::new();
     for name in names {
         if name == "all" {
@@ -103,11 +106,13 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Scenario>> {
     Ok(chosen)
 }
 
-fn list(scenarios: &[Scenario]) -> anyhow::Result<ExitCode> {
-    for scenario in scenarios {
-        writeln!(std::io::stdout(), "{:<16}{}", scenario.name, scenario.about)
+fn list() -> anyhow::Result<ExitCode> {
+    for scenario in SCENARIOS {
+        let mark = if scenario.default { '*' } else { ' ' };
+        writeln!(std::io::stdout(), "{mark} {:<22}{}", scenario.name, scenario.about)
             .context("print the list")?;
     }
+    writeln!(std::io::stdout(), "* runs when no scenario is named").context("print the list")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -25,8 +25,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct E2e {
-    /// Scenario to run; `all` runs every one. May be given several times.
-    #[arg(long = "scenario", value_name = "NAME", default_value = "all")]
+    /// Scenario to run, `all` for every one; may be given several times [default: the quick
+    /// ones, which --list marks].
+    #[arg(long = "scenario", value_name = "NAME")]
     pub(crate) scenarios: Vec<String>,
     /// List the scenarios and exit.
     #[arg(long)]

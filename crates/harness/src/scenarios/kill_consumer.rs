@@ -8,6 +8,7 @@ use super::{Run, Scenario};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "kill-consumer",
     about: "SIGKILL to a consumer in the middle, another goes on, each event exactly once",
+    default: true,
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

@@ -1,8 +1,23 @@
 //! The scenarios: one file each, all ending in the same comparison.
 
+mod duplicates;
+mod empty;
+mod expired_receipts;
 mod kill_consumer;
+mod kill_consumer_steps;
+mod kill_upload_steps;
+mod lost_answers;
+mod many_consumers;
+mod many_objects;
+mod overlapping_uploads;
+mod partial_failures;
+mod poison_flood;
 mod prototype_day;
+mod refusals;
+mod shutdown_under_load;
+mod slow_s3;
 mod stage;
+mod steps;
 mod ten_thousand;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +25,8 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use anyhow::Context;
+use blueshift::clock::Clock;
+use blueshift::faults::Faults;
 use blueshift::provision::Resources;
 use blueshift::{InProcess, Stack};
 
@@ -41,6 +58,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What it proves, in one sentence.
     pub about: &'static str,
+    /// Whether it runs when no scenario is named.
+    pub default: bool,
     /// Warnings of the programs that belong to it.
     expected_warnings: &'static [&'static str],
     body: for<'a> fn(&'a mut Run) -> Body<'a>,
@@ -52,15 +71,34 @@ impl std::fmt::Debug for Scenario {
     }
 }
 
-/// All scenarios, in the order they run by default.
-pub const SCENARIOS: &[Scenario] =
-    &[prototype_day::SCENARIO, ten_thousand::SCENARIO, kill_consumer::SCENARIO];
+/// All scenarios, in the order they run; the default ones first.
+pub const SCENARIOS: &[Scenario] = &[
+    prototype_day::SCENARIO,
+    ten_thousand::SCENARIO,
+    kill_consumer::SCENARIO,
+    kill_consumer_steps::SCENARIO,
+    kill_upload_steps::SCENARIO,
+    lost_answers::SCENARIO,
+    partial_failures::SCENARIO,
+    refusals::SCENARIO,
+    slow_s3::SCENARIO,
+    overlapping_uploads::SCENARIO,
+    duplicates::SCENARIO,
+    poison_flood::SCENARIO,
+    many_objects::SCENARIO,
+    many_consumers::SCENARIO,
+    empty::SCENARIO,
+    expired_receipts::SCENARIO,
+    shutdown_under_load::SCENARIO,
+];
 
 /// A scenario while it runs.
 #[derive(Debug)]
 struct Run {
     pipeline: Pipeline,
     probe: Probe,
+    faults: Faults,
+    clock: Clock,
     options: Options,
     report: ScenarioReport,
     /// What shall become of each message, by message id.
@@ -129,12 +167,15 @@ impl Scenario {
         }
         let mut run = Run {
             pipeline: Pipeline::new(binaries.clone(), folder, environment),
+            faults: stack.faults().clone(),
+            clock: stack.clock().clone(),
             probe: Probe::new(stack.endpoints(), provisioned).await,
             options: options.clone(),
             report: report.clone(),
             sent: Vec::new(),
         };
         let outcome = (self.body)(&mut run).await;
+        run.faults.clear();
         *report = run.report.clone();
         report.events_sent = run.sent.len() as u64;
         outcome?;

@@ -13,6 +13,7 @@ use crate::ledger::Fate;
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "prototype-day",
     about: "hand-checked messages, good and bad, each meets its verdict",
+    default: true,
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

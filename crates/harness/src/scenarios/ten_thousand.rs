@@ -6,6 +6,7 @@ use super::{Run, Scenario};
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "ten-thousand",
     about: "events, 1 % malformed and 1 % duplicates, through two consumers, each exactly once",
+    default: true,
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

@@ -1,0 +1,45 @@
+//! Two uploads of the same objects at the same time.
+
+use anyhow::ensure;
+use blueshift::faults::Release;
+use blueshift::faults::plan::{Action, Moment, Rule};
+
+use super::{Run, Scenario};
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "overlapping-uploads",
+    about: "a second upload starts while the first is about to commit; it waits its turn",
+    default: false,
+    expected_warnings: &[],
+    body: |run| Box::pin(run_scenario(run)),
+};
+
+async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
+    let count = run.events(500).to_string();
+    // Makes the ledger: two first runs would meet at its creation instead.
+    run.generate(&["--flat-out", "--count", "20"]).await?;
+    run.consume().await?;
+    run.upload().await?;
+    run.generate(&["--flat-out", "--count", &count, "--duplicates", "0.02"]).await?;
+    run.consume().await?;
+    let hold =
+        |name, operation| Rule::new(name, operation, Action::Hold(Moment::Before)).at_most(1);
+    run.set_faults(vec![hold("first commits", "COMMIT")]);
+    let mut first = run.pipeline.start("upload-data", &[])?;
+    run.until_held(&mut first, "first commits").await?;
+    let mut second = run.pipeline.start("upload-data", &[])?;
+    let waits = run.probe.wait_until("the second upload waits for the ledger", async |probe| {
+        let waiting = "SELECT COUNT(*) FROM pg_catalog.pg_locks WHERE NOT granted";
+        Ok(probe.query(waiting).await? == [[Some("1".to_owned())]])
+    });
+    second.meanwhile(waits).await?;
+    ensure!(run.faults.release(Release::Continue) == 1, "the first COMMIT was not held");
+    let (first, second) = tokio::try_join!(first.finish(), second.finish())?;
+    for (name, finished) in [("first upload", &first), ("second upload", &second)] {
+        let loaded = finished.count("rows_loaded")?;
+        run.note(name, loaded + finished.count("duplicates")?, loaded, finished.seconds);
+    }
+    let again = second.count("objects")?;
+    ensure!(again == 0, "the second upload loaded {again} objects again");
+    run.visualize().await
+}
