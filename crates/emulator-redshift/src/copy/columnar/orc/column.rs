@@ -232,7 +232,7 @@ impl Column {
                 let mut seconds = seconds.next(spool)?.wrapping_add(EPOCH_SECONDS);
                 // Writers cut seconds towards zero, also those before 1970.
                 if seconds < 0 && nanoseconds > 999_999 {
-                    seconds -= 1;
+                    seconds = seconds.saturating_sub(1);
                 }
                 let at = seconds.checked_mul(1_000_000);
                 let at = at.and_then(|at| at.checked_add(nanoseconds / 1000));

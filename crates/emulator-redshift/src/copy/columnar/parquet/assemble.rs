@@ -212,7 +212,9 @@ fn push_bytes(leaf: &Leaf, bytes: &[u8], style: Style, out: &mut Vec<u8>) -> Fie
         (Physical::Int96, [a, b, c, d, e, f, g, h, i, j, k, l]) => {
             let nanoseconds = i64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
             let day = i64::from(i32::from_le_bytes([*i, *j, *k, *l])) - JULIAN_EPOCH;
-            push_moment(MICROSECONDS, day * MICROSECONDS_OF_DAY + nanoseconds / 1000, json, out);
+            // A day that is out of range stays so: it becomes the last moment there is.
+            let at = day.saturating_mul(MICROSECONDS_OF_DAY).saturating_add(nanoseconds / 1000);
+            push_moment(MICROSECONDS, at, json, out);
             return FieldKind::Moment;
         }
         (Physical::Fixed(2), [low, high]) if leaf.meaning == Meaning::Float16 => {
