@@ -136,7 +136,9 @@ impl Bucket {
         conditions: &WriteConditions,
     ) -> Result<Option<Arc<Object>>, Refusal> {
         match self.objects.get(key) {
-            None => Ok(None),
+            // What is not there counts as deleted, but does not match (User Guide, "How to perform
+            // conditional deletes").
+            None => conditions.judge(None).map(|()| None),
             Some(object) => {
                 conditions.judge(Some(&object.etag))?;
                 Ok(self.objects.remove(key))
