@@ -117,9 +117,11 @@ impl Resources {
                 .unwrap_or_else(|| format!("{queue}-dead-letter")),
             queue,
             bucket: require("aws", "s3_bucket")?,
-            create_table: value("redshift", "create_table")
-                .unwrap_or_else(|| "create_table.sql".to_owned())
-                .into(),
+            // One that the file names lies beside the file, as for the programs.
+            create_table: match value("redshift", "create_table") {
+                Some(named) => path.parent().unwrap_or(Path::new("")).join(named),
+                None => PathBuf::from("create_table.sql"),
+            },
             region: value("aws", "region"),
         })
     }
@@ -264,6 +266,10 @@ mod tests {
         assert_eq!(resources.dead_letter_queue, "q-dead-letter");
         assert_eq!(resources.create_table, Path::new("create_table.sql"));
         assert_eq!(resources.region, None);
+        let text = "[aws]\nsqs_name=q\ns3_bucket=b\n[redshift]\ncreate_table=sql/t.sql\n";
+        std::fs::write(&path, text).expect("written");
+        let resources = Resources::from_settings(&path).expect("complete");
+        assert_eq!(resources.create_table, folder.path().join("sql/t.sql"));
         std::fs::write(&path, "[aws]\nsqs_name = q\n").expect("written");
         let error = Resources::from_settings(&path).expect_err("no bucket").to_string();
         assert!(error.ends_with("section [aws]: no value for s3_bucket"), "{error}");

@@ -72,15 +72,16 @@ pub(super) fn is_time(text: &str) -> bool {
         && found.date.is_empty()
 }
 
-/// Cuts ISO 8601's `date T time` in two: the T stands between two digits. Without it, the second
-/// part is empty.
+/// Cuts ISO 8601's `date T time` in two: the T stands between two digits, behind a date without
+/// letters. Without it, the second part is empty.
 fn split_at_t(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
     let is_digit = |index: usize| bytes.get(index).is_some_and(u8::is_ascii_digit);
     let place = (1..bytes.len()).find(|&index| {
         matches!(bytes[index], b'T' | b't') && is_digit(index - 1) && is_digit(index + 1)
     });
-    match place {
+    let is_numeric = |date: &str| !date.bytes().any(|byte| byte.is_ascii_alphabetic());
+    match place.filter(|&place| is_numeric(&text[..place])) {
         // Both neighbours are ASCII, so the cuts fall between characters.
         Some(place) => (&text[..place], &text[place + 1..]),
         None => (text, ""),

@@ -85,6 +85,8 @@ fn what_is_no_time_is_refused() {
     check("02/11/2019 040506UT");
     check("00:00T2019-02-11");
     check("12:30T17 Dec 1997");
+    check("31-Jan-2000T12:30");
+    check("J2451187T23:59:59");
     check("00:00Dec 17 1997");
     check("2019-02-11 05:60:00");
     check("2019-02-11 05:09:61");
