@@ -19,6 +19,8 @@ pub(crate) enum Command {
     /// Measure how fast the kit is, on its release build. Progress on stderr, figures on stdout.
     #[command(subcommand)]
     Bench(Bench),
+    /// Take safeguards out of a copy of the programs, one at a time; a scenario must notice each.
+    Mutants(Mutants),
     /// What CI runs, in its order: format, lints, tests, end-to-end scenarios.
     Ci,
 }
@@ -75,6 +77,19 @@ pub(crate) struct BenchCopy {
     /// What to print on stdout: a table, or exactly one JSON object.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Mutants {
+    /// Only these [default: all].
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// List the mutants and exit.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Seed of the scenarios.
+    #[arg(long, value_name = "SEED", default_value_t = 7)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

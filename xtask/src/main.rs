@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod e2e;
 mod flags;
+mod mutants;
 #[cfg(test)]
 mod tidy;
 mod up;
@@ -18,6 +19,7 @@ use crate::flags::{Command, Flags};
 fn main() -> ExitCode {
     let outcome = match Flags::parse().command {
         Command::E2e(flags) => e2e::run(&flags),
+        Command::Mutants(flags) => mutants::run(&flags),
         Command::Up(flags) => up::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
         Command::Ci => ci::run(),

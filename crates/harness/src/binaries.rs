@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 /// The packages whose programs the harness runs.
-const PACKAGES: [&str; 5] =
+pub const PACKAGES: [&str; 5] =
     ["blueshift", "consume-events", "generate-events", "upload-data", "visualize"];
 
 /// Where the programs are.
@@ -16,6 +16,16 @@ pub struct Binaries {
 }
 
 impl Binaries {
+    /// The programs in a folder that somebody else has built.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Their folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// A program's path.
     pub fn path(&self, program: &str) -> PathBuf {
         self.folder.join(program)

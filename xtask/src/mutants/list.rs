@@ -1,0 +1,188 @@
+//! The mutants: each takes one safeguard out of a program, and names the scenario that must notice.
+
+/// A deliberate fault in a program.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mutant {
+    pub(crate) name: &'static str,
+    /// From the root of the workspace; its crate is the program that is built anew.
+    pub(crate) file: &'static str,
+    /// Texts, each of which stands in the file exactly once, and what comes in their places.
+    pub(crate) edits: &'static [(&'static str, &'static str)],
+    /// The scenario that must fail.
+    pub(crate) scenario: &'static str,
+}
+
+impl Mutant {
+    /// The package it changes.
+    pub(crate) fn package(&self) -> &'static str {
+        self.file.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// The file's text with the edits; an error names the text that is not there exactly once.
+    pub(crate) fn apply(&self, text: &str) -> anyhow::Result<String> {
+        let mut mutated = text.to_owned();
+        for (original, replacement) in self.edits {
+            let count = mutated.matches(original).count();
+            anyhow::ensure!(
+                count == 1,
+                "{}: {} has {count} times, instead of once: {original}",
+                self.name,
+                self.file
+            );
+            mutated = mutated.replacen(original, replacement, 1);
+        }
+        Ok(mutated)
+    }
+}
+
+pub(crate) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "acknowledge-before-put",
+        file: "crates/consume-events/src/store.rs",
+        edits: &[(
+            "let stored = self.s3.call(",
+            "let _ = self.acknowledger.acknowledge(&batch.receipt_handles).await;
+             let stored = self.s3.call(",
+        )],
+        scenario: "kill-consumer-steps",
+    },
+    Mutant {
+        name: "acknowledge-before-dead-letter",
+        file: "crates/consume-events/src/dead_letter/mod.rs",
+        edits: &[(
+            "let (accepted, error) = self.send(&group).await;",
+            "let all: Vec<String> = group.iter().map(|it| it.receipt_handle.clone()).collect();
+             let _ = self.acknowledger.acknowledge(&all).await;
+             let (accepted, error) = self.send(&group).await;",
+        )],
+        scenario: "kill-consumer-steps",
+    },
+    Mutant {
+        name: "ignore-failed-dead-letters",
+        file: "crates/consume-events/src/queue.rs",
+        edits: &[(
+            "Ok(unconfirmed(letters.len(), successful, &answer.failed))",
+            "Ok(unconfirmed(0, successful, &[]))",
+        )],
+        scenario: "partial-failures",
+    },
+    Mutant {
+        name: "ignore-failed-deletes",
+        file: "crates/consume-events/src/acknowledge.rs",
+        edits: &[(
+            "let hopeful = failures.iter().filter(|failure| !is_hopeless(failure));",
+            "let hopeful = failures.iter().filter(|failure| !is_hopeless(failure)).take(0);",
+        )],
+        scenario: "partial-failures",
+    },
+    Mutant {
+        name: "ignore-failed-sends",
+        file: "crates/generate-events/src/send.rs",
+        edits: &[("waiting = sorted.failed;", "waiting = Vec::new();")],
+        scenario: "partial-failures",
+    },
+    Mutant {
+        name: "no-give-back",
+        file: "crates/consume-events/src/store.rs",
+        edits: &[("self.acknowledger.give_back(&batch.receipt_handles).await;", "")],
+        scenario: "shutdown-under-load",
+    },
+    Mutant {
+        name: "drop-the-open-batch",
+        file: "crates/consume-events/src/collect.rs",
+        edits: &[("self.close(CloseReason::Stopped).await;", "")],
+        scenario: "shutdown-under-load",
+    },
+    Mutant {
+        name: "give-up-at-once",
+        file: "crates/consume-events/src/retry.rs",
+        edits: &[("if !error.is_transient() || ", "if error.is_transient() || ")],
+        scenario: "refusals",
+    },
+    Mutant {
+        name: "empty-without-asking",
+        file: "crates/consume-events/src/until_empty.rs",
+        edits: &[("Ok(depth) if depth.is_empty() && ", "Ok(_) if ")],
+        scenario: "kill-consumer",
+    },
+    Mutant {
+        name: "staging-before-lock",
+        file: "crates/upload-data/src/load.rs",
+        edits: &[
+            ("self.create_staging(session).await?;", ""),
+            (
+                "self.lock(session).await?;",
+                "self.create_staging(session).await?; self.lock(session).await?;",
+            ),
+        ],
+        scenario: "overlapping-uploads",
+    },
+    Mutant {
+        name: "skip-the-ledger",
+        file: "crates/upload-data/src/load.rs",
+        edits: &[(
+            "ledger::record(session, self.statements, &left, ",
+            "ledger::record(session, self.statements, &[], ",
+        )],
+        scenario: "kill-upload-steps",
+    },
+    Mutant {
+        name: "archive-before-commit",
+        file: "crates/upload-data/src/load.rs",
+        edits: &[(
+            "Ok(Prepared::ToCommit(loaded)) => match session.run(COMMIT).await {",
+            "Ok(Prepared::ToCommit(loaded)) => match {
+                 let archive = crate::archive::AfterLoad::Archive;
+                 let prefix = self.prefix;
+                 let _ = crate::archive::put_away(self.store, prefix, candidates, archive).await;
+                 session.run(COMMIT).await
+             } {",
+        )],
+        scenario: "kill-upload-steps",
+    },
+    Mutant {
+        name: "delete-without-copy",
+        file: "crates/upload-data/src/archive.rs",
+        edits: &[(
+            "match store.copy(object, &archive_key(prefix, &object.key)).await {",
+            "match { let _ = archive_key(prefix, &object.key); Ok::<(), StoreError>(()) } {",
+        )],
+        scenario: "kill-upload-steps",
+    },
+    Mutant {
+        name: "believe-in-commit",
+        file: "crates/upload-data/src/load.rs",
+        edits: &[(
+            "Err(Failure::CommitUnknown { loaded, source })\n",
+            "{ let _ = source; Ok(loaded) }\n",
+        )],
+        scenario: "lost-answers",
+    },
+    Mutant {
+        name: "no-second-attempt",
+        file: "crates/upload-data/src/error.rs",
+        edits: &[("sqlstate == SERIALIZATION_FAILURE || ", "sqlstate == \"\" || ")],
+        scenario: "refusals",
+    },
+    Mutant {
+        name: "no-row-number",
+        file: "crates/upload-data/src/copy_sql.rs",
+        edits: &[("staged.{rank} = 1\\nAND NOT EXISTS", "1 <= staged.{rank}\\nAND NOT EXISTS")],
+        scenario: "duplicates",
+    },
+    Mutant {
+        name: "no-anti-join",
+        file: "crates/upload-data/src/copy_sql.rs",
+        edits: &[(
+            "staged.{rank} = 1\\nAND NOT EXISTS",
+            "staged.{rank} = 1\\nOR 1 = 0 AND NOT EXISTS",
+        )],
+        scenario: "duplicates",
+    },
+    Mutant {
+        name: "first-page-only",
+        file: "crates/upload-data/src/pending.rs",
+        edits: &[("page.next.map_or(Position::End, Position::Page)", "Position::End")],
+        scenario: "many-objects",
+    },
+];
