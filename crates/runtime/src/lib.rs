@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod failure;
+pub mod metrics;
 pub mod redshift;
 pub mod settings;
 pub mod shutdown;
