@@ -1,17 +1,21 @@
 //! Where requests come in: takes signatures and `aws-chunked` off, hands over to `s3s`, and gives
 //! the answers what S3 puts on all of its answers.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use emulator_core::serve::{Body, Request, Response, full};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
+use percent_encoding::percent_decode_str;
 use s3s::service::S3Service;
 use s3s::{HttpError, HttpRequest, HttpResponse, S3Error};
 use uuid::Uuid;
 
 use crate::body::{self, SharedBody};
 use crate::credentials;
-use crate::error::Refusal;
+use crate::error::{ELEMENTS_HEADER, Refusal, element};
+use crate::limits;
 
 /// Answers one request.
 pub(crate) async fn answer(s3: &S3Service, now_s: u64, request: Request) -> Response {
@@ -20,6 +24,7 @@ pub(crate) async fn answer(s3: &S3Service, now_s: u64, request: Request) -> Resp
     // Who waits for `100 Continue` sends no body that nobody asked for.
     let sends_unasked = !parts.headers.contains_key(header::EXPECT);
     let stamp = Stamp::new();
+    let path = parts.uri.path().to_owned();
     let shared = SharedBody::new(incoming);
     let answered = match admit(&mut parts, shared.clone(), now_s) {
         Ok(body) => s3.call(HttpRequest::from_parts(parts, body)).await,
@@ -38,7 +43,7 @@ pub(crate) async fn answer(s3: &S3Service, now_s: u64, request: Request) -> Resp
     if is_refused && sends_unasked {
         shared.drain().await;
     }
-    let mut response = finish(response, is_head, &stamp);
+    let mut response = finish(response, is_head, &path, &stamp);
     if is_refused && !sends_unasked {
         // Who was refused instead of told to continue may or may not send its body now; on a
         // connection that goes on, nobody could tell that body from the next request.
@@ -59,15 +64,17 @@ fn admit(parts: &mut Parts, body: SharedBody, now_s: u64) -> Result<s3s::Body, R
     body::decoded(parts, body)
 }
 
-fn finish(response: HttpResponse, is_head: bool, stamp: &Stamp) -> Response {
+fn finish(response: HttpResponse, is_head: bool, path: &str, stamp: &Stamp) -> Response {
     let (mut parts, body) = response.into_parts();
+    let elements = parts.headers.remove(ELEMENTS_HEADER);
+    let elements = elements.and_then(|encoded| BASE64.decode(encoded).ok()).unwrap_or_default();
     stamp.mark(&mut parts.headers);
     let is_error = parts.status.is_client_error() || parts.status.is_server_error();
     let body = if parts.status == StatusCode::NOT_MODIFIED {
         parts.headers.remove(header::CONTENT_TYPE);
         Body::default()
     } else if let (true, Some(xml)) = (is_error, body.bytes()) {
-        full(stamp.complete(&xml))
+        full(stamp.complete(&xml, &String::from_utf8_lossy(&elements), path))
     } else {
         body.boxed_unsync()
     };
@@ -101,21 +108,41 @@ impl Stamp {
     }
 
     /// Adds to the XML of an error what `s3s` leaves out.
-    fn complete(&self, xml: &[u8]) -> String {
+    fn complete(&self, xml: &[u8], elements: &str, path: &str) -> String {
         let xml = String::from_utf8_lossy(xml);
         let Some(open) = xml.strip_suffix("</Error>") else { return xml.into_owned() };
         let message = if open.contains("<Message>") { "" } else { missing_message(open) };
+        let found = missing_elements(open, path);
         let (request_id, host_id) = (&self.request_id, &self.host_id);
         format!(
-            "{open}{message}<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></Error>"
+            "{open}{message}{elements}{found}<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></Error>"
         )
+    }
+}
+
+fn code(xml: &str) -> Option<&str> {
+    let rest = xml.split_once("<Code>")?.1;
+    rest.split_once("</Code>").map(|(code, _)| code)
+}
+
+/// What S3 adds to errors that `s3s` finds itself, read off the path.
+fn missing_elements(xml: &str, path: &str) -> String {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let path = path.strip_prefix('/').unwrap_or(&path);
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    match code(xml) {
+        Some("InvalidBucketName") => element("BucketName", bucket),
+        Some("KeyTooLongError") => {
+            element("Size", &key.len().to_string())
+                + &element("MaxSizeAllowed", &limits::KEY_BYTES_MAX.to_string())
+        }
+        _ => String::new(),
     }
 }
 
 /// The texts of errors that `s3s` finds itself. API Reference, "List of error codes".
 fn missing_message(xml: &str) -> &'static str {
-    let code = xml.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-    match code.map(|(code, _)| code) {
+    match code(xml) {
         Some("InvalidBucketName") => "<Message>The specified bucket is not valid.</Message>",
         Some("InvalidURI") => "<Message>Couldn't parse the specified URI.</Message>",
         Some("KeyTooLongError") => "<Message>Your key is too long</Message>",
@@ -141,7 +168,7 @@ mod tests {
     fn an_error_is_completed_with_what_s3_says_besides() {
         let stamp = Stamp { request_id: "R".to_owned(), host_id: "H".to_owned() };
         let check = |before: &str, after: &str| {
-            assert_eq!(stamp.complete(before.as_bytes()), after);
+            assert_eq!(stamp.complete(before.as_bytes(), "", "/a%20b/k%C3%BC/"), after);
         };
         let tail = "<RequestId>R</RequestId><HostId>H</HostId>";
         check(
@@ -151,8 +178,15 @@ mod tests {
         check(
             "<Error><Code>KeyTooLongError</Code></Error>",
             &format!(
-                "<Error><Code>KeyTooLongError</Code><Message>Your key is too long</Message>{tail}\
-                 </Error>"
+                "<Error><Code>KeyTooLongError</Code><Message>Your key is too long</Message>\
+                 <Size>4</Size><MaxSizeAllowed>1024</MaxSizeAllowed>{tail}</Error>"
+            ),
+        );
+        check(
+            "<Error><Code>InvalidBucketName</Code></Error>",
+            &format!(
+                "<Error><Code>InvalidBucketName</Code><Message>The specified bucket is not valid.\
+                 </Message><BucketName>a b</BucketName>{tail}</Error>"
             ),
         );
         check("<Else/>", "<Else/>");

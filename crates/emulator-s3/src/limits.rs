@@ -23,3 +23,5 @@ pub(crate) const PRESIGNED_EXPIRES_S_MAX: u64 = 604_800;
 /// Where a bucket lives that was created without a location constraint. API Reference,
 /// "CreateBucket".
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+/// Longest key, in bytes of UTF-8. User Guide, "Naming Amazon S3 objects".
+pub(crate) const KEY_BYTES_MAX: usize = 1_024;

@@ -65,7 +65,7 @@ impl Uploads {
     /// The upload of this id, if it is one of this key.
     pub(crate) fn upload(&self, key: &str, upload_id: &str) -> Result<&Upload, Refusal> {
         let upload = self.by_id.get(upload_id).filter(|upload| upload.key == key);
-        upload.ok_or(Refusal::NoSuchUpload)
+        upload.ok_or_else(|| no_such_upload(upload_id))
     }
 
     /// Stores a part; hands back the part of this number that was there.
@@ -77,13 +77,13 @@ impl Uploads {
         part: Part,
     ) -> Result<Option<Part>, Refusal> {
         let upload = self.by_id.get_mut(upload_id).filter(|upload| upload.key == key);
-        Ok(upload.ok_or(Refusal::NoSuchUpload)?.parts.insert(number, part))
+        Ok(upload.ok_or_else(|| no_such_upload(upload_id))?.parts.insert(number, part))
     }
 
     /// Forgets an upload, completed or aborted; hands it back.
     pub(crate) fn end(&mut self, key: &str, upload_id: &str) -> Result<Upload, Refusal> {
         self.upload(key, upload_id)?;
-        self.by_id.remove(upload_id).ok_or(Refusal::NoSuchUpload)
+        self.by_id.remove(upload_id).ok_or_else(|| no_such_upload(upload_id))
     }
 
     /// Id and upload, by key, then by age, as `ListMultipartUploads` wants them.
@@ -100,27 +100,49 @@ impl Upload {
     ///
     /// API Reference, "CompleteMultipartUpload": ascending numbers, each with the ETag it was
     /// given, and none but the last below 5 MiB.
-    pub(crate) fn assemble(&self, listed: &[ListedPart]) -> Result<Assembly, Refusal> {
+    pub(crate) fn assemble(
+        &self,
+        upload_id: &str,
+        listed: &[ListedPart],
+    ) -> Result<Assembly, Refusal> {
         let Some((last, _)) = listed.split_last() else { return Err(Refusal::MalformedXml) };
         if listed.windows(2).any(|pair| pair[1].number <= pair[0].number) {
-            return Err(Refusal::InvalidPartOrder);
+            return Err(Refusal::InvalidPartOrder { upload_id: upload_id.to_owned() });
         }
         let mut parts = Vec::with_capacity(listed.len());
         for claim in listed {
-            let part = self.parts.get(&claim.number).ok_or(Refusal::InvalidPart)?;
+            let part = self.parts.get(&claim.number).ok_or_else(|| claim.invalid(upload_id))?;
             let same_checksum =
                 claim.checksum.as_ref().is_none_or(|sum| *sum == part.checksum.value);
             if claim.etag != part.etag() || !same_checksum {
-                return Err(Refusal::InvalidPart);
+                return Err(claim.invalid(upload_id));
             }
             if part.content.bytes() < limits::PART_BYTES_MIN && claim.number != last.number {
-                return Err(Refusal::EntityTooSmall);
+                return Err(Refusal::EntityTooSmall {
+                    bytes: part.content.bytes(),
+                    number: claim.number,
+                    etag: claim.etag.clone(),
+                });
             }
             parts.push(part.clone());
         }
         let (algorithm, kind) = self.checksum.unwrap_or((Algorithm::Crc64Nvme, Kind::FullObject));
         Ok(Assembly { parts, attributes: Arc::clone(&self.attributes), algorithm, kind })
     }
+}
+
+impl ListedPart {
+    fn invalid(&self, upload_id: &str) -> Refusal {
+        Refusal::InvalidPart {
+            upload_id: upload_id.to_owned(),
+            number: self.number,
+            etag: self.etag.clone(),
+        }
+    }
+}
+
+fn no_such_upload(upload_id: &str) -> Refusal {
+    Refusal::NoSuchUpload { upload_id: upload_id.to_owned() }
 }
 
 impl Part {
@@ -195,20 +217,25 @@ mod tests {
         let (big, small) = (part(b'a', limits::PART_BYTES_MIN), part(b'b', 1));
         let upload = upload([(1, big.clone()), (2, small.clone()), (7, big.clone())]);
         let check = |list: &[ListedPart], expected: Result<(), Refusal>| {
-            assert_eq!(upload.assemble(list).map(|_| ()), expected, "{list:?}");
+            assert_eq!(upload.assemble("id", list).map(|_| ()), expected, "{list:?}");
         };
         let (first, second, last) = (listed(1, &big), listed(2, &small), listed(7, &big));
         check(&[first.clone(), second.clone()], Ok(()));
         check(&[first.clone(), last.clone()], Ok(()));
         check(std::slice::from_ref(&second), Ok(()));
         check(&[], Err(Refusal::MalformedXml));
-        check(&[second.clone(), first.clone()], Err(Refusal::InvalidPartOrder));
-        check(&[first.clone(), first.clone()], Err(Refusal::InvalidPartOrder));
-        check(&[first.clone(), second.clone(), last], Err(Refusal::EntityTooSmall));
-        check(&[listed(3, &big)], Err(Refusal::InvalidPart));
-        check(&[listed(1, &small)], Err(Refusal::InvalidPart));
+        let order = || Err(Refusal::InvalidPartOrder { upload_id: "id".to_owned() });
+        check(&[second.clone(), first.clone()], order());
+        check(&[first.clone(), first.clone()], order());
+        let small_one = Refusal::EntityTooSmall { bytes: 1, number: 2, etag: small.etag() };
+        check(&[first.clone(), second.clone(), last], Err(small_one));
+        let claim = listed(3, &big);
+        check(std::slice::from_ref(&claim), Err(claim.invalid("id")));
+        let claim = listed(1, &small);
+        check(std::slice::from_ref(&claim), Err(claim.invalid("id")));
         let wrong = ListedPart { checksum: Some("AAAAAA==".to_owned()), ..second };
-        check(&[first, wrong], Err(Refusal::InvalidPart));
+        let refusal = wrong.invalid("id");
+        check(&[first, wrong], Err(refusal));
     }
 
     #[test]
@@ -216,7 +243,7 @@ mod tests {
         let (big, small) = (part(b'a', limits::PART_BYTES_MIN), part(b'b', 1));
         let upload = upload([(1, big.clone()), (2, small.clone())]);
         let list = [listed(1, &big), listed(2, &small)];
-        let object = upload.assemble(&list).unwrap().finish(5);
+        let object = upload.assemble("id", &list).unwrap().finish(5);
         let md5_of_md5s = Md5::digest([big.md5, small.md5].concat());
         assert_eq!(object.etag, format!("{}-2", hexadecimal(&md5_of_md5s)));
         assert!(object.checksum.value.ends_with("-2"));
@@ -230,9 +257,9 @@ mod tests {
         uploads.begin("id".to_owned(), upload([]));
         assert!(uploads.put_part("key", "id", 1, part(b'a', 1)).unwrap().is_none());
         assert!(uploads.put_part("key", "id", 1, part(b'b', 1)).unwrap().is_some());
-        assert_eq!(uploads.end("other", "id").unwrap_err(), Refusal::NoSuchUpload);
-        assert_eq!(uploads.upload("key", "no").unwrap_err(), Refusal::NoSuchUpload);
+        assert_eq!(uploads.end("other", "id").unwrap_err(), no_such_upload("id"));
+        assert_eq!(uploads.upload("key", "no").unwrap_err(), no_such_upload("no"));
         assert_eq!(uploads.end("key", "id").unwrap().parts.len(), 1);
-        assert_eq!(uploads.upload("key", "id").unwrap_err(), Refusal::NoSuchUpload);
+        assert_eq!(uploads.upload("key", "id").unwrap_err(), no_such_upload("id"));
     }
 }

@@ -54,13 +54,13 @@ impl Claims {
     ) -> Result<Self, Refusal> {
         let bytes = body.remaining_length().exact().ok_or(Refusal::MissingContentLength)? as u64;
         if limits::PUT_BYTES_MAX < bytes {
-            return Err(Refusal::EntityTooLarge);
+            return Err(Refusal::EntityTooLarge { bytes });
         }
         let md5 = match text(headers, "content-md5") {
             None => None,
             Some(encoded) => match BASE64.decode(encoded) {
                 Ok(md5) if md5.len() == 16 => Some(md5),
-                _ => return Err(Refusal::InvalidDigest),
+                _ => return Err(Refusal::InvalidDigest { claimed: encoded.to_owned() }),
             },
         };
         let sha256 = text(headers, "x-amz-content-sha256")
@@ -118,11 +118,16 @@ impl Claims {
         checksum: &Checksum,
         sha256: Option<String>,
     ) -> Result<(), Refusal> {
-        if sha256 != self.sha256 {
-            return Err(Refusal::ContentSha256Mismatch);
+        if let (Some(claimed), Some(computed)) = (&self.sha256, sha256)
+            && *claimed != computed
+        {
+            return Err(Refusal::ContentSha256Mismatch { claimed: claimed.clone(), computed });
         }
-        if self.md5.as_ref().is_some_and(|claimed| claimed != md5) {
-            return Err(Refusal::BadMd5);
+        if let Some(claimed) = &self.md5
+            && claimed != md5
+        {
+            let (claimed, computed) = (BASE64.encode(claimed), BASE64.encode(md5));
+            return Err(Refusal::BadMd5 { claimed, computed });
         }
         let claimed = match &self.checksum {
             None => return Ok(()),
@@ -215,16 +220,30 @@ mod tests {
         );
     }
 
+    fn sha256(text: &str) -> String {
+        let mut sha256 = Sha256::new();
+        sha256.update(text.as_bytes());
+        hexadecimal(sha256.finalize().as_ref())
+    }
+
     #[test]
     fn a_body_that_is_not_what_it_claims_to_be_is_refused() {
         let check = |claims: &[(&'static str, &str)], expected| {
             assert_eq!(receive("hello!", claims).unwrap_err(), expected, "{claims:?}");
         };
-        check(&[("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], Refusal::BadMd5);
-        check(&[("content-md5", "not base64")], Refusal::InvalidDigest);
-        check(&[("content-md5", "YWJj")], Refusal::InvalidDigest);
+        let bad_md5 = Refusal::BadMd5 {
+            claimed: "XUFAKrxLKna5cZ2REBfFkg==".to_owned(),
+            computed: "Wo3TrQdWqT3tcrgjsZ3Ydw==".to_owned(),
+        };
+        check(&[("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], bad_md5);
+        for claimed in ["not base64", "YWJj"] {
+            let refused = Refusal::InvalidDigest { claimed: claimed.to_owned() };
+            check(&[("content-md5", claimed)], refused);
+        }
         check(&[("x-amz-checksum-crc32", "NhCmhg==")], Refusal::BadChecksum(Algorithm::Crc32));
-        check(&[("x-amz-content-sha256", &"0".repeat(64))], Refusal::ContentSha256Mismatch);
+        let mismatch =
+            Refusal::ContentSha256Mismatch { claimed: "0".repeat(64), computed: sha256("hello!") };
+        check(&[("x-amz-content-sha256", &"0".repeat(64))], mismatch);
         check(&[("x-amz-trailer", "x-amz-checksum-crc32")], Refusal::MalformedTrailer);
         for claims in [
             vec![("x-amz-checksum-crc32", "NhCmhg=="), ("x-amz-checksum-sha1", "x")],

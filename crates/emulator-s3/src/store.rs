@@ -77,7 +77,7 @@ impl Buckets {
             Some(present) if present.region == region && region == limits::DEFAULT_REGION => {
                 Ok(Created::Already)
             }
-            Some(_) => Err(Refusal::BucketAlreadyOwnedByYou),
+            Some(_) => Err(Refusal::BucketAlreadyOwnedByYou { bucket: name.to_owned() }),
             None => {
                 let bucket = Bucket {
                     region: region.to_owned(),
@@ -94,17 +94,17 @@ impl Buckets {
     /// Removes a bucket without objects, and with it the uploads that nobody completed.
     pub(crate) fn remove(&mut self, name: &str) -> Result<Bucket, Refusal> {
         if !self.bucket(name)?.objects.is_empty() {
-            return Err(Refusal::BucketNotEmpty);
+            return Err(Refusal::BucketNotEmpty { bucket: name.to_owned() });
         }
-        self.buckets.remove(name).ok_or(Refusal::NoSuchBucket)
+        self.buckets.remove(name).ok_or_else(|| no_such_bucket(name))
     }
 
     pub(crate) fn bucket(&self, name: &str) -> Result<&Bucket, Refusal> {
-        self.buckets.get(name).ok_or(Refusal::NoSuchBucket)
+        self.buckets.get(name).ok_or_else(|| no_such_bucket(name))
     }
 
     pub(crate) fn bucket_mut(&mut self, name: &str) -> Result<&mut Bucket, Refusal> {
-        self.buckets.get_mut(name).ok_or(Refusal::NoSuchBucket)
+        self.buckets.get_mut(name).ok_or_else(|| no_such_bucket(name))
     }
 
     /// All buckets, by name.
@@ -115,7 +115,7 @@ impl Buckets {
 
 impl Bucket {
     pub(crate) fn object(&self, key: &str) -> Result<&Arc<Object>, Refusal> {
-        self.objects.get(key).ok_or(Refusal::NoSuchKey)
+        self.objects.get(key).ok_or_else(|| Refusal::NoSuchKey { key: key.to_owned() })
     }
 
     /// Stores an object if the present one meets the conditions; hands back the present one.
@@ -125,7 +125,7 @@ impl Bucket {
         object: Arc<Object>,
         conditions: &WriteConditions,
     ) -> Result<Option<Arc<Object>>, Refusal> {
-        conditions.judge(self.objects.get(key).map(|object| object.etag.as_str()))?;
+        conditions.judge(key, self.objects.get(key).map(|object| object.etag.as_str()))?;
         Ok(self.objects.insert(key.to_owned(), object))
     }
 
@@ -138,9 +138,9 @@ impl Bucket {
         match self.objects.get(key) {
             // What is not there counts as deleted, but does not match (User Guide, "How to perform
             // conditional deletes").
-            None => conditions.judge(None).map(|()| None),
+            None => conditions.judge(key, None).map(|()| None),
             Some(object) => {
-                conditions.judge(Some(&object.etag))?;
+                conditions.judge(key, Some(&object.etag))?;
                 Ok(self.objects.remove(key))
             }
         }
@@ -160,10 +160,14 @@ impl Attributes {
         let bytes: usize =
             self.user_metadata.iter().map(|(name, text)| name.len() + text.len()).sum();
         if limits::USER_METADATA_BYTES_MAX < bytes {
-            return Err(Refusal::MetadataTooLarge);
+            return Err(Refusal::MetadataTooLarge { bytes });
         }
         Ok(())
     }
+}
+
+fn no_such_bucket(name: &str) -> Refusal {
+    Refusal::NoSuchBucket { bucket: name.to_owned() }
 }
 
 /// Whole Unix seconds of Unix milliseconds.
@@ -199,18 +203,19 @@ mod tests {
         assert_eq!(buckets.create("two", "eu-central-1", 1), Ok(Created::New));
         for region in ["eu-central-1", "us-east-1"] {
             let again = buckets.create("two", region, 2);
-            assert_eq!(again, Err(Refusal::BucketAlreadyOwnedByYou));
+            assert_eq!(again, Err(Refusal::BucketAlreadyOwnedByYou { bucket: "two".to_owned() }));
         }
     }
 
     #[test]
     fn only_an_empty_bucket_can_be_removed() {
         let mut buckets = Buckets::default();
-        assert_eq!(buckets.remove("one").unwrap_err(), Refusal::NoSuchBucket);
+        assert_eq!(buckets.remove("one").unwrap_err(), no_such_bucket("one"));
         buckets.create("one", "us-east-1", 1).unwrap();
         let bucket = buckets.bucket_mut("one").unwrap();
         bucket.put("key", object("text"), &WriteConditions::default()).unwrap();
-        assert_eq!(buckets.remove("one").unwrap_err(), Refusal::BucketNotEmpty);
+        let refused = buckets.remove("one").unwrap_err();
+        assert_eq!(refused, Refusal::BucketNotEmpty { bucket: "one".to_owned() });
         let bucket = buckets.bucket_mut("one").unwrap();
         assert!(bucket.delete("key", &WriteConditions::default()).unwrap().is_some());
         assert!(bucket.delete("key", &WriteConditions::default()).unwrap().is_none());
@@ -228,9 +233,10 @@ mod tests {
         assert_eq!(replaced.unwrap().etag, "first");
         let absent = WriteConditions { if_none_match: Some("*".parse().unwrap()), if_match: None };
         let refused = bucket.put("key", object("third"), &absent).unwrap_err();
-        assert_eq!(refused, Refusal::PreconditionFailed);
+        assert_eq!(refused, Refusal::PreconditionFailed { header: "If-None-Match" });
         let other = WriteConditions { if_match: Some("other".parse().unwrap()), ..absent };
-        assert_eq!(bucket.delete("key", &other).unwrap_err(), Refusal::PreconditionFailed);
+        let refused = bucket.delete("key", &other).unwrap_err();
+        assert_eq!(refused, Refusal::PreconditionFailed { header: "If-Match" });
         assert_eq!(bucket.object("key").unwrap().modified_s(), 1);
     }
 
@@ -242,6 +248,7 @@ mod tests {
             assert_eq!(attributes.check(), expected, "{bytes} bytes");
         };
         check(limits::USER_METADATA_BYTES_MAX, Ok(()));
-        check(limits::USER_METADATA_BYTES_MAX + 1, Err(Refusal::MetadataTooLarge));
+        let bytes = limits::USER_METADATA_BYTES_MAX + 1;
+        check(bytes, Err(Refusal::MetadataTooLarge { bytes }));
     }
 }

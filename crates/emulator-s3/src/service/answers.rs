@@ -52,7 +52,12 @@ pub(super) fn encryption(attributes: &Attributes) -> ServerSideEncryption {
 
 /// Refuses a customer's own encryption key: answering as if it were heeded would be a lie.
 pub(super) fn refuse_customer_key(algorithm: Option<&String>) -> Result<(), Refusal> {
-    if algorithm.is_some() { Err(Refusal::NotImplemented) } else { Ok(()) }
+    match algorithm {
+        None => Ok(()),
+        Some(_) => Err(Refusal::NotImplemented {
+            header: "x-amz-server-side-encryption-customer-algorithm",
+        }),
+    }
 }
 
 /// Refuses a version but the only one, `null`.
@@ -67,7 +72,8 @@ pub(super) fn refuse_version(version_id: Option<&str>) -> Result<(), Refusal> {
 pub(super) fn entries_max(asked: Option<i32>, name: &str) -> Result<usize, Refusal> {
     let Some(asked) = asked else { return Ok(limits::LIST_ENTRIES_MAX) };
     let entries_max = usize::try_from(asked).map_err(|_| {
-        Refusal::argument(format!("Argument {name} must be an integer between 0 and 2147483647"))
+        let message = format!("Argument {name} must be an integer between 0 and 2147483647");
+        Refusal::argument(message, name, asked.to_string())
     })?;
     Ok(entries_max.min(limits::LIST_ENTRIES_MAX))
 }
@@ -83,7 +89,11 @@ impl Naming {
         match encoding_type.map(EncodingType::as_str) {
             None => Ok(Self { is_url: false }),
             Some(EncodingType::URL) => Ok(Self { is_url: true }),
-            Some(_) => Err(Refusal::argument("Invalid Encoding Method specified in Request")),
+            Some(method) => Err(Refusal::argument(
+                "Invalid Encoding Method specified in Request",
+                "encoding-type",
+                method,
+            )),
         }
     }
 

@@ -19,7 +19,10 @@ pub(super) fn create(
     let region = match constraint.as_ref().map(BucketLocationConstraint::as_str) {
         None | Some("") => limits::DEFAULT_REGION,
         // The default region is asked for by asking for none. API Reference, "CreateBucket".
-        Some(limits::DEFAULT_REGION) => return Err(Refusal::InvalidLocationConstraint),
+        Some(limits::DEFAULT_REGION) => {
+            let constraint = limits::DEFAULT_REGION.to_owned();
+            return Err(Refusal::InvalidLocationConstraint { constraint });
+        }
         Some(region) => region,
     };
     let now_ms = store.now_ms();
@@ -44,8 +47,11 @@ pub(super) fn list(store: &S3Store, input: ListBucketsInput) -> Result<ListBucke
         None => limits::LIST_BUCKETS_MAX,
         Some(Ok(asked @ 1..=limits::LIST_BUCKETS_MAX)) => asked,
         Some(_) => {
+            let asked = input.max_buckets.unwrap_or_default();
             return Err(Refusal::argument(
                 "Argument max-buckets must be an integer between 1 and 10000",
+                "max-buckets",
+                asked.to_string(),
             ));
         }
     };

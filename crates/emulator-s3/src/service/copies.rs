@@ -98,7 +98,7 @@ pub(super) async fn upload_part_copy(
     let source = find_source(store, source_bucket, source_key, &conditions)?;
     let range = source_range(input.copy_source_range.as_deref(), source.content.bytes())?;
     if limits::PUT_BYTES_MAX < range.end - range.start {
-        return Err(Refusal::EntityTooLarge);
+        return Err(Refusal::EntityTooLarge { bytes: range.end - range.start });
     }
     let content = source.content.slice(range);
     let (md5, checksum) = hash(content.clone(), algorithm).await;
@@ -133,7 +133,9 @@ fn place(source: &CopySource) -> Result<(&str, &str), Refusal> {
             refuse_version(version_id.as_deref())?;
             Ok((bucket, key))
         }
-        CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => Err(Refusal::NotImplemented),
+        CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => {
+            Err(Refusal::NotImplemented { header: "x-amz-copy-source" })
+        }
     }
 }
 
@@ -147,7 +149,20 @@ fn find_source(
     let source = find(store, bucket, key)?;
     match conditions.judge(&source.etag, source.modified_s()) {
         Verdict::Proceed => Ok(source),
-        Verdict::Failed | Verdict::Unchanged => Err(Refusal::PreconditionFailed),
+        Verdict::Failed(header) | Verdict::Unchanged(header) => {
+            let header = copy_source_header(header);
+            Err(Refusal::PreconditionFailed { header })
+        }
+    }
+}
+
+fn copy_source_header(header: &'static str) -> &'static str {
+    match header {
+        "If-Match" => "x-amz-copy-source-If-Match",
+        "If-None-Match" => "x-amz-copy-source-If-None-Match",
+        "If-Modified-Since" => "x-amz-copy-source-If-Modified-Since",
+        "If-Unmodified-Since" => "x-amz-copy-source-If-Unmodified-Since",
+        other => other,
     }
 }
 
@@ -194,7 +209,11 @@ fn copied_attributes(
                 ..source.attributes.as_ref().clone()
             })
         }
-        Some(_) => Err(Refusal::argument("Unknown metadata directive.")),
+        Some(directive) => Err(Refusal::argument(
+            "Unknown metadata directive.",
+            "x-amz-metadata-directive",
+            directive.to_owned(),
+        )),
     }
 }
 
@@ -225,12 +244,16 @@ fn source_range(range: Option<&str>, source_bytes: u64) -> Result<Range<u64>, Re
         Ok(dto::Range::Int { first, last: Some(last) }) if last < source_bytes => {
             Ok(first..last + 1)
         }
-        Ok(dto::Range::Int { last: Some(_), .. }) => Err(Refusal::argument(format!(
-            "Range specified is not valid for source object of size: {source_bytes}"
-        ))),
+        Ok(dto::Range::Int { last: Some(_), .. }) => Err(Refusal::argument(
+            format!("Range specified is not valid for source object of size: {source_bytes}"),
+            "x-amz-copy-source-range",
+            text,
+        )),
         _ => Err(Refusal::argument(
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first \
              and last are the zero-based offsets of the first and last bytes to copy",
+            "x-amz-copy-source-range",
+            text,
         )),
     }
 }

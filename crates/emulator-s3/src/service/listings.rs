@@ -78,7 +78,10 @@ pub(super) fn list_v2(
 /// A token is the last entry of the page before it, so it outlives whatever happens in between.
 fn name_in_token(token: &str) -> Result<String, Refusal> {
     let name = BASE64.decode(token).ok().and_then(|name| String::from_utf8(name).ok());
-    name.ok_or_else(|| Refusal::argument("The continuation token provided is incorrect"))
+    name.ok_or_else(|| {
+        let message = "The continuation token provided is incorrect";
+        Refusal::argument(message, "continuation-token", token)
+    })
 }
 
 /// A page in the words of the protocol.

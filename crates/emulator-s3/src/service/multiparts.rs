@@ -126,7 +126,7 @@ pub(super) async fn complete(
     let listed = parts.into_iter().map(listed_part).collect::<Result<Vec<_>, _>>()?;
     let assembly = store.with(|buckets| {
         let uploads = &buckets.bucket(&input.bucket)?.uploads;
-        uploads.upload(&input.key, &input.upload_id)?.assemble(&listed)
+        uploads.upload(&input.key, &input.upload_id)?.assemble(&input.upload_id, &listed)
     })?;
     let now_ms = store.now_ms();
     // Off the threads that serve connections: it may read gigabytes.
@@ -271,11 +271,12 @@ pub(super) fn list_uploads(
 
 pub(super) fn check_part_number(number: i32) -> Result<(), Refusal> {
     let is_legal = (1..=limits::PART_NUMBER_MAX).contains(&number);
-    if is_legal { Ok(()) } else { Err(bad_part_number()) }
+    if is_legal { Ok(()) } else { Err(bad_part_number(number)) }
 }
 
-pub(super) fn bad_part_number() -> Refusal {
-    Refusal::argument("Part number must be an integer between 1 and 10000, inclusive")
+pub(super) fn bad_part_number(number: i32) -> Refusal {
+    let message = "Part number must be an integer between 1 and 10000, inclusive";
+    Refusal::argument(message, "partNumber", number.to_string())
 }
 
 /// The algorithm of a part's checksum: what the upload was begun with. A part that claims another

@@ -169,8 +169,8 @@ pub(super) fn find(store: &S3Store, bucket: &str, key: &str) -> Result<Arc<Objec
 fn heed(conditions: &ReadConditions, object: &Object) -> Result<(), Refusal> {
     match conditions.judge(&object.etag, object.modified_s()) {
         Verdict::Proceed => Ok(()),
-        Verdict::Failed => Err(Refusal::PreconditionFailed),
-        Verdict::Unchanged => Err(Refusal::NotModified {
+        Verdict::Failed(header) => Err(Refusal::PreconditionFailed { header }),
+        Verdict::Unchanged(_) => Err(Refusal::NotModified {
             etag: format!("\"{}\"", object.etag),
             last_modified: http_date(object.modified_ms),
         }),
@@ -185,6 +185,15 @@ fn content_type(attributes: &Attributes) -> String {
 fn storage_class(attributes: &Attributes) -> Option<StorageClass> {
     let class = attributes.storage_class.clone();
     class.filter(|class| class != StorageClass::STANDARD).map(StorageClass::from)
+}
+
+/// A range as its header has it.
+fn header_text(range: dto::Range) -> String {
+    match range {
+        dto::Range::Int { first, last: Some(last) } => format!("bytes={first}-{last}"),
+        dto::Range::Int { first, last: None } => format!("bytes={first}-"),
+        dto::Range::Suffix { length } => format!("bytes=-{length}"),
+    }
 }
 
 /// The part of an object that is asked for.
@@ -204,10 +213,9 @@ impl Window {
         match (range, part_number) {
             (None, None) => Ok(Self { range: 0..bytes, is_partial: false, parts_count: None }),
             (Some(range), None) => {
-                let range = range.check(bytes).map_err(|_| Refusal::InvalidRange)?;
-                if range.is_empty() {
-                    return Err(Refusal::InvalidRange);
-                }
+                let requested = header_text(range);
+                let range = range.check(bytes).ok().filter(|range| !range.is_empty());
+                let range = range.ok_or(Refusal::InvalidRange { requested, bytes })?;
                 Ok(Self { range, is_partial: true, parts_count: None })
             }
             (None, Some(number)) => Self::of_part(object, number),
@@ -223,8 +231,10 @@ impl Window {
         let is_multipart = !object.parts_bytes.is_empty();
         let parts = if is_multipart { object.parts_bytes.as_slice() } else { &whole };
         let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-        let index = index.ok_or_else(super::multiparts::bad_part_number)?;
-        let length = *parts.get(index).ok_or(Refusal::InvalidPartNumber)?;
+        let index = index.ok_or_else(|| super::multiparts::bad_part_number(number))?;
+        let length = *parts
+            .get(index)
+            .ok_or(Refusal::InvalidPartNumber { asked: number, parts: parts.len() })?;
         let start: u64 = parts[..index].iter().sum();
         let parts_count = i32::try_from(parts.len()).ok().filter(|_| is_multipart);
         Ok(Self { range: start..start + length, is_partial: 0 < length, parts_count })

@@ -189,18 +189,30 @@ async fn a_refused_head_and_an_unchanged_get_have_no_body() {
 #[tokio::test]
 async fn an_error_says_what_and_where() {
     let (emulator, _client) = Emulator::start_with_lake().await;
-    let rows = [
-        ("/lake/a%20key", "NoSuchKey", "The specified key does not exist."),
-        ("/pond/key", "NoSuchBucket", "The specified bucket does not exist"),
-        ("/Lake/key", "InvalidBucketName", "The specified bucket is not valid."),
-    ];
-    for (path, code, message) in rows {
-        let answer = exchange(&emulator, "GET", path, &[], b"").await;
+    exchange(&emulator, "PUT", "/lake/seven", &[], b"7 bytes").await;
+    let check = async |method, path, headers: Headers<'_>, code: &str, rest: &str| {
+        let answer = exchange(&emulator, method, path, headers, b"").await;
         assert!(answer.contains("content-type: application/xml"), "{answer}");
-        let expected = format!("<Error><Code>{code}</Code><Message>{message}</Message><RequestId>");
-        assert!(answer.contains(&expected), "{answer}");
+        let begins = format!("<Error><Code>{code}</Code><Message>");
+        assert!(answer.contains(&begins), "{answer}");
+        assert!(answer.contains(&format!("</Message>{rest}<RequestId>")), "{rest}\n{answer}");
         assert!(answer.ends_with("</HostId></Error>"), "{answer}");
-    }
+        assert!(!answer.contains("x-blueshift"), "{answer}");
+    };
+    check("GET", "/lake/a%20%3Ckey", &[], "NoSuchKey", "<Key>a &lt;key</Key>").await;
+    check("GET", "/pond/key", &[], "NoSuchBucket", "<BucketName>pond</BucketName>").await;
+    check("GET", "/Lake/key", &[], "InvalidBucketName", "<BucketName>Lake</BucketName>").await;
+    let range = "<RangeRequested>bytes=9-</RangeRequested><ActualObjectSize>7</ActualObjectSize>";
+    check("GET", "/lake/seven", &[("Range", "bytes=9-")], "InvalidRange", range).await;
+    let condition = "<Condition>If-Match</Condition>";
+    check("GET", "/lake/seven", &[("If-Match", "\"x\"")], "PreconditionFailed", condition).await;
+    let condition = "<Condition>If-None-Match</Condition>";
+    check("PUT", "/lake/seven", &[("If-None-Match", "*")], "PreconditionFailed", condition).await;
+    check("DELETE", "/lake", &[], "BucketNotEmpty", "<BucketName>lake</BucketName>").await;
+    let argument = "<ArgumentName>maxKeys</ArgumentName><ArgumentValue>-1</ArgumentValue>";
+    check("GET", "/lake?max-keys=-1", &[], "InvalidArgument", argument).await;
+    let upload = "<UploadId>none</UploadId>";
+    check("DELETE", "/lake/key?uploadId=none", &[], "NoSuchUpload", upload).await;
 }
 
 #[tokio::test]
