@@ -7,6 +7,8 @@ pub mod aws;
 pub mod failure;
 pub mod metrics;
 pub mod redshift;
+pub mod run_record;
+pub mod schedule;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
