@@ -43,6 +43,8 @@ pub enum CloseReason {
     Flushed,
     /// The program stops.
     Stopped,
+    /// S3 refused the beginning of its object.
+    Failed,
 }
 
 impl CloseReason {
@@ -53,6 +55,7 @@ impl CloseReason {
             Self::Old => "old",
             Self::Flushed => "flushed",
             Self::Stopped => "stopped",
+            Self::Failed => "failed",
         }
     }
 }

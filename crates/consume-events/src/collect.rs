@@ -1,7 +1,8 @@
 //! Fills the open batch and closes it; while one batch is kept, the next one fills.
 //!
 //! At most two batches exist at any time. When both are full, nobody takes portions here any more,
-//! and the pollers wait: that is the back-pressure.
+//! and the pollers wait: that is the back-pressure. Of a batch whose object is large, all but the
+//! last parts are with S3 already.
 
 use std::sync::Arc;
 
@@ -15,9 +16,16 @@ use uuid::Uuid;
 
 use crate::batch::{BatchLimits, CloseReason, Fill};
 use crate::in_flight::Held;
-use crate::object::{self, ObjectWriter};
+use crate::object::{self, Compression, ObjectWriter};
 use crate::queue::Queue;
+use crate::retry::Persistence;
 use crate::store::{ClosedBatch, Keeper, ObjectStore};
+use crate::upload::Upload;
+
+/// Where upload-data looks for events.
+const EVENTS_FOLDER: &str = "events";
+
+const UPLOAD_PANICS: &str = "storing a part does not panic";
 
 /// The valid events of one receive.
 #[derive(Debug)]
@@ -34,26 +42,46 @@ impl Portion {
     }
 }
 
+/// What the objects are like, and where they go.
+#[derive(Debug, Clone)]
+pub(crate) struct Destination<S> {
+    pub(crate) store: S,
+    pub(crate) s3: Persistence,
+    /// Put before every key.
+    pub(crate) prefix: String,
+    pub(crate) compression: Compression,
+    /// Compressed bytes that are sent ahead as soon as there are so many.
+    pub(crate) part_bytes: usize,
+}
+
 /// A batch that takes events. Of each message only the receipt handle is kept.
 #[derive(Debug)]
-struct OpenBatch {
+struct OpenBatch<S> {
     id: Uuid,
-    opened_at: OffsetDateTime,
     opened: Instant,
     fill: Fill,
     object: ObjectWriter,
+    /// The part before the next one, on its way.
+    upload: JoinHandle<Upload<S>>,
+    /// Compressed bytes that have been sent ahead.
+    sent_bytes: usize,
     receipt_handles: Vec<String>,
     held: Held,
 }
 
-impl OpenBatch {
-    fn open(first: Portion) -> Self {
+impl<S: ObjectStore> OpenBatch<S> {
+    fn open(first: Portion, to: &Destination<S>) -> Self {
+        let id = Uuid::new_v4();
+        let now = OffsetDateTime::now_utc();
+        let key = object::key(&to.prefix, EVENTS_FOLDER, now, id, to.compression);
+        let upload = Upload::new(to.store.clone(), to.s3.clone(), key);
         let mut batch = Self {
-            id: Uuid::new_v4(),
-            opened_at: OffsetDateTime::now_utc(),
+            id,
             opened: Instant::now(),
             fill: first.fill(),
-            object: ObjectWriter::new(),
+            object: ObjectWriter::new(to.compression),
+            upload: tokio::spawn(async { upload }),
+            sent_bytes: 0,
             receipt_handles: first.receipt_handles,
             held: first.held,
         };
@@ -68,10 +96,23 @@ impl OpenBatch {
         self.held.merge(more.held);
     }
 
-    fn close(self, prefix: &str, reason: CloseReason) -> ClosedBatch {
+    /// Sends ahead what is compressed, once the part before it is stored. Whether the object has a
+    /// future.
+    async fn send_part(&mut self) -> bool {
+        let part = Bytes::from(self.object.take_ready());
+        self.sent_bytes += part.len();
+        let upload = (&mut self.upload).await.expect(UPLOAD_PANICS);
+        let has_failed = upload.has_failed();
+        self.upload = tokio::spawn(upload.add(part).in_current_span());
+        !has_failed
+    }
+
+    async fn close(self, reason: CloseReason) -> ClosedBatch<S> {
+        let last = Bytes::from(self.object.finish());
         ClosedBatch {
-            key: object::key(prefix, self.opened_at, self.id),
-            body: Bytes::from(self.object.finish()),
+            upload: self.upload.await.expect(UPLOAD_PANICS),
+            compressed_bytes: self.sent_bytes + last.len(),
+            last,
             fill: self.fill,
             reason,
             receipt_handles: self.receipt_handles,
@@ -84,16 +125,16 @@ impl OpenBatch {
 #[derive(Debug)]
 pub(crate) struct Collector<Q, S> {
     limits: BatchLimits,
-    prefix: String,
-    keeper: Keeper<Q, S>,
-    open: Option<OpenBatch>,
+    destination: Destination<S>,
+    keeper: Keeper<Q>,
+    open: Option<OpenBatch<S>>,
     keeping: Option<JoinHandle<()>>,
 }
 
 impl<Q: Queue, S: ObjectStore> Collector<Q, S> {
-    /// Objects get keys that begin with `prefix`.
-    pub(crate) fn new(limits: BatchLimits, prefix: String, keeper: Keeper<Q, S>) -> Self {
-        Self { limits, prefix, keeper, open: None, keeping: None }
+    /// Objects go to `destination`, and from there on `keeper` sees to them.
+    pub(crate) fn new(limits: BatchLimits, destination: Destination<S>, keeper: Keeper<Q>) -> Self {
+        Self { limits, destination, keeper, open: None, keeping: None }
     }
 
     /// Works until all pollers are gone and everything they brought is kept or given back.
@@ -127,11 +168,17 @@ impl<Q: Queue, S: ObjectStore> Collector<Q, S> {
         }
         match &mut self.open {
             Some(batch) => batch.append(portion),
-            None => self.open = Some(OpenBatch::open(portion)),
+            None => self.open = Some(OpenBatch::open(portion, &self.destination)),
         }
-        let full =
-            self.open.as_ref().and_then(|it| self.limits.judge(it.fill, it.opened.elapsed()));
-        if let Some(reason) = full {
+        let Some(batch) = &mut self.open else { return };
+        let closes = match self.limits.judge(batch.fill, batch.opened.elapsed()) {
+            None if self.destination.part_bytes <= batch.object.ready_bytes() => {
+                // Without a future it ends now, and its messages go back.
+                if batch.send_part().await { None } else { Some(CloseReason::Failed) }
+            }
+            closes => closes,
+        };
+        if let Some(reason) = closes {
             self.close(reason).await;
         }
     }
@@ -141,9 +188,8 @@ impl<Q: Queue, S: ObjectStore> Collector<Q, S> {
         let Some(batch) = self.open.take() else { return };
         self.finish_keeping().await;
         let span = tracing::info_span!("batch", batch_id = %batch.id);
-        let closed = batch.close(&self.prefix, reason);
         let keeper = self.keeper.clone();
-        let keep = async move { keeper.keep(closed).await };
+        let keep = async move { keeper.keep(batch.close(reason).await).await };
         self.keeping = Some(tokio::spawn(keep.instrument(span)));
     }
 

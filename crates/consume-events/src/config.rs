@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use clap::Parser;
 use clap::builder::RangedU64ValueParser;
+use clap::{Parser, ValueEnum};
 use runtime::settings::{
     AwsArgs, AwsSettings, BucketArgs, BucketSettings, CreateTableArgs, EventsArgs, IdColumnArgs,
-    QueueArgs, QueueSettings, SettingsArgs, SettingsError, TableArgs, TableSettings,
+    Key, QueueArgs, QueueSettings, SettingsArgs, SettingsError, SettingsFile, TableArgs,
+    TableSettings, keys,
 };
 use runtime::telemetry::OutputArgs;
 
 use crate::batch::BatchLimits;
 use crate::in_flight::IN_FLIGHT_MAX;
+use crate::object::Compression;
 
 /// The longest that SQS hides a message (API Reference, "ReceiveMessage": 12 hours).
 const VISIBILITY_TIMEOUT_MAX: Duration = Duration::from_secs(43_200);
@@ -28,6 +30,9 @@ const AGE_MIN: Duration = Duration::from_secs(1);
 
 /// One open batch and one that is being stored never hold more than this process may hold.
 const BATCH_EVENTS_MAX: u64 = IN_FLIGHT_MAX as u64 / 2;
+
+/// An object of this size compresses to what COPY loads well in one piece.
+const BATCH_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// What to do when the dead-letter queue is the queue itself.
 pub(crate) const ANOTHER_QUEUE: &str =
@@ -89,24 +94,28 @@ struct ConsumeArgs {
     /// polling timeout.
     #[arg(long, value_name = "SECONDS", env = "EVENTS_BATCH_AGE_MAX", value_parser = seconds)]
     batch_age_max: Option<Duration>,
-    /// Events after which a batch is stored.
+    /// Events after which a batch is stored, 10 to 20000 [default: 20000].
     #[arg(
         long,
+        visible_alias = "batch-events",
         value_name = "COUNT",
         env = "EVENTS_BATCH_EVENTS_MAX",
-        default_value_t = BATCH_EVENTS_MAX as usize,
         value_parser = RangedU64ValueParser::<usize>::new().range(10..=BATCH_EVENTS_MAX)
     )]
-    batch_events_max: usize,
-    /// Bytes, before compression, after which a batch is stored.
+    batch_events_max: Option<usize>,
+    /// Bytes, before compression, after which a batch is stored, 1024 to 4294967296
+    /// [default: 16777216]. Memory does not grow with it: large objects go to S3 in parts.
     #[arg(
         long,
+        visible_alias = "batch-bytes",
         value_name = "BYTES",
         env = "EVENTS_BATCH_BYTES_MAX",
-        default_value_t = 16 * 1024 * 1024,
-        value_parser = RangedU64ValueParser::<usize>::new().range(1_024..=64 * 1024 * 1024)
+        value_parser = RangedU64ValueParser::<usize>::new().range(1_024..=BATCH_BYTES_MAX)
     )]
-    batch_bytes_max: usize,
+    batch_bytes_max: Option<usize>,
+    /// How objects are compressed; upload-data reads both [default: gzip].
+    #[arg(long, value_name = "FORMAT", env = "AWS_COMPRESSION")]
+    compression: Option<Compression>,
     /// Seconds that a received message is hidden from other consumers [default: three times the
     /// age of a batch, at least 30].
     #[arg(
@@ -143,6 +152,8 @@ pub struct Config {
     pub poller_count: usize,
     /// When a batch is stored.
     pub limits: BatchLimits,
+    /// How objects are compressed.
+    pub compression: Compression,
     /// How long a received message is ours; longer than `limits.age_max`, at most 12 hours.
     pub visibility_timeout: Duration,
     /// Stop when there is nothing left.
@@ -219,6 +230,7 @@ impl Args {
         let consume = &self.consume;
         let age_max = consume
             .batch_age_max
+            .or_else(|| file.value(&keys::EVENTS_BATCH_AGE_MAX).and_then(|it| seconds(it).ok()))
             .unwrap_or_else(|| queue.polling_timeout.saturating_mul(cycles).max(AGE_MIN));
         let asked = consume.visibility_timeout.map(Duration::from_secs);
         Ok(Config {
@@ -229,14 +241,28 @@ impl Args {
             table: table.resolve(&file),
             poller_count: consume.pollers,
             limits: BatchLimits {
-                events_max: consume.batch_events_max,
-                bytes_max: consume.batch_bytes_max,
+                events_max: consume
+                    .batch_events_max
+                    .unwrap_or_else(|| checked(&file, &keys::EVENTS_BATCH_EVENTS_MAX)),
+                bytes_max: consume
+                    .batch_bytes_max
+                    .unwrap_or_else(|| checked(&file, &keys::EVENTS_BATCH_BYTES_MAX)),
                 age_max,
             },
+            compression: consume.compression.unwrap_or_else(|| {
+                let name: String = checked(&file, &keys::COMPRESSION);
+                Compression::from_str(&name, false).expect("the file was checked")
+            }),
             until_empty: consume.until_empty,
             stop_timeout: consume.stop_timeout,
         })
     }
+}
+
+/// The file's value, or the default, of a key whose value was checked when the file was read.
+fn checked<T: std::str::FromStr>(file: &SettingsFile, key: &Key) -> T {
+    let value = file.value(key).or(key.default).expect("the key has a default");
+    value.parse().ok().expect("the file and the defaults were checked")
 }
 
 /// How long messages are hidden, in whole seconds, as SQS counts.

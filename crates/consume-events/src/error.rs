@@ -41,6 +41,9 @@ pub enum CallError {
     /// The queue or bucket does not exist.
     #[error("not found: {0}")]
     Missing(FailedCall),
+    /// The multipart upload does not exist any more.
+    #[error("gone: {0}")]
+    Gone(FailedCall),
     /// The request as such is refused and always will be.
     #[error("refused: {0}")]
     Refused(FailedCall),
@@ -68,6 +71,7 @@ impl CallError {
                     Blame::Pace => Self::Throttled(call),
                     Blame::Permission => Self::Denied(call),
                     Blame::Name => Self::Missing(call),
+                    Blame::Upload => Self::Gone(call),
                     Blame::Request => Self::Refused(call),
                 }
             }
@@ -95,6 +99,7 @@ impl CallError {
             Self::Missing(call) => {
                 format!("create {}, or name another one (--help shows how)", call.resource)
             }
+            Self::Gone(_) => "is a lifecycle rule too quick to abort uploads?".to_owned(),
             Self::Refused(_) => "the answer above says what AWS dislikes".to_owned(),
         }
     }
@@ -102,8 +107,17 @@ impl CallError {
 
 /// The IAM action behind an operation: batch forms have none of their own.
 fn action(call: &FailedCall) -> String {
-    let service = if call.operation.ends_with("Object") { "s3" } else { "sqs" };
-    format!("{service}:{}", call.operation.trim_end_matches("Batch"))
+    match call.operation {
+        // The three of them are one permission (User Guide, "Multipart upload and permissions").
+        "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => {
+            "s3:PutObject".to_owned()
+        }
+        "HeadObject" => "s3:GetObject".to_owned(),
+        operation if operation.ends_with("Object") || operation.ends_with("Upload") => {
+            format!("s3:{operation}")
+        }
+        operation => format!("sqs:{}", operation.trim_end_matches("Batch")),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +126,7 @@ enum Blame {
     Pace,
     Permission,
     Name,
+    Upload,
     Request,
 }
 
@@ -140,12 +155,14 @@ fn judge_answer(status: u16, code: &str) -> Blame {
         | "InternalFailure"
         | "ServiceUnavailable" => Blame::Service,
         "QueueDoesNotExist" | "NonExistentQueue" | "NoSuchBucket" => Blame::Name,
+        "NoSuchUpload" => Blame::Upload,
         "KmsAccessDenied" | "AccessDenied" | "AccessDeniedException" => Blame::Permission,
         _ => match status {
             429 => Blame::Pace,
             401 | 403 => Blame::Permission,
             404 => Blame::Name,
-            500.. => Blame::Service,
+            // A success that turned out none: `CompleteMultipartUpload` answers before it is done.
+            200..300 | 500.. => Blame::Service,
             _ => Blame::Request,
         },
     }
@@ -170,6 +187,8 @@ mod tests {
             (400, "AWS.SimpleQueueService.NonExistentQueue", Blame::Name),
             (400, "QueueDoesNotExist", Blame::Name),
             (404, "NoSuchBucket", Blame::Name),
+            (404, "NoSuchUpload", Blame::Upload),
+            (200, "SomethingWentWrong", Blame::Service),
             (403, "OverLimit", Blame::Pace),
             (400, "RequestThrottled", Blame::Pace),
             (503, "SlowDown", Blame::Pace),
@@ -194,6 +213,8 @@ mod tests {
             ("DeleteMessageBatch", "sqs:DeleteMessage"),
             ("ReceiveMessage", "sqs:ReceiveMessage"),
             ("PutObject", "s3:PutObject"),
+            ("UploadPart", "s3:PutObject"),
+            ("AbortMultipartUpload", "s3:AbortMultipartUpload"),
         ] {
             let call = FailedCall {
                 operation,

@@ -6,7 +6,7 @@
 //!
 //! - [`config`] is what the user says, checked.
 //! - [`batch`] and [`object`] are pure: when a batch closes, and the bytes and key of its object.
-//! - [`queue`] and [`store`] are the seams to SQS and S3; everything between them is tested
+//! - [`queue`] and [`store`] (with [`s3_bucket`] behind it) are the seams to SQS and S3; everything between them is tested
 //!   against fakes in memory.
 //! - [`error`] says what can be tried again.
 //!
@@ -26,9 +26,11 @@ mod progress;
 pub mod queue;
 mod receive;
 mod retry;
+pub mod s3_bucket;
 mod state;
 pub mod store;
 mod until_empty;
+mod upload;
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,8 +54,9 @@ use crate::progress::Progress;
 use crate::queue::SqsQueue;
 use crate::receive::Polling;
 use crate::retry::{Ceiling, Outage, Persistence};
+use crate::s3_bucket::S3Bucket;
 use crate::state::Counters;
-use crate::store::S3Bucket;
+use crate::upload::PART_BYTES;
 
 /// How long an answer of SQS may take beyond the wait of a long poll.
 const SQS_TIMEOUT: Duration = Duration::from_secs(15);
@@ -137,6 +140,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
             until_empty: config.until_empty,
             stop_timeout: config.stop_timeout,
             prefix: config.bucket.prefix,
+            compression: config.compression,
+            part_bytes: PART_BYTES,
         },
         progress: Progress::on_terminal(),
     };

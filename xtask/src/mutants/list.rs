@@ -40,9 +40,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "acknowledge-before-put",
         file: "crates/consume-events/src/store.rs",
         edits: &[(
-            "let stored = self.s3.call(",
+            "let stored = batch.upload.finish(",
             "let _ = self.acknowledger.acknowledge(&batch.receipt_handles).await;
-             let stored = self.s3.call(",
+             let stored = batch.upload.finish(",
         )],
         scenario: "kill-consumer-steps",
     },

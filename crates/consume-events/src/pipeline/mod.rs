@@ -24,10 +24,11 @@ use tokio_util::sync::CancellationToken;
 use crate::Summary;
 use crate::acknowledge::Acknowledger;
 use crate::batch::BatchLimits;
-use crate::collect::{Collector, Portion};
+use crate::collect::{Collector, Destination, Portion};
 use crate::dead_letter::{Carrier, Inbox, Undeliverable};
 use crate::error::CallError;
 use crate::in_flight::{IN_FLIGHT_MAX, InFlight};
+use crate::object::Compression;
 use crate::progress::Progress;
 use crate::queue::Queue;
 use crate::receive::{Poller, Polling};
@@ -62,6 +63,9 @@ pub(crate) struct Tuning {
     pub(crate) stop_timeout: Duration,
     /// Put before every key.
     pub(crate) prefix: String,
+    pub(crate) compression: Compression,
+    /// See [`Destination::part_bytes`].
+    pub(crate) part_bytes: usize,
 }
 
 /// What a run works with.
@@ -150,24 +154,30 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
 
     /// Starts every stage. The last poller to end lets go of the channels, which ends the rest.
     fn start(self, shared: &Shared) -> JoinSet<()> {
-        let Tuning { poller_count, polling, limits, until_empty, prefix, .. } = self.tuning;
         let mut stages = JoinSet::new();
+        let poller_count = self.tuning.poller_count;
         let (portions, portion_inbox) = mpsc::channel::<Portion>(poller_count);
         let (undeliverables, inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
+        self.start_pollers(shared, &mut stages, &portions, &undeliverables);
         let acknowledger = Acknowledger::new(
             self.queue.clone(),
             shared.persist(&shared.sqs),
             poller_count.max(ACKNOWLEDGE_CONCURRENCY_MIN),
         );
         let keeper = Keeper {
-            store: self.store,
-            s3: shared.persist(&shared.s3),
             acknowledger: acknowledger.clone(),
             counters: Arc::clone(&shared.counters),
             failure: shared.failure.clone(),
             progress: self.progress,
         };
-        let collector = Collector::new(limits, prefix, keeper);
+        let destination = Destination {
+            store: self.store,
+            s3: shared.persist(&shared.s3),
+            prefix: self.tuning.prefix,
+            compression: self.tuning.compression,
+            part_bytes: self.tuning.part_bytes,
+        };
+        let collector = Collector::new(self.tuning.limits, destination, keeper);
         stages.spawn(collector.run(portion_inbox, Arc::clone(&shared.flush)));
         let carrier = Carrier {
             inbox: Arc::new(Mutex::new(Inbox::new(inbox))),
@@ -180,12 +190,33 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         for _ in 0..CARRIER_COUNT {
             stages.spawn(carrier.clone().run());
         }
-        let polling = if until_empty {
-            let wait = polling.wait.min(WAIT_UNTIL_EMPTY_MAX);
-            Polling { wait, wait_again: WAIT_AGAIN_UNTIL_EMPTY, ..polling }
-        } else {
-            polling
-        };
+        if self.tuning.until_empty {
+            let watch = Watch {
+                queue: self.queue,
+                sqs: shared.persist_until_stop(),
+                silence: Arc::clone(&shared.silence),
+                in_flight: Arc::clone(&shared.in_flight),
+                flush: Arc::clone(&shared.flush),
+                stop: shared.stop.clone(),
+                failure: shared.failure.clone(),
+            };
+            stages.spawn(watch.run());
+        }
+        stages
+    }
+
+    fn start_pollers(
+        &self,
+        shared: &Shared,
+        stages: &mut JoinSet<()>,
+        portions: &mpsc::Sender<Portion>,
+        undeliverables: &mpsc::Sender<Undeliverable>,
+    ) {
+        let Tuning { poller_count, mut polling, until_empty, .. } = self.tuning;
+        if until_empty {
+            polling.wait = polling.wait.min(WAIT_UNTIL_EMPTY_MAX);
+            polling.wait_again = WAIT_AGAIN_UNTIL_EMPTY;
+        }
         for index in 0..poller_count {
             let poller = Poller {
                 index,
@@ -203,18 +234,5 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
             };
             stages.spawn(poller.run());
         }
-        if until_empty {
-            let watch = Watch {
-                queue: self.queue,
-                sqs: shared.persist_until_stop(),
-                silence: Arc::clone(&shared.silence),
-                in_flight: Arc::clone(&shared.in_flight),
-                flush: Arc::clone(&shared.flush),
-                stop: shared.stop.clone(),
-                failure: shared.failure.clone(),
-            };
-            stages.spawn(watch.run());
-        }
-        stages
     }
 }

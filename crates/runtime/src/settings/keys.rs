@@ -34,10 +34,12 @@ impl Section {
 pub(crate) enum Kind {
     Text,
     Port,
-    Whole { min: u64, max: u64 },
+    Whole { min: u64, max: u64, allowed: &'static str },
+    Seconds,
     Rate,
     List,
     SslMode,
+    Compression,
 }
 
 impl Kind {
@@ -46,11 +48,12 @@ impl Kind {
         match self {
             Self::Text => "a text",
             Self::Port => "a port number from 1 to 65535",
-            Self::Whole { max: 20, .. } => "a whole number of seconds from 0 to 20",
-            Self::Whole { .. } => "a whole number of 1 or more",
+            Self::Whole { allowed, .. } => allowed,
+            Self::Seconds => "a number of seconds from 0.1 to 43200",
             Self::Rate => "a number above 0",
             Self::List => "a list of names separated by commas",
             Self::SslMode => "one of verify-full, disable",
+            Self::Compression => "one of gzip, zstd",
         }
     }
 
@@ -59,12 +62,16 @@ impl Kind {
         match self {
             Self::Text => true,
             Self::Port => value.parse::<u16>().is_ok_and(|port| port != 0),
-            Self::Whole { min, max } => {
+            Self::Whole { min, max, .. } => {
                 value.parse::<u64>().is_ok_and(|number| (min..=max).contains(&number))
             }
             Self::Rate => value.parse::<f64>().is_ok_and(|rate| rate.is_finite() && 0.0 < rate),
+            Self::Seconds => {
+                value.parse::<f64>().is_ok_and(|seconds| (0.1..=43_200.0).contains(&seconds))
+            }
             Self::List => value.split(',').any(|name| !name.trim().is_empty()),
             Self::SslMode => matches!(value, "verify-full" | "disable"),
+            Self::Compression => matches!(value, "gzip" | "zstd"),
         }
     }
 }
@@ -128,12 +135,19 @@ pub const SQS_NAME: Key = Key::text(Section::Aws, "sqs_name");
 /// `[aws] sqs_dead_letter_name`; blank means `<sqs_name>-dead-letter`.
 pub const SQS_DEAD_LETTER_NAME: Key = Key::text(Section::Aws, "sqs_dead_letter_name");
 /// `[aws] sqs_polling_timeout`, seconds of a long poll; SQS allows 0 to 20.
-pub const SQS_POLLING_TIMEOUT: Key =
-    Key::defaulting(Section::Aws, "sqs_polling_timeout", "10", Kind::Whole { min: 0, max: 20 });
+pub const SQS_POLLING_TIMEOUT: Key = Key::defaulting(
+    Section::Aws,
+    "sqs_polling_timeout",
+    "10",
+    Kind::Whole { min: 0, max: 20, allowed: "a whole number of seconds from 0 to 20" },
+);
 /// `[aws] s3_bucket`.
 pub const S3_BUCKET: Key = Key::text(Section::Aws, "s3_bucket");
 /// `[aws] s3_prefix`, put before every key.
 pub const S3_PREFIX: Key = Key::defaulting(Section::Aws, "s3_prefix", "", Kind::Text);
+/// `[aws] compression` of the objects with events: `gzip` or `zstd`.
+pub const COMPRESSION: Key =
+    Key::defaulting(Section::Aws, "compression", "gzip", Kind::Compression);
 /// `[redshift] user`.
 pub const REDSHIFT_USER: Key = Key::text(Section::Redshift, "user");
 /// `[redshift] password`.
@@ -168,8 +182,34 @@ pub const REDSHIFT_EVENT_COLUMN: Key =
 pub const EVENTS_PER_SEC: Key =
     Key::defaulting(Section::Events, "events_per_sec", "10", Kind::Rate);
 /// `[events] polling_cycles`: polls before a batch is stored.
-pub const EVENTS_POLLING_CYCLES: Key =
-    Key::defaulting(Section::Events, "polling_cycles", "6", Kind::Whole { min: 1, max: 1_000_000 });
+pub const EVENTS_POLLING_CYCLES: Key = Key::defaulting(
+    Section::Events,
+    "polling_cycles",
+    "6",
+    Kind::Whole { min: 1, max: 1_000_000, allowed: "a whole number of 1 or more" },
+);
+/// `[events] batch_events_max`: events after which a batch is stored.
+pub const EVENTS_BATCH_EVENTS_MAX: Key = Key::defaulting(
+    Section::Events,
+    "batch_events_max",
+    "20000",
+    Kind::Whole { min: 10, max: 20_000, allowed: "a whole number from 10 to 20000" },
+);
+/// `[events] batch_bytes_max`: bytes before compression after which a batch is stored.
+pub const EVENTS_BATCH_BYTES_MAX: Key = Key::defaulting(
+    Section::Events,
+    "batch_bytes_max",
+    "16777216",
+    Kind::Whole {
+        min: 1_024,
+        max: 4_294_967_296,
+        allowed: "a whole number of bytes from 1024 to 4294967296",
+    },
+);
+/// `[events] batch_age_max`: seconds after its first event that a batch is stored; blank means
+/// `polling_cycles` times `sqs_polling_timeout`.
+pub const EVENTS_BATCH_AGE_MAX: Key =
+    Key { kind: Kind::Seconds, ..Key::text(Section::Events, "batch_age_max") };
 /// `[events] report_events`, a chart for each.
 pub const EVENTS_REPORT_EVENTS: Key = Key::defaulting(
     Section::Events,
@@ -188,6 +228,7 @@ pub const KEYS: &[Key] = &[
     SQS_POLLING_TIMEOUT,
     S3_BUCKET,
     S3_PREFIX,
+    COMPRESSION,
     REDSHIFT_USER,
     REDSHIFT_PASSWORD,
     REDSHIFT_HOST,
@@ -202,6 +243,9 @@ pub const KEYS: &[Key] = &[
     REDSHIFT_EVENT_COLUMN,
     EVENTS_PER_SEC,
     EVENTS_POLLING_CYCLES,
+    EVENTS_BATCH_EVENTS_MAX,
+    EVENTS_BATCH_BYTES_MAX,
+    EVENTS_BATCH_AGE_MAX,
     EVENTS_REPORT_EVENTS,
 ];
 

@@ -1,13 +1,11 @@
 //! A queue and a store in memory, with faults on request.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use events::{Table, Validator};
-use flate2::read::GzDecoder;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -17,11 +15,11 @@ use crate::Summary;
 use crate::batch::BatchLimits;
 use crate::dead_letter::Letter;
 use crate::error::{CallError, FailedCall};
+use crate::object::Compression;
 use crate::pipeline::{Pipeline, Tuning};
 use crate::progress::Progress;
 use crate::queue::{Depth, EntryFailure, Message, Queue};
 use crate::receive::Polling;
-use crate::store::ObjectStore;
 
 /// What a call ends in, instead of well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,23 +39,26 @@ pub(super) enum Fault {
 }
 
 #[derive(Debug, Default)]
-struct World {
+pub(super) struct World {
     visible: VecDeque<(u64, String)>,
     /// By receipt handle: number, body, when it is visible again.
     in_flight: BTreeMap<String, (u64, String, Instant)>,
     /// Nothing in flight returns before this.
     earliest_return: Option<Instant>,
     handles_given: u64,
-    objects: BTreeMap<String, Vec<String>>,
+    pub(super) objects: BTreeMap<String, Vec<String>>,
+    /// Parts by number, by upload id.
+    pub(super) uploads: BTreeMap<String, BTreeMap<usize, Bytes>>,
+    pub(super) part_bytes_max: usize,
     /// The lines of all objects, and the original ids of all letters.
-    safe: HashSet<String>,
+    pub(super) safe: HashSet<String>,
     letters: Vec<(String, BTreeMap<&'static str, String>)>,
     given_back: usize,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
     calls: BTreeMap<&'static str, u64>,
     /// Puts wait for this, if it is set.
-    put_gate: Option<Arc<Notify>>,
-    puts_waiting: usize,
+    pub(super) put_gate: Option<Arc<Notify>>,
+    pub(super) puts_waiting: usize,
 }
 
 /// SQS (both queues) and S3.
@@ -65,7 +66,7 @@ struct World {
 pub(super) struct Fakes(Arc<Mutex<World>>);
 
 impl Fakes {
-    fn world(&self) -> MutexGuard<'_, World> {
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
         self.0.lock().expect("no test panicked here")
     }
 
@@ -134,7 +135,7 @@ impl Fakes {
     }
 
     /// Counts the call; what the script says about it.
-    fn enter(&self, operation: &'static str) -> Option<Fault> {
+    pub(super) fn enter(&self, operation: &'static str) -> Option<Fault> {
         let mut world = self.world();
         *world.calls.entry(operation).or_default() += 1;
         world.faults.get_mut(operation).and_then(VecDeque::pop_front)
@@ -218,7 +219,7 @@ impl World {
     }
 }
 
-fn error(operation: &'static str, fault: Fault) -> CallError {
+pub(super) fn error(operation: &'static str, fault: Fault) -> CallError {
     let call = FailedCall { operation, resource: "fake".to_owned(), reason: format!("{fault:?}") };
     match fault {
         Fault::Denied => CallError::Denied(call),
@@ -292,31 +293,6 @@ impl Queue for Fakes {
     }
 }
 
-impl ObjectStore for Fakes {
-    async fn put(&self, key: &str, body: Bytes) -> Result<(), CallError> {
-        let fault = self.enter("put");
-        let gate = self.world().put_gate.clone();
-        if let Some(gate) = gate {
-            self.world().puts_waiting += 1;
-            gate.notified().await;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        if let Some(fault @ (Fault::Unavailable | Fault::Denied)) = fault {
-            return Err(error("put", fault));
-        }
-        let mut text = String::new();
-        GzDecoder::new(body.as_ref()).read_to_string(&mut text).expect("one gzip member");
-        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let mut world = self.world();
-        world.safe.extend(lines.iter().cloned());
-        world.objects.insert(key.to_owned(), lines);
-        match fault {
-            Some(fault) => Err(error("put", fault)),
-            None => Ok(()),
-        }
-    }
-}
-
 /// The body of a good event.
 pub(super) fn good(number: u64) -> String {
     format!(r#"{{"id":"E{number:06}","count":{number}}}"#)
@@ -344,6 +320,8 @@ pub(super) fn tuning() -> Tuning {
         until_empty: true,
         stop_timeout: Duration::from_secs(20),
         prefix: "lake/".to_owned(),
+        compression: Compression::Gzip,
+        part_bytes: usize::MAX,
     }
 }
 

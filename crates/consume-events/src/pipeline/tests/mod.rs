@@ -4,7 +4,9 @@
 //! dead letter panics, in every test. Time is tokio's paused one, so nothing here waits.
 
 mod everything_fails;
+mod fake_store;
 mod fakes;
+mod large_objects;
 mod outages;
 mod stopping;
 mod until_empty;
