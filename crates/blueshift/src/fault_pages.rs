@@ -50,10 +50,13 @@ fn shown(faults: &Faults) -> Response {
 
 fn set(faults: &Faults, text: &[u8]) -> Response {
     match serde_json::from_slice::<Plan>(text) {
-        Ok(plan) => {
-            faults.set_plan(plan);
-            shown(faults)
-        }
+        Ok(plan) => match plan.check() {
+            Ok(()) => {
+                faults.set_plan(plan);
+                shown(faults)
+            }
+            Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+        },
         Err(error) => refused(StatusCode::BAD_REQUEST, &format!("no plan of faults: {error}")),
     }
 }

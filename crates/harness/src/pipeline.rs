@@ -37,10 +37,15 @@ impl Pipeline {
         &self.folder
     }
 
+    /// The access key of the program that is started next: by it a plan of faults knows it.
+    pub fn next_caller(&self, program: &str) -> String {
+        stem(self.started.load(Ordering::Relaxed) + 1, program)
+    }
+
     /// Starts a program with JSON logs and a JSON result.
     pub fn start(&self, program: &str, arguments: &[&str]) -> anyhow::Result<Running> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let stem = format!("{number:02}-{program}");
+        let stem = stem(number, program);
         let (log, result) = (format!("{stem}.log"), format!("{stem}.out"));
         let create = |name: &str| {
             File::create(self.folder.join(name)).with_context(|| format!("create {name}"))
@@ -72,6 +77,11 @@ impl Pipeline {
     pub async fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<Finished> {
         self.start(program, arguments)?.finish().await
     }
+}
+
+/// What the files of a program begin with, and its access key.
+fn stem(number: usize, program: &str) -> String {
+    format!("{number:02}-{program}")
 }
 
 /// A program that runs.

@@ -25,8 +25,7 @@ impl Mutant {
             let count = mutated.matches(original).count();
             anyhow::ensure!(
                 count == 1,
-                "{}: {} has {count} times, instead of once: {original}",
-                self.name,
+                "{} has {count} times, instead of once: {original}",
                 self.file
             );
             mutated = mutated.replacen(original, replacement, 1);
@@ -103,7 +102,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "empty-without-asking",
         file: "crates/consume-events/src/until_empty.rs",
         edits: &[("Ok(depth) if depth.is_empty() && ", "Ok(_) if ")],
-        scenario: "kill-consumer",
+        scenario: "until-empty",
     },
     Mutant {
         name: "staging-before-lock",
@@ -133,8 +132,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "Ok(Prepared::ToCommit(loaded)) => match session.run(COMMIT).await {",
             "Ok(Prepared::ToCommit(loaded)) => match {
                  let archive = crate::archive::AfterLoad::Archive;
-                 let prefix = self.prefix;
-                 let _ = crate::archive::put_away(self.store, prefix, candidates, archive).await;
+                 let (prefix, objects) = (self.prefix, request.candidates);
+                 let _ = crate::archive::put_away(self.store, prefix, objects, archive).await;
                  session.run(COMMIT).await
              } {",
         )],

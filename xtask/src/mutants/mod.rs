@@ -28,6 +28,7 @@ pub(crate) fn run(flags: &Mutants) -> anyhow::Result<ExitCode> {
         write!(std::io::stdout(), "{text}").context("print the list")?;
         return Ok(ExitCode::SUCCESS);
     }
+    check_that_all_apply(&mutants)?;
     tracing_subscriber::fmt().with_env_filter("error,s3s=off").with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -62,6 +63,23 @@ pub(crate) fn run(flags: &Mutants) -> anyhow::Result<ExitCode> {
     let count = mutants.len();
     writeln!(std::io::stdout(), "{table}{count} mutants, {lived} lived").context("print")?;
     Ok(if lived == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A mutant that does not fit today's sources shows at once, not after an hour.
+fn check_that_all_apply(mutants: &[Mutant]) -> anyhow::Result<()> {
+    let misfits: Vec<String> = mutants
+        .iter()
+        .filter_map(|mutant| {
+            let path = workspace_root().join(mutant.file);
+            let text = std::fs::read_to_string(&path).context(mutant.file);
+            let applied = text.and_then(|text| mutant.apply(&text));
+            applied.err().map(|error| format!("{}: {error:#}", mutant.name))
+        })
+        .collect();
+    if misfits.is_empty() {
+        return Ok(());
+    }
+    bail!("{} mutants do not fit the sources any more:\n{}", misfits.len(), misfits.join("\n"))
 }
 
 fn row(mutant: &Mutant, rest: &str) -> String {

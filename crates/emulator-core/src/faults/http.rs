@@ -119,6 +119,8 @@ async fn apply(
                 Release::Cut => no_answer(),
             }
         }
+        // No plan hits requests with these: they are for connections.
+        Action::Slow { .. } | Action::CutAfter { .. } => inner.call(request).await,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Faults on request: calls refused, cut, delayed, held, or robbed of their answer.
 //!
 //! [`plan`] decides, [`Faults`] counts, keeps a journal of every hit and holds what is to be held;
-//! [`http`] puts that in front of a service. Redshift's relay asks [`Faults::judge`] itself, because
-//! only it sees statements.
+//! [`http`] puts that in front of a service, [`tcp`] in front of anything that listens. Redshift's
+//! relay asks [`Faults::judge`] itself, because only it sees statements.
 
 pub mod http;
 pub mod plan;
+pub mod tcp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};

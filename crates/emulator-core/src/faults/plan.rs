@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize};
 /// One request or statement, as far as a plan can tell it from others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Call {
-    /// `sqs`, `s3` or `redshift`.
+    /// `sqs`, `s3` or `redshift`; `tcp` for a connection through a TCP proxy.
     pub service: String,
     /// AWS's name of the operation (`DeleteMessageBatch`, `PutObject`); for Redshift the first word
-    /// of the statement, in capitals (`COPY`, `COMMIT`).
+    /// of the statement, in capitals (`COPY`, `COMMIT`); for `tcp` always `Connect`.
     pub operation: String,
-    /// Who calls: the access key of a signed request, the user of a Redshift session.
+    /// Who calls: the access key of a signed request, the user of a Redshift session, the address
+    /// of a TCP client.
     pub caller: String,
-    /// Queue name, `bucket/key`, or database.
+    /// Queue name, `bucket/key`, database, or the TCP proxy's name.
     pub resource: String,
 }
 
@@ -122,6 +123,26 @@ pub enum Action {
     },
     /// The call is held until it is released or cut.
     Hold(Moment),
+    /// Of a connection through a TCP proxy so many bytes a second pass, in each direction.
+    Slow {
+        /// At least one.
+        bytes_per_second: u64,
+    },
+    /// A connection through a TCP proxy ends when more than these bytes were answered.
+    CutAfter {
+        /// Bytes from the server to the client.
+        bytes: u64,
+    },
+}
+
+/// A rule that can never hit: its action and its filters exclude each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rule {rule:?}: {action} is for {services}, but the rule's service is {service:?}")]
+pub struct PlanError {
+    rule: String,
+    action: &'static str,
+    services: String,
+    service: String,
 }
 
 fn service_unavailable() -> u16 {
@@ -138,7 +159,29 @@ pub enum Moment {
     After,
 }
 
+/// Everything that faults can stand in front of.
+const SERVICES: [&str; 4] = ["sqs", "s3", "redshift", "tcp"];
+
 impl Plan {
+    /// Looks for rules that can never hit.
+    ///
+    /// # Errors
+    /// The first such rule.
+    pub fn check(&self) -> Result<(), PlanError> {
+        for rule in &self.rules {
+            let (action, services) = rule.action.name_and_services();
+            if !services.iter().any(|service| matches(&rule.service, service)) {
+                return Err(PlanError {
+                    rule: rule.name.clone(),
+                    action,
+                    services: services.join(", "),
+                    service: rule.service.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The place of the rule that hits the `number`-th call like this one. `hits` is how often each
     /// rule has hit so far.
     pub fn decide(&self, call: &Call, number: u64, hits: &[u64]) -> Option<usize> {
@@ -206,7 +249,8 @@ impl Rule {
     }
 
     fn concerns(&self, call: &Call) -> bool {
-        matches(&self.service, &call.service)
+        self.action.name_and_services().1.contains(&&*call.service)
+            && matches(&self.service, &call.service)
             && matches(&self.operation, &call.operation)
             && matches(&self.caller, &call.caller)
             && matches(&self.resource, &call.resource)
@@ -214,6 +258,20 @@ impl Rule {
 }
 
 impl Action {
+    /// What a plan calls it, and the services whose calls it can be done to.
+    fn name_and_services(&self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Refuse { .. } => ("refuse", &["sqs", "s3", "redshift"]),
+            Self::FailEntries { .. } => ("fail-entries", &["sqs"]),
+            Self::Cut => ("cut", &SERVICES),
+            Self::Lose => ("lose", &SERVICES),
+            Self::Delay { .. } => ("delay", &SERVICES),
+            Self::Hold(_) => ("hold", &SERVICES),
+            Self::Slow { .. } => ("slow", &["tcp"]),
+            Self::CutAfter { .. } => ("cut-after", &["tcp"]),
+        }
+    }
+
     /// How long a delay is; nothing for the other actions.
     pub fn delay(&self) -> Duration {
         match self {

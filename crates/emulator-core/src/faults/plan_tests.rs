@@ -95,3 +95,43 @@ fn a_plan_is_json_in_which_only_name_and_action_are_needed() {
     let error = serde_json::from_str::<Plan>(unknown).unwrap_err().to_string();
     assert!(error.contains("unknown field `nth`"), "{error}");
 }
+
+#[test]
+fn a_rule_that_can_never_hit_is_named() {
+    let rule = |service: &str, action| Rule {
+        service: service.to_owned(),
+        ..Rule::new("odd", "*", action)
+    };
+    let fail = Action::FailEntries { count: 1, code: String::new(), sender_fault: false };
+    for (rule, problem) in [
+        (rule("*", fail.clone()), None),
+        (rule("s*", fail.clone()), None),
+        (
+            rule("s3", fail),
+            Some(r#"rule "odd": fail-entries is for sqs, but the rule's service is "s3""#),
+        ),
+        (
+            rule("sqs", Action::CutAfter { bytes: 1 }),
+            Some(r#"rule "odd": cut-after is for tcp, but the rule's service is "sqs""#),
+        ),
+        (
+            rule("sns", Action::Cut),
+            Some(
+                r#"rule "odd": cut is for sqs, s3, redshift, tcp, but the rule's service is "sns""#,
+            ),
+        ),
+    ] {
+        let checked = Plan { seed: 1, rules: vec![rule] }.check();
+        assert_eq!(checked.err().map(|error| error.to_string()).as_deref(), problem);
+    }
+}
+
+#[test]
+fn an_action_hits_only_calls_it_can_be_done_to() {
+    let plan =
+        Plan { seed: 1, rules: vec![Rule::new("slow", "*", Action::Slow { bytes_per_second: 1 })] };
+    let put = call("c", "PutObject", "lake/events/x");
+    assert_eq!(plan.decide(&put, 1, &[0]), None);
+    let connect = Call { service: "tcp".to_owned(), ..call("127.0.0.1", "Connect", "s3") };
+    assert_eq!(plan.decide(&connect, 1, &[0]), Some(0));
+}

@@ -54,8 +54,8 @@ impl Session {
                 self.relay.send_raw(b'Q', &[NO_SQL.as_bytes(), b"\0"], expected);
                 return Ok(Verdict::Answered);
             }
-            // Statements have no entries.
-            Action::FailEntries { .. } => {}
+            // No plan hits statements with these: they are for batches and for connections.
+            Action::FailEntries { .. } | Action::Slow { .. } | Action::CutAfter { .. } => {}
         }
         Ok(Verdict::Serve)
     }

@@ -19,6 +19,7 @@ mod slow_s3;
 mod stage;
 mod steps;
 mod ten_thousand;
+mod until_empty;
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -90,6 +91,7 @@ pub const SCENARIOS: &[Scenario] = &[
     empty::SCENARIO,
     expired_receipts::SCENARIO,
     shutdown_under_load::SCENARIO,
+    until_empty::SCENARIO,
 ];
 
 /// A scenario while it runs.

@@ -24,7 +24,13 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     run.consume().await?;
     let hold =
         |name, operation| Rule::new(name, operation, Action::Hold(Moment::Before)).at_most(1);
-    run.set_faults(vec![hold("first commits", "COMMIT")]);
+    // The first puts nothing away before the second is done: what lies there could be loaded again.
+    let first_archives = Rule::new("first archives", "CopyObject", Action::Hold(Moment::Before));
+    let first_caller = run.pipeline.next_caller("upload-data");
+    run.set_faults(vec![
+        hold("first commits", "COMMIT"),
+        first_archives.on("*/archive/*").from(&first_caller),
+    ]);
     let mut first = run.pipeline.start("upload-data", &[])?;
     run.until_held(&mut first, "first commits").await?;
     let mut second = run.pipeline.start("upload-data", &[])?;
@@ -34,7 +40,10 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     });
     second.meanwhile(waits).await?;
     ensure!(run.faults.release(Release::Continue) == 1, "the first COMMIT was not held");
-    let (first, second) = tokio::try_join!(first.finish(), second.finish())?;
+    run.until_held(&mut first, "first archives").await?;
+    let second = first.meanwhile(second.finish()).await?;
+    run.faults.clear();
+    let first = first.finish().await?;
     for (name, finished) in [("first upload", &first), ("second upload", &second)] {
         let loaded = finished.count("rows_loaded")?;
         run.note(name, loaded + finished.count("duplicates")?, loaded, finished.seconds);

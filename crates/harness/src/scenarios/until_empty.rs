@@ -1,0 +1,40 @@
+//! A queue is not empty while somebody else holds its messages.
+
+use anyhow::ensure;
+use blueshift::faults::plan::{Action, Rule};
+
+use super::steps::{CONSUME, Point};
+use super::{Run, Scenario};
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "until-empty",
+    about: "--until-empty waits for messages that a killed consumer has taken, however long",
+    default: false,
+    expected_warnings: &[],
+    body: |run| Box::pin(run_scenario(run)),
+};
+
+async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
+    let count = run.events(300).to_string();
+    run.generate(&["--flat-out", "--count", &count]).await?;
+    let hour = [&CONSUME[..], &["--visibility-timeout", "3600"]].concat();
+    run.kill_at("consume-events", &hour, &Point::before("PutObject", "*/events/*")).await?;
+    let depth = run.probe.queue_depth().await?;
+    ensure!(depth.in_flight != 0, "the killed consumer held nothing");
+    // The heir finds no more messages, asks the queue whether that is all, and goes on asking.
+    run.set_faults(vec![
+        Rule::new("asks", "GetQueueAttributes", Action::Delay { ms: 0 })
+            .from(&run.pipeline.next_caller("consume-events")),
+    ]);
+    let mut heir = run.pipeline.start("consume-events", &CONSUME)?;
+    let asks = async {
+        run.faults.until_hits("asks", 3).await;
+        Ok(())
+    };
+    heir.meanwhile(asks).await?;
+    run.let_hidden_messages_return();
+    let finished = heir.finish().await?;
+    run.note_consumed("consume-events", &finished)?;
+    run.upload().await?;
+    run.visualize().await
+}
