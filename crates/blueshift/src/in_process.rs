@@ -11,7 +11,7 @@ use emulator_core::faults::Faults;
 use emulator_core::faults::http::{Dialect, Faulty};
 use emulator_core::serve::{Service, serve};
 use emulator_redshift::copy::load::S3Access;
-use emulator_redshift::{RedshiftConfig, Upstream, UpstreamAddress};
+use emulator_redshift::{Isolation, RedshiftConfig, Upstream, UpstreamAddress};
 use emulator_s3::S3Store;
 use emulator_sqs::{Sqs, SqsConfig};
 use tokio::net::TcpListener;
@@ -44,6 +44,8 @@ pub struct InProcess {
     pub redshift_port: u16,
     /// The password of every user of Redshift; `None` takes any.
     pub redshift_password: Option<String>,
+    /// The isolation level of Redshift's databases.
+    pub redshift_isolation: Isolation,
     /// AWS region of all resources.
     pub region: String,
     /// Folder of `initdb` and `postgres`; `None` searches the usual places.
@@ -57,6 +59,7 @@ impl Default for InProcess {
             port: 0,
             redshift_port: 0,
             redshift_password: None,
+            redshift_isolation: Isolation::default(),
             region: "us-east-1".to_owned(),
             postgres_binaries: None,
         }
@@ -123,6 +126,7 @@ impl Stack {
             faults: faults.clone(),
             tls: Some(certificates.server),
             password,
+            isolation: options.redshift_isolation,
             shutdown: shutdown.clone(),
         })
         .expect("a bound listener has an address");

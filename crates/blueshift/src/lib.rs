@@ -15,6 +15,7 @@ pub mod provision;
 mod standalone;
 
 pub use emulator_core::{clock, faults};
+pub use emulator_redshift::Isolation;
 pub use endpoints::Endpoints;
 pub use error::StackError;
 pub use in_process::{InProcess, Stack};

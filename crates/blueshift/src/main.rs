@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use blueshift::provision::Resources;
-use blueshift::{InProcess, Stack, StackError};
+use blueshift::{InProcess, Isolation, Stack, StackError};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -54,6 +54,9 @@ struct Up {
     /// Check that Redshift's clients give this password [default: take any].
     #[arg(long, value_name = "PASSWORD")]
     redshift_password: Option<String>,
+    /// Isolation of Redshift's databases: snapshot, or serializable (error 1023 on conflicts).
+    #[arg(long, value_name = "LEVEL", default_value_t)]
+    isolation: Isolation,
     /// Address to listen on. Anybody who reaches it can use the stack: it asks for no password.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
@@ -162,6 +165,7 @@ impl Up {
             port: self.port,
             redshift_port: self.redshift_port,
             redshift_password: self.redshift_password.clone(),
+            redshift_isolation: self.isolation,
             region,
             postgres_binaries: self
                 .postgres_binaries

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use blueshift::{Server, Standalone};
+use blueshift::{Isolation, Server, Standalone};
 
 /// Start Redshift alone.
 #[derive(Debug, clap::Args)]
@@ -17,6 +17,9 @@ pub(crate) struct RedshiftCommand {
     /// Check that clients give this password [default: take any].
     #[arg(long, value_name = "PASSWORD")]
     redshift_password: Option<String>,
+    /// Isolation of its databases: snapshot, or serializable (error 1023 on conflicts).
+    #[arg(long, value_name = "LEVEL", default_value_t)]
+    isolation: Isolation,
     /// The Postgres behind it, 14 to 17; its database gets our catalog if its role is a superuser
     /// [default: a private one].
     #[arg(long, value_name = "URL", env = "BLUESHIFT_POSTGRES_URL", hide_env_values = true)]
@@ -41,6 +44,7 @@ impl RedshiftCommand {
             host: Some(self.host),
             port: self.port,
             password: self.redshift_password,
+            isolation: self.isolation,
             postgres_url: self.postgres_url,
             postgres_binaries: self.postgres_binaries,
             s3_endpoint: self.s3_endpoint,

@@ -13,7 +13,7 @@ use aws_config::{BehaviorVersion, Region};
 use emulator_core::clock::Clock;
 use emulator_core::faults::Faults;
 use emulator_redshift::copy::load::S3Access;
-use emulator_redshift::{Redshift, RedshiftConfig, Upstream, UpstreamAddress, catalog};
+use emulator_redshift::{Isolation, Redshift, RedshiftConfig, Upstream, UpstreamAddress, catalog};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
@@ -37,6 +37,8 @@ pub struct Standalone {
     pub port: u16,
     /// The password of every user; `None` takes any.
     pub password: Option<String>,
+    /// The isolation level of its databases.
+    pub isolation: Isolation,
     /// The Postgres behind it; `None` starts a private one.
     pub postgres_url: Option<String>,
     /// Folder of `initdb` and `postgres` for a private one; `None` searches the usual places.
@@ -98,6 +100,7 @@ impl Server {
             faults: Faults::default(),
             tls: Some(certificates.server),
             password: options.password,
+            isolation: options.isolation,
             shutdown: shutdown.clone(),
         })
         .expect("a bound listener has an address");

@@ -49,6 +49,16 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
     ("ALTER TABLE", Status::Emulated, "the guide's forms; APPEND also inside a transaction"),
     ("SHOW TABLE", Status::Emulated, ""),
     ("TRUNCATE", Status::Emulated, "commits, as on Redshift"),
+    (
+        "transactions",
+        Status::Emulated,
+        "SNAPSHOT, or SERIALIZABLE by --isolation or per database; error 1023 names no table",
+    ),
+    (
+        "CREATE DATABASE, ALTER DATABASE",
+        Status::Emulated,
+        "OWNER, CONNECTION LIMIT, ISOLATION LEVEL; COLLATE CASE_SENSITIVE only",
+    ),
     ("VACUUM, ANALYZE", Status::Emulated, "those of PostgreSQL"),
     (
         "names in quotes",

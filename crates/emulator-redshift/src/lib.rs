@@ -17,6 +17,7 @@ mod classify;
 pub mod copy;
 pub mod emulated;
 mod error;
+mod isolation;
 mod relay;
 mod rewrite;
 mod server;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::copy::load::S3Access;
 pub use crate::error::SqlError;
+pub use crate::isolation::Isolation;
 use crate::server::{Shared, serve};
 pub use crate::system_tables::copies::{CopiedFile, CopyRecord, CopyStatus};
 pub use crate::system_tables::{COPIES_MAX, LOAD_ERRORS_MAX, QUERIES_MAX, SystemTables};
@@ -62,6 +64,8 @@ pub struct RedshiftConfig {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// The password of every user; `None` accepts any by never asking.
     pub password: Option<String>,
+    /// The isolation level of databases that were not given one of their own.
+    pub isolation: Isolation,
     /// Ends the server and all sessions.
     pub shutdown: CancellationToken,
 }
@@ -79,7 +83,17 @@ pub struct Redshift {
 /// # Errors
 /// If the listener has no local address.
 pub fn start(config: RedshiftConfig) -> io::Result<Redshift> {
-    let RedshiftConfig { listener, upstream, s3, clock, faults, tls, password, shutdown } = config;
+    let RedshiftConfig {
+        listener,
+        upstream,
+        s3,
+        clock,
+        faults,
+        tls,
+        password,
+        isolation,
+        shutdown,
+    } = config;
     let address = listener.local_addr()?;
     let system_tables = SystemTables::default();
     let shared = Shared {
@@ -91,6 +105,7 @@ pub fn start(config: RedshiftConfig) -> io::Result<Redshift> {
         cancellations: cancellations::Cancellations::default(),
         tls: tls.map(TlsAcceptor::from),
         password,
+        isolation,
     };
     let server = tokio::spawn(serve(listener, Arc::new(shared), shutdown));
     Ok(Redshift { address, system_tables, server })

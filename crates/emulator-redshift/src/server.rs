@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::cancellations::Cancellations;
 use crate::copy::load::S3Access;
 use crate::error::SqlError;
+use crate::isolation::Isolation;
 use crate::relay::Relay;
 use crate::session::{Identity, Session};
 use crate::startup::{Opening, SessionRequest, StartupError, authenticate, negotiate};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<TlsAcceptor>,
     /// What clients must know; `None` lets everybody in.
     pub(crate) password: Option<String>,
+    pub(crate) isolation: Isolation,
 }
 
 /// Serves until `shutdown` is cancelled and every session has been told.
@@ -121,7 +123,7 @@ async fn serve_session(
         // libpq hangs up to ask its user, and comes back with the password.
         Some(Ok(Err(_)) | Err(_)) | None => return,
     }
-    let opening = shared.upstream.open(&request.parameters);
+    let opening = shared.upstream.open(&request.parameters, shared.isolation);
     let Some(opened) = shutdown.run_until_cancelled(opening).await else { return };
     let opened = match opened {
         Ok(opened) => opened,
@@ -150,7 +152,7 @@ async fn serve_session(
         process_id: opened.process_id(),
         cancel_key: opened.cancel_key,
     };
-    let relay = Relay::new(Wires { client, upstream: opened.wire, withhold: false }, journal);
+    let relay = Relay::new(Wires::new(client, opened.wire), journal);
     let mut session = Session::new(relay, shared, identity);
     let farewell = match shutdown.run_until_cancelled(session.run()).await {
         Some(Ok(())) => None,

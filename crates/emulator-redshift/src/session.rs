@@ -11,6 +11,7 @@ mod replay;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use emulator_core::faults::Hit;
 use pgwire::messages::extendedquery::Sync;
 use pgwire::messages::response::CommandComplete;
 
@@ -20,7 +21,7 @@ use crate::relay::names::{Prepared, Special, Target};
 use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::relay::{NO_SQL, Relay};
 use crate::server::Shared;
-use crate::session::faults::Verdict;
+use crate::session::faults::{Verdict, first_word};
 use crate::system_tables::reads::SystemReads;
 use crate::wire::Frame;
 
@@ -51,29 +52,38 @@ pub(crate) struct Session {
     records: Records,
     /// `enable_case_sensitive_identifier`
     case_sensitive: bool,
+    /// A fault that keeps answers back.
+    withheld: Option<Hit>,
 }
 
 impl Session {
     pub(crate) fn new(relay: Relay, shared: Arc<Shared>, identity: Identity) -> Self {
         let records = Records { last_copy_count: 0, last_copy_id: -1, last_query_id: -1 };
-        Self { relay, shared, identity, records, case_sensitive: false }
+        Self { relay, shared, identity, records, case_sensitive: false, withheld: None }
     }
 
     /// Serves the client until it says goodbye.
     pub(crate) async fn run(&mut self) -> Result<(), SessionError> {
         loop {
             let frame = self.relay.next_from_client().await?;
-            if frame.tag() == b'X' {
+            let tag = frame.tag();
+            if tag == b'X' {
                 self.relay.forward(&frame, None);
                 return Ok(());
             }
             match self.before(&frame).await? {
                 Verdict::Serve => self.on_message(frame).await?,
                 Verdict::Withhold(hit) => {
+                    self.withheld = Some(hit);
                     self.on_message(frame).await?;
-                    self.after(&hit).await?;
                 }
                 Verdict::Answered => {}
+            }
+            // A client waits for answers only behind one of these.
+            if matches!(tag, b'Q' | b'S' | b'H')
+                && let Some(hit) = self.withheld.take()
+            {
+                self.after(&hit).await?;
             }
         }
     }
@@ -179,7 +189,7 @@ impl Session {
                 return Ok(());
             }
         };
-        expected.undo = self.relay.names.set(Target::Statement, name, prepared(&reading));
+        expected.undo = self.relay.names.set(Target::Statement, name, self.prepared(&reading));
         match (&reading.action, &reading.rewritten) {
             // Postgres prepares an empty statement: it answers Describe and Bind as for a COPY.
             (Action::Copy(_), _) => {
@@ -255,8 +265,8 @@ impl Session {
             expected.queries.push_back(self.begin_query(Some(&query)));
         }
         self.relay.forward(frame, Some(expected));
-        if let Some(Special::Commits) = special {
-            self.commit();
+        if let Some(Special::Then(statement)) = special {
+            self.execute_own(&statement);
         }
         Ok(())
     }
@@ -271,6 +281,23 @@ impl Session {
             self.records.last_query_id = query_id;
         }
         query_id
+    }
+
+    /// What the relay has to know when a statement is executed; `None` if nothing.
+    fn prepared(&self, reading: &Reading<'_>) -> Option<Prepared> {
+        let special = match &reading.action {
+            Action::Copy(statement) => Some(Special::Copy(Arc::clone(statement))),
+            Action::PassThen(statement) => Some(Special::Then(Arc::clone(statement))),
+            Action::Pass if !reading.reads.is_nothing() => {
+                Some(Special::ReadsSystemTables(reading.reads))
+            }
+            Action::Pass | Action::Empty => None,
+        };
+        let query = reading.is_query.then(|| Arc::from(reading.sql));
+        let armed = self.shared.faults.is_armed();
+        let operation = armed.then(|| Arc::from(first_word(reading.sql)));
+        let needed = special.is_some() || query.is_some() || operation.is_some();
+        needed.then_some(Prepared { special, query, operation })
     }
 
     fn context(&self) -> Context {
@@ -323,9 +350,10 @@ impl Session {
         self.relay.close_own(audience);
     }
 
-    /// Ends the transaction, or the implicit one that lasts up to the next Sync.
-    fn commit(&mut self) {
-        self.relay.send_own("COMMIT", Vec::new(), Audience::Errors);
+    /// Executes a statement of ours; a COMMIT ends the transaction, or the implicit one that lasts
+    /// up to the next Sync.
+    fn execute_own(&mut self, statement: &str) {
+        self.relay.send_own(statement, Vec::new(), Audience::Errors);
         self.relay.close_own(Audience::Errors);
     }
 }
@@ -336,20 +364,6 @@ fn must_replay(readings: &[Reading<'_>]) -> bool {
     let mut whole = readings.iter().filter(|reading| !matches!(reading.action, Action::Empty));
     let alone = whole.nth(1).is_none();
     readings.iter().any(|reading| reading.is_special() || (!alone && reading.declares()))
-}
-
-/// What the relay has to know when a statement is executed; `None` if nothing.
-fn prepared(reading: &Reading<'_>) -> Option<Prepared> {
-    let special = match &reading.action {
-        Action::Copy(statement) => Some(Special::Copy(Arc::clone(statement))),
-        Action::PassAndCommit => Some(Special::Commits),
-        Action::Pass if !reading.reads.is_nothing() => {
-            Some(Special::ReadsSystemTables(reading.reads))
-        }
-        Action::Pass | Action::Empty => None,
-    };
-    let query = reading.is_query.then(|| Arc::from(reading.sql));
-    (special.is_some() || query.is_some()).then_some(Prepared { special, query })
 }
 
 fn malformed(message: &str) -> SessionError {

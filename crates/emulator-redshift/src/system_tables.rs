@@ -39,6 +39,7 @@ pub struct SystemTables {
     records: Arc<Mutex<Records>>,
     query_count: Arc<AtomicI32>,
     transaction_count: Arc<AtomicI64>,
+    last_transaction_ended: Arc<AtomicI64>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +78,16 @@ impl SystemTables {
     /// The id of the next transaction; unique and growing.
     pub(crate) fn next_transaction_id(&self) -> i64 {
         self.transaction_count.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Notes that a transaction is over.
+    pub(crate) fn transaction_ended(&self, id: i64) {
+        self.last_transaction_ended.store(id, Ordering::Relaxed);
+    }
+
+    /// The id of the transaction that ended last.
+    pub(crate) fn last_transaction_ended(&self) -> i64 {
+        self.last_transaction_ended.load(Ordering::Relaxed)
     }
 
     /// Keeps the errors of a load.

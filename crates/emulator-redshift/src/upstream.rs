@@ -11,11 +11,14 @@ use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
 use pgwire::messages::Message;
+use pgwire::messages::simplequery::Query;
 use pgwire::messages::startup::{ParameterStatus, Startup};
+use pgwire::messages::terminate::Terminate;
 use tokio::net::{TcpStream, UnixStream};
 
 use self::password::Login;
 use crate::error::SqlError;
+use crate::isolation::Isolation;
 use crate::wire::Frame;
 use crate::wire::stream::{Stream, Wire};
 
@@ -23,13 +26,15 @@ use crate::wire::stream::{Stream, Wire};
 /// and PostgreSQL"). Drivers parse it, and take Debian's own version strings for an error.
 pub const SERVER_VERSION: &str = "8.0.2";
 
-/// Settings of every upstream session. Redshift reads backslashes in plain literals, and new
-/// clusters run with SNAPSHOT isolation ("SET, Isolation levels in Amazon Redshift").
-const SESSION_SETTINGS: [(&str, &str); 3] = [
-    ("standard_conforming_strings", "off"),
-    ("escape_string_warning", "off"),
-    ("default_transaction_isolation", "repeatable read"),
-];
+/// Settings of every upstream session: Redshift reads backslashes in plain literals.
+const SESSION_SETTINGS: [(&str, &str); 2] =
+    [("standard_conforming_strings", "off"), ("escape_string_warning", "off")];
+
+/// The isolation level that ALTER DATABASE gave the database.
+const DATABASE_ISOLATION: &str = "SELECT pg_catalog.split_part(setting, '=', 2) \
+    FROM pg_catalog.pg_db_role_setting, LATERAL pg_catalog.unnest(setconfig) AS setting \
+    WHERE setrole = 0 AND setting LIKE 'default_transaction_isolation=%' AND setdatabase = \
+    (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
 /// Postgres' own limit (`MAX_STARTUP_PACKET_LENGTH`).
 const STARTUP_BYTES_MAX: usize = 10_000;
@@ -141,13 +146,43 @@ impl Upstream {
         Ok(Wire::new(stream))
     }
 
-    /// Opens a session with the client's start-up parameters and our settings.
-    pub(crate) async fn open(&self, parameters: &[(String, String)]) -> Result<Opened, OpenError> {
+    /// Opens a session with the client's start-up parameters and our settings, at the database's
+    /// isolation level: its own, or else `isolation`.
+    ///
+    /// The level is a start-up parameter, so that RESET and SET … TO DEFAULT come back to it.
+    pub(crate) async fn open(
+        &self,
+        parameters: &[(String, String)],
+        isolation: Isolation,
+    ) -> Result<Opened, OpenError> {
+        let mut opened = self.open_at(parameters, isolation, isolation).await?;
+        match database_isolation(&mut opened.wire).await.map_err(unreachable)? {
+            Some(own) if own != isolation => {
+                opened.wire.put_message(&Terminate::new());
+                // The session is given up, whether it hears that or not.
+                let _ = opened.wire.finish().await;
+                self.open_at(parameters, own, isolation).await
+            }
+            _ => Ok(opened),
+        }
+    }
+
+    async fn open_at(
+        &self,
+        parameters: &[(String, String)],
+        isolation: Isolation,
+        default: Isolation,
+    ) -> Result<Opened, OpenError> {
         let mut startup = Startup::new();
         for (name, value) in parameters {
             startup.parameters.insert(name.clone(), value.clone());
         }
         for (name, value) in SESSION_SETTINGS {
+            startup.parameters.insert(name.to_owned(), value.to_owned());
+        }
+        let level = ("default_transaction_isolation", isolation.setting());
+        // For the views that show the levels of all databases.
+        for (name, value) in [level, ("blueshift.isolation", default.name())] {
             startup.parameters.insert(name.to_owned(), value.to_owned());
         }
         if let Some(role) = &self.role {
@@ -205,6 +240,25 @@ async fn greet(mut wire: Wire, mut login: Login<'_>) -> Result<Opened, OpenError
             _ => {}
         }
         greeting.push(frame);
+    }
+}
+
+/// The isolation level that the session's database was given; `None` if it was given none.
+async fn database_isolation(wire: &mut Wire) -> io::Result<Option<Isolation>> {
+    wire.put_message(&Query::new(DATABASE_ISOLATION.to_owned()));
+    wire.flush().await?;
+    let mut found = None;
+    loop {
+        let frame = wire.frame().await?;
+        match frame.tag() {
+            b'D' => {
+                let value = frame.fields().row().and_then(|row| row.first().copied().flatten());
+                let value = value.and_then(|value| std::str::from_utf8(value).ok());
+                found = value.and_then(Isolation::of_setting);
+            }
+            b'Z' => return Ok(found),
+            _ => {}
+        }
     }
 }
 

@@ -146,14 +146,40 @@ JOIN pg_catalog.pg_namespace AS space ON space.nspname = shown.table_schema
 JOIN pg_catalog.pg_class AS relation
     ON relation.relnamespace = space.oid AND relation.relname = shown.table_name;
 
+CREATE VIEW pg_catalog.stv_db_isolation_level AS
+SELECT
+    database.datname::text::char(128) AS db_name,
+    CASE coalesce(split_part(setting, '=', 2), pg_catalog.blueshift_setting('isolation', ''))
+        WHEN 'serializable' THEN 'Serializable'
+        ELSE 'Snapshot Isolation'
+    END::char(20) AS isolation_level
+FROM pg_catalog.pg_database AS database
+LEFT JOIN (
+    SELECT setdatabase, unnest(setconfig) AS setting
+    FROM pg_catalog.pg_db_role_setting WHERE setrole = 0
+) AS own ON own.setdatabase = database.oid AND setting LIKE 'default_transaction_isolation=%'
+WHERE NOT database.datistemplate;
+
+CREATE VIEW pg_catalog.pg_database_info AS
+SELECT
+    database.oid AS datid, database.datname, database.datdba::int4 AS datdba,
+    database.encoding, database.datistemplate, database.datallowconn,
+    CASE database.datconnlimit WHEN -1 THEN 'UNLIMITED' ELSE database.datconnlimit::text END
+        AS datconnlimit,
+    'concurrency_model=' || CASE level.isolation_level WHEN 'Serializable' THEN 2 ELSE 1 END
+        AS datconfig
+FROM pg_catalog.pg_database AS database
+LEFT JOIN pg_catalog.stv_db_isolation_level AS level ON level.db_name = database.datname::text;
+
 CREATE VIEW pg_catalog.svv_redshift_databases AS
 SELECT
     database.datname::varchar(128) AS database_name, database.datdba::int4 AS database_owner,
     'local'::varchar(32) AS database_type,
     pg_catalog.array_to_string(database.datacl, '~')::varchar(128) AS database_acl,
     NULL::varchar(128) AS database_options,
-    'Snapshot Isolation'::varchar(128) AS database_isolation_level
+    level.isolation_level::varchar(128) AS database_isolation_level
 FROM pg_catalog.pg_database AS database
+JOIN pg_catalog.stv_db_isolation_level AS level ON level.db_name = database.datname::text
 WHERE NOT database.datistemplate;
 
 CREATE VIEW pg_catalog.svv_redshift_schemas AS
@@ -251,6 +277,7 @@ GRANT SELECT ON
     pg_catalog.svv_external_schemas, pg_catalog.svv_external_databases,
     pg_catalog.svv_external_tables, pg_catalog.svv_external_columns,
     pg_catalog.svv_external_partitions, pg_catalog.svv_tables, pg_catalog.svv_columns,
+    pg_catalog.stv_db_isolation_level, pg_catalog.pg_database_info,
     pg_catalog.svv_redshift_databases, pg_catalog.svv_redshift_schemas,
     pg_catalog.svv_all_schemas, pg_catalog.svv_redshift_tables, pg_catalog.svv_all_tables,
     pg_catalog.svv_all_columns, pg_catalog.svv_redshift_columns, pg_catalog.svv_mv_info,

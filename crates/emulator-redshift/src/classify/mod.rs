@@ -30,8 +30,8 @@ pub(crate) enum Action {
     Empty,
     /// Postgres executes it.
     Pass,
-    /// Postgres executes it and commits ("TRUNCATE", usage notes).
-    PassAndCommit,
+    /// Postgres executes it, and this behind it.
+    PassThen(Arc<str>),
     /// The relay executes it.
     Copy(Arc<CopyStatement>),
 }
@@ -76,7 +76,7 @@ impl Reading<'_> {
 
     /// Whether the relay has to step in when the statement is executed.
     pub(crate) fn is_special(&self) -> bool {
-        matches!(self.action, Action::Copy(_) | Action::PassAndCommit)
+        matches!(self.action, Action::Copy(_) | Action::PassThen(_))
     }
 }
 
@@ -140,9 +140,13 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         if !names.system.is_nothing() {
             reading.makes_view = view_name(&statement);
         }
-        reading.rewritten = rewrite(&statement)?;
+        let rewritten = rewrite(&statement)?;
+        reading.rewritten = rewritten.text;
         if statement.leads("truncate") {
-            reading.action = Action::PassAndCommit;
+            // "TRUNCATE", usage notes.
+            reading.action = Action::PassThen(Arc::from("COMMIT"));
+        } else if let Some(then) = rewritten.then {
+            reading.action = Action::PassThen(Arc::from(then));
         }
     }
     Ok(reading)
@@ -269,7 +273,8 @@ mod tests {
             assert_eq!(actions.join(" "), expected, "{sql}");
         };
         check("select 1;;-- nothing", "Pass Empty Empty");
-        check("/* x */ truncate t", "PassAndCommit");
+        check("/* x */ truncate t", "PassThen");
+        check("create database d isolation level snapshot", "PassThen");
         check("begin; copy t from 's3://b/k' iam_role default; end", "Pass Copy Pass");
     }
 

@@ -7,6 +7,8 @@
 pub(crate) mod names;
 pub(crate) mod pipeline;
 
+use std::io;
+
 use bytes::Bytes;
 use pgwire::messages::Message;
 use pgwire::messages::extendedquery::{Bind, Close, Execute, Flush, Parse};
@@ -32,6 +34,7 @@ pub(crate) struct Relay {
     /// Answers to the relay's own messages, not read yet.
     kept: Vec<Frame>,
     farewell_said: bool,
+    client_ended: bool,
     pub(crate) journal: Journal,
 }
 
@@ -43,6 +46,7 @@ impl Relay {
             names: Names::default(),
             kept: Vec::new(),
             farewell_said: false,
+            client_ended: false,
             journal,
         }
     }
@@ -50,17 +54,31 @@ impl Relay {
     /// The client's next message; answers of Postgres are carried meanwhile.
     pub(crate) async fn next_from_client(&mut self) -> Result<Frame, SessionError> {
         loop {
+            // A client that has closed its side still gets the answers to what it sent.
+            if self.client_ended && self.pipeline.is_idle() {
+                return Err(SessionError::ClientGone(io::ErrorKind::UnexpectedEof.into()));
+            }
             match self.wires.next(Listen::Everything).await? {
                 Arrived::Client(frame) => return Ok(frame),
                 Arrived::Upstream(frame) => self.on_upstream(frame),
+                Arrived::ClientEnd => {
+                    self.client_ended = true;
+                    if !self.pipeline.is_idle() {
+                        self.send(&Flush::new(), None);
+                    }
+                }
                 Arrived::Room => {}
             }
         }
     }
 
-    /// Carries one answer of Postgres, or whatever waits for room; nothing from the client.
+    /// Carries one answer of Postgres, or whatever waits for room; nothing from the client. Fails
+    /// if the client has closed its side: it may be gone, and what is done for it is not to stay.
     pub(crate) async fn advance(&mut self, until_room: bool) -> Result<(), SessionError> {
-        let listen = if until_room { Listen::UpstreamRoom } else { Listen::Upstream };
+        self.carry(if until_room { Listen::WorkRoom } else { Listen::Work }).await
+    }
+
+    async fn carry(&mut self, listen: Listen) -> Result<(), SessionError> {
         if let Arrived::Upstream(frame) = self.wires.next(listen).await? {
             self.on_upstream(frame);
         }
@@ -103,6 +121,10 @@ impl Relay {
                     self.wires.client.put(&status);
                 }
             }
+            Delivery::Client if tag == b'E' => match self.journal.conflict(&frame) {
+                Some(error) => self.tell_client(&error.response()),
+                None => self.wires.client.put(frame.bytes()),
+            },
             Delivery::Client => self.wires.client.put(frame.bytes()),
             Delivery::ClientInstead(error) => self.tell_client(&error.response()),
             Delivery::Relay => self.kept.push(frame),
@@ -172,7 +194,7 @@ impl Relay {
             self.send(&Flush::new(), None);
         }
         while !self.pipeline.is_idle() {
-            self.advance(false).await?;
+            self.carry(Listen::Upstream).await?;
         }
         Ok(())
     }

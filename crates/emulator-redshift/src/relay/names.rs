@@ -17,6 +17,8 @@ pub(crate) struct Prepared {
     pub(crate) special: Option<Special>,
     /// Its text, if it counts as a query ("STL_QUERY").
     pub(crate) query: Option<Arc<str>>,
+    /// Its first word, while there is a plan of faults.
+    pub(crate) operation: Option<Arc<str>>,
 }
 
 /// What a prepared statement needs when it is executed.
@@ -24,8 +26,8 @@ pub(crate) struct Prepared {
 pub(crate) enum Special {
     /// The relay executes it; Postgres knows an empty statement under this name.
     Copy(Arc<CopyStatement>),
-    /// A COMMIT follows it: TRUNCATE ("TRUNCATE", usage notes).
-    Commits,
+    /// This statement follows it.
+    Then(Arc<str>),
     /// It reads system tables, which are brought up to date before.
     ReadsSystemTables(SystemReads),
 }

@@ -4,8 +4,10 @@
 //! and Postgres judges it.
 
 mod attributes;
+mod databases;
 pub(crate) mod declared;
 mod edits;
+mod isolation;
 mod maintenance;
 mod queries;
 pub(crate) mod settings;
@@ -16,14 +18,25 @@ use self::edits::Edits;
 use crate::error::SqlError;
 use crate::sql::statement::Statement;
 
-/// The statement for Postgres; `None` if it may stay as it is.
-pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Option<String>, SqlError> {
+/// What Postgres is to execute in place of a statement.
+#[derive(Debug, Default)]
+pub(crate) struct Rewritten {
+    /// `None` if the statement may stay as it is.
+    pub(crate) text: Option<String>,
+    /// A statement to be executed behind it.
+    pub(crate) then: Option<String>,
+}
+
+/// The statement for Postgres.
+pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Rewritten, SqlError> {
     let mut edits = Edits::default();
     if statement.leads("show server_version") {
         let whole = statement.tokens[0].start()..statement.tokens[1].end();
         edits.replace(whole, "SELECT '8.0.2'::varchar AS server_version");
     }
     show_table(statement, &mut edits);
+    let then = databases::rewrite(statement, &mut edits)?;
+    isolation::rewrite(statement, &mut edits);
     maintenance::rewrite(statement, &mut edits);
     settings::rewrite(statement, &mut edits);
     words::rewrite(statement, &mut edits);
@@ -32,7 +45,7 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Option<String>, SqlEr
         attributes::rewrite(statement, &table, &mut edits)?;
         declared::rewrite(statement, &table, &mut edits)?;
     }
-    Ok(edits.apply(statement.sql))
+    Ok(Rewritten { text: edits.apply(statement.sql), then })
 }
 
 /// `SHOW TABLE [schema.]table` ("SHOW TABLE").

@@ -10,6 +10,7 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("analyze_threshold_percent", "10"),
     ("cast_super_null_on_error", "on"),
     ("datashare_break_glass_session_var", ""),
+    ("default_transaction_isolation", "serializable"),
     ("describe_field_name_in_uppercase", "off"),
     ("downcase_delimited_identifier", "on"),
     ("enable_case_sensitive_identifier", "off"),
@@ -25,6 +26,7 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("query_group", "unset"),
     ("spectrum_enable_pseudo_columns", "on"),
     ("stored_proc_log_min_messages", "log"),
+    ("transaction_isolation", "serializable"),
     ("use_fips_ssl", "off"),
     ("wlm_query_slot_count", "1"),
 ];

@@ -77,6 +77,10 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
     if is("sysdate") && !behind_dot && !statement.is_symbol(index + 1, b'(') {
         // The start of the transaction, without a zone ("SYSDATE function").
         edits.replace(range, "LOCALTIMESTAMP");
+    } else if is("current_setting") && server_version(statement, index) {
+        let name = if behind_dot && 2 <= index { index - 2 } else { index };
+        let start = statement.tokens[name].start();
+        edits.replace(start..statement.tokens[index + 3].end(), "'8.0.2'::text");
     } else if is("relhasoids") || is("proisagg") || is("proiswindow") {
         // psql asks servers as old as we say we are for columns that are gone by now.
         let qualifier = if behind_dot && 2 <= index { Some(index - 2) } else { None };
@@ -102,6 +106,13 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
             edits.replace(range, "4096");
         }
     }
+}
+
+/// Whether `current_setting` is asked for the version, which every driver hears as Redshift's.
+fn server_version(statement: &Statement<'_>, index: usize) -> bool {
+    statement.is_symbol(index + 1, b'(')
+        && statement.text(index + 2).eq_ignore_ascii_case("'server_version'")
+        && statement.is_symbol(index + 3, b')')
 }
 
 /// VARBYTE and its other names, whose length Postgres' `bytea` does not know ("VARBYTE type").

@@ -1,8 +1,9 @@
 //! Faults round statements: before one is passed on, or after it took effect upstream and before
 //! its answer reaches the client.
 //!
-//! Seen are statements that come as a simple Query, each by the first word of its text. What is
-//! executed through Bind and Execute passes.
+//! Seen are a simple Query and an Execute, by the first word of the text. An Execute takes effect
+//! with its Sync: what comes after the effect comes then. Statements that were prepared before the
+//! plan was set are not known by a word, and pass.
 
 use emulator_core::faults::plan::{Action, Call, Moment};
 use emulator_core::faults::{Hit, Release};
@@ -10,6 +11,7 @@ use emulator_core::faults::{Hit, Release};
 use super::Session;
 use crate::error::{SessionError, SqlError};
 use crate::relay::NO_SQL;
+use crate::relay::names::Target;
 use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::wire::Frame;
 
@@ -17,7 +19,7 @@ use crate::wire::Frame;
 pub(super) enum Verdict {
     /// Serve it as always.
     Serve,
-    /// Serve it, keep the answer back, then ask [`Session::after`].
+    /// Serve it and keep the answers back until its effect is there, then ask [`Session::after`].
     Withhold(Hit),
     /// It has been answered.
     Answered,
@@ -26,13 +28,13 @@ pub(super) enum Verdict {
 impl Session {
     /// Does what the plan has for the time before this message is served.
     pub(super) async fn before(&mut self, frame: &Frame) -> Result<Verdict, SessionError> {
-        if frame.tag() != b'Q' || !self.shared.faults.is_armed() {
+        if !self.shared.faults.is_armed() || self.withheld.is_some() || self.relay.is_skipping() {
             return Ok(Verdict::Serve);
         }
-        let text = frame.fields().text().unwrap_or_default();
+        let Some(operation) = self.operation(frame) else { return Ok(Verdict::Serve) };
         let call = Call {
             service: "redshift".to_owned(),
-            operation: first_word(&String::from_utf8_lossy(text)),
+            operation,
             caller: self.identity.user.clone(),
             resource: self.identity.database.clone(),
         };
@@ -49,6 +51,10 @@ impl Session {
             }
             Action::Refuse { code, .. } => {
                 let error = SqlError::new(sqlstate(code), "refused by a fault of the plan");
+                if frame.tag() == b'E' {
+                    self.relay.fail(error).await?;
+                    return Ok(Verdict::Answered);
+                }
                 let expected = Expected::new(Sent::Query, Audience::Client);
                 let expected = Expected { error: Some(error), ..expected };
                 self.relay.send_raw(b'Q', &[NO_SQL.as_bytes(), b"\0"], expected);
@@ -58,6 +64,22 @@ impl Session {
             Action::FailEntries { .. } | Action::Slow { .. } | Action::CutAfter { .. } => {}
         }
         Ok(Verdict::Serve)
+    }
+
+    /// What a message executes, as a plan names it.
+    fn operation(&self, frame: &Frame) -> Option<String> {
+        match frame.tag() {
+            b'Q' => {
+                let text = frame.fields().text().unwrap_or_default();
+                Some(first_word(&String::from_utf8_lossy(text)))
+            }
+            b'E' => {
+                let portal = frame.fields().text()?;
+                let prepared = self.relay.names.get(Target::Portal, portal)?;
+                prepared.operation.as_deref().map(str::to_owned)
+            }
+            _ => None,
+        }
     }
 
     /// Does what the plan has for the time after the effect. On a cut the answer stays withheld.
@@ -80,7 +102,7 @@ impl Session {
 }
 
 /// The first word of a statement in capitals, comments skipped.
-fn first_word(sql: &str) -> String {
+pub(super) fn first_word(sql: &str) -> String {
     let mut rest = sql.trim_start();
     loop {
         let after = if let Some(comment) = rest.strip_prefix("--") {

@@ -23,7 +23,7 @@ impl Session {
         for reading in script {
             match &reading.action {
                 Action::Empty => {}
-                Action::Pass | Action::PassAndCommit => self.replay_statement(&reading),
+                Action::Pass | Action::PassThen(_) => self.replay_statement(&reading),
                 Action::Copy(statement) => {
                     self.relay.drain().await?;
                     if self.relay.is_skipping() {
@@ -56,8 +56,8 @@ impl Session {
         let text = reading.is_query.then_some(reading.sql);
         execute.queries.push_back(self.begin_query(text));
         self.relay.send(&Execute::new(None, 0), Some(execute));
-        if matches!(reading.action, Action::PassAndCommit) {
-            self.commit();
+        if let Action::PassThen(statement) = &reading.action {
+            self.execute_own(statement);
         }
     }
 }

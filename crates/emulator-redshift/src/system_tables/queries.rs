@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::SystemTables;
 use crate::copy::rejects::timestamp_text;
+use crate::error::SqlError;
+use crate::isolation;
+use crate::wire::Frame;
 
 /// "STL_QUERYTEXT": a query's text in pieces of 200 characters; what is longer is cut.
 const TEXT_CHARACTERS_MAX: usize = 65_400;
@@ -71,7 +74,15 @@ impl Journal {
 
     /// The transaction is over.
     pub(crate) fn transaction_ended(&mut self) {
-        self.transaction_id = None;
+        if let Some(id) = self.transaction_id.take() {
+            self.tables.transaction_ended(id);
+        }
+    }
+
+    /// What the client is told of an error that came of a conflict with another transaction.
+    pub(crate) fn conflict(&mut self, error: &Frame) -> Option<SqlError> {
+        let id = self.transaction_id();
+        isolation::conflict(error, id, self.tables.last_transaction_ended(), self.process_id)
     }
 
     /// A query begins.

@@ -25,8 +25,10 @@ pub(crate) enum Listen {
     Everything,
     /// Only Postgres': the relay acts itself, the client's messages wait.
     Upstream,
-    /// As `Upstream`, and also returns once Postgres can take more.
-    UpstreamRoom,
+    /// As `Upstream`, for work that a client who says no more has given up.
+    Work,
+    /// As `Work`, and also returns once Postgres can take more.
+    WorkRoom,
 }
 
 /// What [`Wires::next`] returns.
@@ -38,6 +40,8 @@ pub(crate) enum Arrived {
     Upstream(Frame),
     /// There is room for more towards Postgres.
     Room,
+    /// The client says no more, and all that it said has been returned. Said once.
+    ClientEnd,
 }
 
 /// Both connections of a session.
@@ -46,9 +50,22 @@ pub(crate) struct Wires {
     pub(crate) upstream: Wire,
     /// Nothing is written to the client: a fault keeps the answer back.
     pub(crate) withhold: bool,
+    client_end: ClientEnd,
+}
+
+/// Whether the client has closed its side; it may still read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClientEnd {
+    Open,
+    Seen,
+    Told,
 }
 
 impl Wires {
+    pub(crate) fn new(client: Wire, upstream: Wire) -> Self {
+        Self { client, upstream, withhold: false, client_end: ClientEnd::Open }
+    }
+
     /// Waits for a message, writing meanwhile what is to be written. Cancel-safe.
     pub(crate) async fn next(&mut self, listen: Listen) -> Result<Arrived, SessionError> {
         poll_fn(|cx| self.poll_next(listen, cx)).await
@@ -75,12 +92,16 @@ impl Wires {
             {
                 return Poll::Ready(Ok(Arrived::Client(frame)));
             }
+            if listen == Listen::Everything && had_room && self.client_end == ClientEnd::Seen {
+                self.client_end = ClientEnd::Told;
+                return Poll::Ready(Ok(Arrived::ClientEnd));
+            }
             if !self.withhold {
                 ready_error(self.client.poll_write(cx)).map_err(SessionError::ClientGone)?;
             }
             // What Postgres said before it hung up is still in its socket: read on.
             let upstream_write = ready_error(self.upstream.poll_write(cx));
-            if listen == Listen::UpstreamRoom && self.upstream_has_room() {
+            if listen == Listen::WorkRoom && self.upstream_has_room() {
                 return Poll::Ready(Ok(Arrived::Room));
             }
             if !had_room && self.upstream_has_room() {
@@ -110,15 +131,25 @@ impl Wires {
         let wanted = match listen {
             Listen::Everything => self.upstream_has_room(),
             // Only to notice that the client hangs up.
-            Listen::Upstream | Listen::UpstreamRoom => {
+            Listen::Upstream | Listen::Work | Listen::WorkRoom => {
                 self.client.inbox_bytes() < BACKLOG_BYTES_MAX
             }
         };
+        let given_up = matches!(listen, Listen::Work | Listen::WorkRoom);
+        if given_up && self.client_end != ClientEnd::Open {
+            return Err(SessionError::ClientGone(io::ErrorKind::UnexpectedEof.into()));
+        }
         if wanted
             && !upstream_broken
+            && self.client_end == ClientEnd::Open
             && let Poll::Ready(result) = self.client.poll_read(cx)
         {
-            result.map_err(SessionError::ClientGone)?;
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.client_end = ClientEnd::Seen;
+                }
+                result => result.map_err(SessionError::ClientGone)?,
+            }
             read = true;
         }
         Ok(read)

@@ -69,14 +69,19 @@ impl Frame {
 
     /// Whether this is an ErrorResponse after which the sender closes the connection.
     pub(crate) fn is_fatal_error(&self) -> bool {
+        matches!(self.error_field(b'V'), Some(b"FATAL" | b"PANIC"))
+    }
+
+    /// A field of an ErrorResponse ("PostgreSQL, Error and Notice Message Fields").
+    pub(crate) fn error_field(&self, wanted: u8) -> Option<&[u8]> {
         let mut fields = self.fields();
         while let Some([code]) = fields.array::<1>() {
-            let Some(value) = fields.text() else { return false };
-            if code == b'V' {
-                return value == b"FATAL" || value == b"PANIC";
+            let value = fields.text()?;
+            if code == wanted {
+                return Some(value);
             }
         }
-        false
+        None
     }
 }
 
@@ -170,7 +175,7 @@ mod tests {
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let mut inbox = BytesMut::from(&bytes[..]);
             while let Ok(Some(frame)) = Frame::take(&mut inbox) {
-                let _ = (frame.is_fatal_error(), frame.fields().row(), frame.fields().text());
+                let _ = (frame.is_fatal_error(), frame.error_field(b'C'), frame.fields().row(), frame.fields().text());
             }
         }
     }

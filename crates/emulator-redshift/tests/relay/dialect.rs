@@ -101,7 +101,10 @@ async fn sessions_are_those_of_a_redshift() {
     assert!(version.starts_with("PostgreSQL 8.0.2 on i686-pc-linux-gnu"), "{version}");
     assert!(version.contains("Redshift 1.0."), "{version}");
     assert_eq!(session.value("show server_version").await, "8.0.2");
-    assert_eq!(session.value("show transaction isolation level").await, "repeatable read");
+    assert_eq!(
+        session.value("select current_setting('transaction_isolation')").await,
+        "repeatable read"
+    );
     assert_eq!(session.value("select getdate() <= sysdate").await, "t");
     let error = session.client.batch_execute("show standard_conforming_strings").await.unwrap_err();
     assert_eq!(error.code(), Some(&SqlState::UNDEFINED_OBJECT));

@@ -80,3 +80,32 @@ async fn a_refused_statement_leaves_the_session_usable() {
     assert_eq!(error.code().map(|code| code.code()), Some("40001"));
     session.client.batch_execute("SELECT 1").await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_executed_in_the_extended_protocol_is_seen_too() {
+    for (action, answered, expected_rows) in [
+        (Action::Cut, false, 0),
+        (Action::Lose, false, 1),
+        (Action::Delay { ms: 1 }, true, 1),
+        (Action::Refuse { status: 503, code: "40001".to_owned() }, false, 0),
+    ] {
+        // Alone, and as the COMMIT of a transaction.
+        for (operation, begins, ends) in
+            [("INSERT", None, None), ("COMMIT", Some("BEGIN"), Some("COMMIT"))]
+        {
+            let kit = kit_with(operation, action.clone()).await;
+            let session = kit.connect().await;
+            if let Some(begins) = begins {
+                session.client.execute(begins, &[]).await.unwrap();
+            }
+            let mut outcome = session.client.execute("INSERT INTO kept VALUES ($1)", &[&1]).await;
+            if let Some(ends) = ends {
+                outcome = session.client.execute(ends, &[]).await;
+            }
+            assert_eq!(outcome.is_ok(), answered, "{action:?} {operation}: {outcome:?}");
+            drop(session);
+            assert_eq!(rows(&kit).await, expected_rows, "{action:?} {operation}");
+            assert_eq!(kit.faults.hits("fault"), 1, "{action:?} {operation}");
+        }
+    }
+}

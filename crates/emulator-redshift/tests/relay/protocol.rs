@@ -213,3 +213,24 @@ async fn notices_reach_the_client() {
     });
     assert_eq!(notices.await.unwrap(), ["NOTICE: table \"nothing\" does not exist, skipping"]);
 }
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_still_gets_the_answers() {
+    let kit = Kit::start().await;
+    kit.connect().await.run("create table t (a int)").await;
+    for case in ["query", "replayed", "extended", "without Sync"] {
+        let mut raw = Raw::connect(&kit).await;
+        let raw = match case {
+            "query" => raw.query("select 1; select 2"),
+            "replayed" => raw.query("truncate t; select 2"),
+            "extended" => raw.statement("select 2").sync().query("select 3"),
+            _ => raw.statement("select 2"),
+        };
+        raw.send_last().await;
+        let mut rows = 0;
+        while let Some((tag, _)) = raw.answer().await {
+            rows += usize::from(tag == b'D');
+        }
+        assert!(0 < rows, "{case}");
+    }
+}

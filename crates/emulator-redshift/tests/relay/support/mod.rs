@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use emulator_core::clock::Clock;
 use emulator_core::faults::Faults;
 use emulator_redshift::copy::load::S3Access;
-use emulator_redshift::{Redshift, RedshiftConfig, Upstream, start};
+use emulator_redshift::{Isolation, Redshift, RedshiftConfig, Upstream, start};
 use tokio::net::TcpListener;
 use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 use tokio_util::sync::CancellationToken;
@@ -50,11 +50,25 @@ impl Kit {
         Self::start_in_front_of(Cluster::shared().upstream(), tls, password).await
     }
 
+    /// A relay whose databases are isolated like this.
+    pub(crate) async fn start_isolated(isolation: Isolation) -> Self {
+        Self::start_as(Cluster::shared().upstream(), None, None, isolation).await
+    }
+
     /// A relay that logs in to Postgres in its own way.
     pub(crate) async fn start_in_front_of(
         upstream: Upstream,
         tls: Option<Arc<rustls::ServerConfig>>,
         password: Option<&str>,
+    ) -> Self {
+        Self::start_as(upstream, tls, password, Isolation::default()).await
+    }
+
+    async fn start_as(
+        upstream: Upstream,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        password: Option<&str>,
+        isolation: Isolation,
     ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -71,10 +85,15 @@ impl Kit {
             faults: faults.clone(),
             tls,
             password: password.map(str::to_owned),
+            isolation,
             shutdown: shutdown.clone(),
         })
         .unwrap();
         Self { redshift, database, s3, faults, shutdown }
+    }
+
+    pub(crate) async fn connect_to(&self, database: &str) -> Connected {
+        Self::connected(self.config().dbname(database)).await
     }
 
     pub(crate) fn config(&self) -> tokio_postgres::Config {
@@ -89,7 +108,11 @@ impl Kit {
     }
 
     pub(crate) async fn connect(&self) -> Connected {
-        let (client, mut connection) = self.config().connect(NoTls).await.unwrap();
+        Self::connected(&self.config()).await
+    }
+
+    async fn connected(config: &tokio_postgres::Config) -> Connected {
+        let (client, mut connection) = config.connect(NoTls).await.unwrap();
         let notices = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&notices);
         tokio::spawn(async move {

@@ -117,6 +117,12 @@ impl Raw {
         self.stream.write_all(&self.outbox.split()).await.unwrap();
     }
 
+    /// Sends what was prepared and says no more.
+    pub(crate) async fn send_last(&mut self) {
+        self.send().await;
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// Sends what was prepared and collects the answers up to the `count`-th ReadyForQuery.
     pub(crate) async fn until_ready(&mut self, count: usize) -> Vec<Answer> {
         self.send().await;
