@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use events::Shares;
+use runtime::metrics::{Metrics, MetricsFlags};
 use runtime::settings::{AwsArgs, AwsSettings, EventsArgs, QueueArgs, SettingsArgs};
 use runtime::telemetry::OutputArgs;
 use time::format_description::well_known::Rfc3339;
@@ -12,12 +13,19 @@ use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
 use crate::error::GenerateError;
 
+/// Shown at the end of `--help`.
+const EXAMPLES: &str = "\
+Examples:
+  generate-events                                  send, with ./settings.ini, until Ctrl-C
+  generate-events --count 10000 --flat-out         as many, as fast as SQS takes them
+  generate-events --count 1000 --malformed 0.01 --duplicates 0.02 --seed 7";
+
 /// Send random events to SQS, as an app's users would cause them
 ///
 /// By default it sends good events at the average rate of the settings file until it is stopped
 /// with Ctrl-C. The queue must exist.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "generate-events", version)]
+#[command(name = "generate-events", version, after_help = EXAMPLES)]
 pub struct Args {
     /// Average events per second; the pauses are random [default: EVENTS_PER_SEC in the
     /// environment, else events_per_sec in the settings file, else 10].
@@ -94,6 +102,9 @@ pub struct Args {
     /// Logs and result.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Figures.
+    #[command(flatten)]
+    pub metrics: MetricsFlags,
 }
 
 /// What to send, when, and where to.
@@ -111,6 +122,8 @@ pub struct Config {
     pub input: Input,
     /// Where to write what SQS confirmed.
     pub record: Option<PathBuf>,
+    /// Where it is counted.
+    pub metrics: Metrics,
 }
 
 /// What to send.
@@ -150,6 +163,7 @@ impl Args {
             flat_out: self.flat_out,
             input: self.input()?,
             record: self.record.clone(),
+            metrics: Metrics::new("generate-events"),
         })
     }
 

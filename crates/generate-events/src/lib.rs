@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod error;
+mod figures;
 pub mod pace;
 mod progress;
 mod record;

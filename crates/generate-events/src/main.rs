@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use generate_events::{Args, GenerateError, Summary};
 use runtime::failure::{self, WithHint};
+use runtime::metrics::Health;
 use runtime::telemetry::Format;
 use runtime::{shutdown, telemetry};
 
@@ -19,6 +20,7 @@ async fn generate(args: &Args) -> anyhow::Result<()> {
     telemetry::start(&args.output)?;
     let shutdown = shutdown::on_signal().context("listen for signals")?;
     let config = args.resolve().or_else(hinted)?;
+    let _serving = args.metrics.serve(&config.metrics, &Health::new())?;
     let outcome = generate_events::run(&config, &shutdown).await;
     let sent = match &outcome {
         Ok(summary) | Err(GenerateError::Interrupted { sent: summary, .. }) => Some(summary),

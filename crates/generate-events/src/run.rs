@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Input};
 use crate::error::GenerateError;
+use crate::figures::Figures;
 use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::record::Record;
@@ -82,6 +83,7 @@ pub async fn run_with(
         batch_count: 0,
         started_at: Instant::now(),
         summary: Summary::default(),
+        figures: Figures::new(&config.metrics),
     };
     let failure = dispatch.run(shutdown).await;
     dispatch.summary.took = dispatch.started_at.elapsed();
@@ -116,6 +118,7 @@ struct Dispatch {
     batch_count: u64,
     started_at: Instant,
     summary: Summary,
+    figures: Figures,
 }
 
 impl Dispatch {
@@ -196,6 +199,7 @@ impl Dispatch {
                 Class::Late => self.summary.late += 1,
             }
         }
+        self.figures.add(&outcome);
         self.progress.show(self.summary.sent);
         let recorded = self.record.write(&outcome.confirmed);
         recorded.and(outcome.failure.map_or(Ok(()), |failure| Err(failure.into())))

@@ -10,6 +10,7 @@ use canned_sqs::{CannedSqs, message_id, take, take_all};
 use events::Shares;
 use generate_events::config::Input;
 use generate_events::{Config, GenerateError, run_with};
+use runtime::metrics::Metrics;
 use runtime::settings::AwsSettings;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ fn config(input: Input, record: Option<PathBuf>) -> Config {
         flat_out: true,
         input,
         record,
+        metrics: Metrics::new("generate-events"),
     }
 }
 
@@ -58,6 +60,9 @@ async fn every_message_is_sent_once_and_recorded() {
     assert_eq!(batches.len(), 124, "full batches but for the last one");
     let bodies = batches.concat();
     assert_eq!((summary.sent, bodies.len()), (1_234, 1_234));
+    let figures = config.metrics.text();
+    assert!(figures.contains("\ngenerate_events_messages_sent_total 1234\n"), "{figures}");
+    assert!(figures.contains("\ngenerate_events_batches_total 124\n"), "{figures}");
     check_record(&record, &bodies);
     let recorded = read_record(&record);
     let count = |kinds: &[&str]| {

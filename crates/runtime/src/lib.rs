@@ -6,6 +6,7 @@
 pub mod aws;
 pub mod failure;
 pub mod metrics;
+pub mod periodic;
 pub mod redshift;
 pub mod run_record;
 pub mod schedule;

@@ -16,18 +16,50 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::failure;
-use crate::settings::{AwsSettings, BucketSettings};
+use crate::settings::{
+    AwsArgs, AwsSettings, BucketArgs, BucketSettings, SettingsError, SettingsFile,
+};
 
 /// How long storing may take, credentials and retries included: the run itself is over.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The flag of programs that keep records of their runs.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct RunRecordFlags {
-    /// Where the record of each run is kept: in the bucket under runs/, or nowhere.
-    #[arg(long, value_name = "WHERE", env = "RUN_RECORDS", default_value = "bucket")]
-    pub run_records: Keep,
+    /// Where the record of each run is kept: in the bucket under runs/, or nowhere [default:
+    /// bucket, if there is one].
+    #[arg(long, value_name = "WHERE", env = "RUN_RECORDS")]
+    pub run_records: Option<Keep>,
+}
+
+impl RunRecordFlags {
+    /// Where records are kept, if anywhere.
+    ///
+    /// # Errors
+    /// If they are to be kept in a bucket and none is named.
+    pub fn resolve(
+        &self,
+        aws: &AwsArgs,
+        bucket: &BucketArgs,
+        file: &SettingsFile,
+    ) -> Result<Option<Place>, SettingsError> {
+        let bucket = match (self.run_records, bucket.resolve(file)) {
+            (Some(Keep::Off), _) => return Ok(None),
+            (None, Err(SettingsError::Missing { .. })) => return Ok(None),
+            (_, bucket) => bucket?,
+        };
+        Ok(Some(Place { aws: aws.resolve(file), bucket }))
+    }
+}
+
+/// Where records are kept.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Where in AWS, and as whom.
+    pub aws: AwsSettings,
+    /// Which bucket.
+    pub bucket: BucketSettings,
 }
 
 /// Where records are kept.
@@ -155,7 +187,7 @@ impl RunRecord {
     }
 
     /// Keeps it in the bucket. Not being able to is a warning, never the run's failure.
-    pub async fn store(&self, aws: &AwsSettings, bucket: &BucketSettings) {
+    pub async fn store(&self, Place { aws, bucket }: &Place) {
         let key = self.key(&bucket.prefix);
         let put = async {
             let sdk: SdkConfig = crate::aws::load(aws).await;
@@ -182,6 +214,23 @@ mod tests {
 
     use super::*;
     use crate::failure::WithHint;
+
+    #[test]
+    fn records_need_no_bucket_unless_asked_for() {
+        let file = SettingsFile::default();
+        let named = BucketArgs { s3_bucket: Some("lake".to_owned()), ..BucketArgs::default() };
+        for (keep, bucket, expected) in [
+            (None, BucketArgs::default(), Ok(false)),
+            (None, named.clone(), Ok(true)),
+            (Some(Keep::Off), named.clone(), Ok(false)),
+            (Some(Keep::Bucket), named, Ok(true)),
+            (Some(Keep::Bucket), BucketArgs::default(), Err(())),
+        ] {
+            let flags = RunRecordFlags { run_records: keep };
+            let place = flags.resolve(&AwsArgs::default(), &bucket, &file);
+            assert_eq!(place.map(|it| it.is_some()).map_err(|_| ()), expected, "{keep:?}");
+        }
+    }
 
     fn run() -> Run {
         let started_at = "2026-11-22T08:05:09.25Z".parse().expect("a time");

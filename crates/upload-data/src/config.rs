@@ -5,6 +5,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use events::schema::{ColumnType, Table};
+use runtime::metrics::MetricsFlags;
+use runtime::run_record::{Place, RunRecordFlags};
+use runtime::schedule::ScheduleFlags;
 use runtime::settings::{
     AwsArgs, AwsSettings, BucketArgs, BucketSettings, CopyArgs, CreateTableArgs, IdColumnArgs,
     RedshiftArgs, RedshiftSettings, SettingsArgs, TableArgs, TableNameArgs, TableSettings,
@@ -16,21 +19,28 @@ use crate::archive::AfterLoad;
 use crate::copy_sql::{LEDGER, STAGING, Statements, Target};
 
 /// Shown at the end of `--help`.
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+Examples:
+  upload-data                              load once, with ./settings.ini
+  upload-data --schedule '*/5 * * * *'     stay, and load every five minutes
+  upload-data --dry-run                    show the objects and the SQL, change nothing
+
 Exit codes:
   0  everything that waited is loaded, or SIGTERM or SIGINT ended the run between two loads
   1  failed: nothing of the failed load is in the table, and the next run starts over
   2  the flags are wrong
   4  loaded, but something was rejected: <s3_prefix>rejected/ has the objects and, as
-     <KEY>.errors.json, the reasons";
+     <KEY>.errors.json, the reasons
+With --schedule a failing run is logged and the next one tries again; at the end the exit code is
+the worst of all runs.";
 
 /// Loads the objects under `<s3_prefix>events/` into Redshift, each event exactly once, and moves
 /// them to `<s3_prefix>archive/`.
 ///
-/// Runs once and ends; start it from cron, systemd or EventBridge. Runs may overlap: they wait for
-/// each other. Whatever is interrupted, the next run completes.
+/// Runs once and ends; start it from cron, systemd or EventBridge, or give it a --schedule. Runs may
+/// overlap: they wait for each other. Whatever is interrupted, the next run completes.
 #[derive(Debug, Parser)]
-#[command(name = "upload-data", version, after_help = EXIT_CODES)]
+#[command(name = "upload-data", version, after_help = AFTER_HELP)]
 pub struct Args {
     /// What becomes of objects once they are loaded.
     #[arg(long, value_name = "WHAT", env = "UPLOAD_AFTER_LOAD", default_value = "archive")]
@@ -59,8 +69,11 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", env = "UPLOAD_REJECTS_MAX", default_value = "10")]
     pub rejects_max: u32,
     /// Print the objects and the SQL of the next load, and change nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "schedule")]
     pub dry_run: bool,
+    /// When to run.
+    #[command(flatten)]
+    pub schedule: ScheduleFlags,
     /// The settings file.
     #[command(flatten)]
     pub settings: SettingsArgs,
@@ -91,6 +104,12 @@ pub struct Args {
     /// Logs and result.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Records of runs.
+    #[command(flatten)]
+    pub run_records: RunRecordFlags,
+    /// Figures.
+    #[command(flatten)]
+    pub metrics: MetricsFlags,
 }
 
 /// A checked configuration.
@@ -144,6 +163,15 @@ pub enum TargetError {
 }
 
 impl Args {
+    /// Where the records of runs are kept, if anywhere.
+    ///
+    /// # Errors
+    /// If the settings file cannot be read.
+    pub fn record_place(&self) -> anyhow::Result<Option<Place>> {
+        let file = self.settings.load()?;
+        Ok(self.run_records.resolve(&self.aws, &self.bucket, &file)?)
+    }
+
     /// Reads the settings file and the CREATE TABLE file and checks all of it.
     pub fn resolve(&self) -> anyhow::Result<Config> {
         let file = self.settings.load()?;

@@ -16,6 +16,7 @@ pub mod archive;
 pub mod config;
 pub mod copy_sql;
 pub mod error;
+mod figures;
 mod ledger;
 mod load;
 pub mod manifest;
@@ -32,10 +33,12 @@ mod fakes;
 use std::time::Instant;
 
 use runtime::failure::WithHint;
+use runtime::periodic::Done;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use config::{Args, Config};
+pub use figures::Figures;
 pub use pending::events_prefix;
 pub use plan::Plan;
 pub use store::StoredObject;
@@ -55,6 +58,24 @@ use warehouse::{Redshift, Warehouse};
 /// error stays loaded; the next run goes on from there.
 pub async fn run(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Summary> {
     upload(config, &Redshift(&config.redshift), &bucket(config).await?, shutdown).await
+}
+
+/// Everything that could be loaded is, but something was rejected; 2 is clap's, for wrong flags.
+const REJECTED: u8 = 4;
+
+/// [`run`] as a periodic job: counted in `figures`, with the program's exit code.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_counted(
+    config: &Config,
+    shutdown: &CancellationToken,
+    figures: &Figures,
+) -> anyhow::Result<Done<Summary>> {
+    let summary = run(config, shutdown).await?;
+    figures.add(&summary);
+    let exit_code = if summary.rejected == 0 { 0 } else { REJECTED };
+    Ok(Done { summary, exit_code })
 }
 
 /// What the next load would do. Reads the bucket and the ledger, changes nothing.

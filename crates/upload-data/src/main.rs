@@ -3,12 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use runtime::metrics::{Health, Metrics};
+use runtime::periodic::Periodic;
 use runtime::telemetry::{self, Format};
-use serde::Serialize;
-use upload_data::Args;
-
-/// Everything else was loaded; 2 is clap's, for wrong flags.
-const REJECTED: u8 = 4;
+use upload_data::{Args, Figures, Plan};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,16 +24,22 @@ async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         print(args.output.output, &upload_data::dry_run(&config).await?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let (metrics, health) = (Metrics::new("upload-data"), Health::new());
+    let _serving = args.metrics.serve(&metrics, &health)?;
     let shutdown = runtime::shutdown::on_signal()?;
-    let summary = upload_data::run(&config, &shutdown).await?;
-    print(args.output.output, &summary)?;
-    Ok(if summary.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::from(REJECTED) })
+    let job = Periodic::new("upload-data", args.record_place()?, &metrics, &health);
+    let figures = Figures::new(&metrics);
+    let schedule = args.schedule.resolve();
+    let exit_code = job.run(schedule.as_ref(), &shutdown, args.output.output, async || {
+        upload_data::run_counted(&config, &shutdown, &figures).await
+    });
+    Ok(ExitCode::from(exit_code.await?))
 }
 
-fn print(format: Format, result: &(impl Serialize + std::fmt::Display)) -> anyhow::Result<()> {
+fn print(format: Format, plan: &Plan) -> anyhow::Result<()> {
     let text = match format {
-        Format::Human => result.to_string(),
-        Format::Json => serde_json::to_string(result)?,
+        Format::Human => plan.to_string(),
+        Format::Json => serde_json::to_string(plan)?,
     };
     writeln!(std::io::stdout().lock(), "{}", text.trim_end())?;
     Ok(())

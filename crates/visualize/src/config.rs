@@ -4,21 +4,39 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use events::Table;
+use runtime::metrics::MetricsFlags;
 use runtime::redshift::{quote_identifier, quote_table};
+use runtime::run_record::{Place, RunRecordFlags};
+use runtime::schedule::ScheduleFlags;
 use runtime::settings::{
-    CreateTableArgs, EventColumnArgs, EventsArgs, RedshiftArgs, RedshiftSettings, SettingsArgs,
-    TableArgs, TableNameArgs, TableSettings, TimeColumnArgs,
+    AwsArgs, BucketArgs, CreateTableArgs, EventColumnArgs, EventsArgs, RedshiftArgs,
+    RedshiftSettings, SettingsArgs, TableArgs, TableNameArgs, TableSettings, TimeColumnArgs,
 };
 use runtime::telemetry::OutputArgs;
 
 use crate::error::VisualizeError;
 
+/// Shown at the end of `--help`.
+const AFTER_HELP: &str = "\
+Examples:
+  visualize                              draw once into charts/, with ./settings.ini
+  visualize --out /srv/charts --report-events signup,login
+  visualize --schedule '0 */2 * * *'     stay, and draw every two hours
+
+Exit codes:
+  0  all charts are drawn
+  1  failed; what was drawn before stays
+  2  the flags are wrong
+With --schedule a failing run is logged and the next one tries again; at the end the exit code is
+the worst of all runs.";
+
 /// Draw how often events happened, per day and device type
 ///
-/// Asks Redshift once, then draws a grouped bar chart for each event: <EVENT>-<YYYYMMDD-HHMMSS>.png
+/// Runs once and ends; start it from cron or systemd, or give it a --schedule. Asks Redshift once,
+/// then draws a grouped bar chart for each event: <EVENT>-<YYYYMMDD-HHMMSS>.png
 /// and .svg (the time is UTC). An event without rows gets a picture that says so.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "visualize", version)]
+#[command(name = "visualize", version, after_help = AFTER_HELP)]
 pub struct Args {
     /// The directory for the charts; made if it is not there.
     #[arg(long, value_name = "DIR", env = "VISUALIZE_OUT", default_value = "charts")]
@@ -35,9 +53,18 @@ pub struct Args {
     /// [default: submission_success, registration_initiated].
     #[arg(long, value_name = "NAMES", env = "EVENTS_REPORT_EVENTS", help_heading = "Settings")]
     pub report_events: Option<String>,
+    /// When to run.
+    #[command(flatten)]
+    pub schedule: ScheduleFlags,
     /// Which settings file.
     #[command(flatten)]
     pub settings: SettingsArgs,
+    /// The AWS account of the bucket.
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// Where records of runs go.
+    #[command(flatten)]
+    pub bucket: BucketArgs,
     /// Where Redshift is.
     #[command(flatten)]
     pub redshift: RedshiftArgs,
@@ -56,6 +83,12 @@ pub struct Args {
     /// Logs and result.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Records of runs.
+    #[command(flatten)]
+    pub run_records: RunRecordFlags,
+    /// Figures.
+    #[command(flatten)]
+    pub metrics: MetricsFlags,
 }
 
 /// What to count and where to put the charts.
@@ -85,6 +118,15 @@ pub struct Columns {
 }
 
 impl Args {
+    /// Where the records of runs are kept, if anywhere.
+    ///
+    /// # Errors
+    /// If the settings file cannot be read, or the flags ask for a bucket and none is named.
+    pub fn record_place(&self) -> Result<Option<Place>, VisualizeError> {
+        let file = self.settings.load()?;
+        Ok(self.run_records.resolve(&self.aws, &self.bucket, &file)?)
+    }
+
     /// Reads the settings file, and `create_table.sql` unless the table is named in the settings.
     pub fn resolve(&self) -> Result<Config, VisualizeError> {
         let file = self.settings.load()?;

@@ -17,9 +17,13 @@ pub mod error;
 mod files;
 mod query;
 pub mod series;
+mod summary;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use runtime::failure::WithHint;
+use runtime::periodic::Done;
 
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -29,15 +33,31 @@ use error::VisualizeError;
 use files::Stems;
 use series::{DayCount, Series};
 
-/// What a run did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// The files written: for each event its PNG, then its SVG.
-    pub charts: Vec<PathBuf>,
-    /// Table rows the charts show, all together.
-    pub rows: u64,
-    /// From start to end.
-    pub took: Duration,
+pub use summary::{Figures, Summary};
+
+/// [`run`] as a periodic job: counted in `figures`, its time now.
+///
+/// # Errors
+/// As [`run`], with a hint where we know the cure.
+pub async fn run_counted(
+    config: &Config,
+    shutdown: &CancellationToken,
+    figures: &Figures,
+) -> anyhow::Result<Done<Summary>> {
+    let summary = run(config, OffsetDateTime::now_utc(), shutdown).await.or_else(hinted)?;
+    figures.add(&summary);
+    Ok(Done { summary, exit_code: 0 })
+}
+
+/// Adds the hint that the error itself knows.
+///
+/// # Errors
+/// Always: the error given.
+pub fn hinted<T>(error: VisualizeError) -> anyhow::Result<T> {
+    match error.hint() {
+        Some(hint) => Err(error).hint(hint),
+        None => Err(error.into()),
+    }
 }
 
 /// Counts, draws and writes one picture per event, as PNG and SVG. `now` is in the files' names.
