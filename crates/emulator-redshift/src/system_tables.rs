@@ -219,6 +219,7 @@ mod tests {
             is_partial: 0,
             start_offset: 0,
             copy_job_id: 0,
+            details: Vec::new(),
         }
     }
 

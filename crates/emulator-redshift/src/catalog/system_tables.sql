@@ -72,11 +72,14 @@ LEFT JOIN pg_catalog.blueshift_copies() AS copies ON copies.query_id = errors.qu
 
 CREATE VIEW pg_catalog.stl_loaderror_detail AS
 SELECT
-    userid, slice, session, query, filename, line_number, 0 AS field,
-    colname::char(1024) AS colname, raw_field_value AS value,
-    CASE WHEN err_code = 1213 THEN 1 ELSE 0 END AS is_null, type, col_length
-FROM pg_catalog.stl_load_errors
-WHERE colname <> '';
+    userid, slice, session, query, left(filename, 256)::char(256) AS filename, line_number,
+    (detail->>'field')::int4 AS field, left(detail->>'colname', 1024)::char(1024) AS colname,
+    left(detail->>'value', 1024)::char(1024) AS value, (detail->>'is_null')::int4 AS is_null,
+    left(detail->>'type', 10)::char(10) AS type,
+    left(detail->>'col_length', 10)::char(10) AS col_length
+FROM json_to_recordset(pg_catalog.blueshift_setting('stl_load_errors', '[]')::json) AS recorded (
+    userid int4, slice int4, session int4, query int4, filename text, line_number int8, details json
+), LATERAL json_array_elements(coalesce(details, '[]')) AS detail;
 
 CREATE VIEW pg_catalog.stl_replacements AS
 SELECT
@@ -87,6 +90,12 @@ SELECT
     left(row->>'raw_line', 1024)::char(1024) AS raw_line
 FROM pg_catalog.blueshift_copies(),
 LATERAL json_array_elements(coalesce(replacements, '[]')) AS row;
+
+CREATE VIEW pg_catalog.sys_copy_replacements AS
+SELECT
+    userid AS user_id, query::int8 AS query_id, tbl AS table_id, filename AS file_name,
+    colname AS column_name, line_number, raw_line
+FROM pg_catalog.stl_replacements;
 
 CREATE FUNCTION pg_catalog.blueshift_queries()
 RETURNS TABLE (
@@ -118,5 +127,6 @@ LATERAL generate_series(0, greatest(0, (char_length(querytxt) - 1) / 200)) AS se
 GRANT SELECT ON
     pg_catalog.sys_load_history, pg_catalog.sys_load_detail, pg_catalog.stl_load_commits,
     pg_catalog.sys_load_error_detail, pg_catalog.stl_loaderror_detail, pg_catalog.stl_replacements,
+    pg_catalog.sys_copy_replacements,
     pg_catalog.stl_query, pg_catalog.stl_querytext
 TO PUBLIC;

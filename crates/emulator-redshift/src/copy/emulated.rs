@@ -1,5 +1,6 @@
 //! Which options of COPY are emulated: each is parsed, and asked for as a statement would.
 
+use super::options::conflicts::NOT_FROM_S3;
 use super::options::{COMPRESSIONS, ENCODINGS, FLAGS};
 use super::statement::parse;
 use crate::emulated::{Row, Status};
@@ -38,7 +39,7 @@ const OPTIONS: &[(&str, &str)] = &[
 
 /// Options that have no effect on what is loaded.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    ("COMPROWS", "COMPROWS 10"),
+    ("COMPROWS", "COMPROWS 1000"),
     ("COMPUPDATE", "COMPUPDATE ON"),
     ("STATUPDATE", "STATUPDATE ON"),
 ];
@@ -47,7 +48,12 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
 pub(crate) fn copy_options() -> Vec<Row> {
     let mut rows = Vec::new();
     let mut add = |area, feature: &str, text: &str| {
-        let (status, note) = (status(text), String::new());
+        let not_from_s3 = NOT_FROM_S3.contains(&feature);
+        let (status, note) = match not_from_s3 {
+            true => (Status::Refused, "not with COPY from Amazon S3"),
+            false => (status(text), ""),
+        };
+        let note = note.to_owned();
         rows.push(Row { area, feature: feature.to_owned(), status, note });
     };
     for (name, text) in FORMATS {

@@ -1,6 +1,6 @@
 //! Why a COPY did not load, in the words that clients of Redshift know.
 
-use super::rejects::LoadError;
+use super::rejects::{LoadError, Replacement};
 
 /// Why a COPY ended without loading.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -12,6 +12,8 @@ pub enum CopyFailure {
         rejects: Vec<LoadError>,
         /// How many there were until the load stopped.
         count: u64,
+        /// The first rows in which ACCEPTINVCHARS replaced something until then; at most 100.
+        replacements: Vec<Replacement>,
     },
     /// The COPY cannot be done at all.
     #[error("{0}")]
@@ -118,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_load_failure_has_the_words_that_clients_match_on() {
-        let failure = CopyFailure::Rejected { rejects: Vec::new(), count: 3 };
+        let failure =
+            CopyFailure::Rejected { rejects: Vec::new(), count: 3, replacements: Vec::new() };
         assert_eq!(
             failure.message("events"),
             "Load into table 'events' failed.  Check 'stl_load_errors' system table for details."

@@ -7,6 +7,7 @@
 //! What is checked beside panics: files cut into pieces anywhere give the same rows and rejects;
 //! rows are what Postgres' COPY reads; nothing takes long.
 
+mod columnar;
 mod files;
 mod mutation;
 mod texts;

@@ -17,8 +17,10 @@ use super::decode::decode_objects;
 pub use super::failure::{CopyFailure, Refusal, RefusalDetail};
 use super::fetch;
 use super::options::Flag;
-use super::rejects::LoadError;
-use super::rows::{ConvertedGroup, Plan, REJECTS_KEPT_MAX};
+use super::rejects::{LoadError, Replacement};
+use super::rows::{
+    ConvertedGroup, DETAILED_REJECTS_MAX, Plan, REJECTS_KEPT_MAX, REPLACEMENTS_KEPT_MAX,
+};
 use super::statement::CopyStatement;
 pub use super::target::{ColumnType, TargetColumn, TargetTable, load_columns};
 
@@ -55,6 +57,8 @@ pub struct LoadReport {
     pub reject_count: u64,
     /// Rows in which ACCEPTINVCHARS replaced something.
     pub replaced_count: u64,
+    /// The first of them, in the order of the files; at most 100.
+    pub replacements: Vec<Replacement>,
     /// The files, in order.
     pub files: Vec<LoadedFile>,
 }
@@ -210,7 +214,14 @@ impl Outcome {
     fn accept(&mut self, group: ConvertedGroup) -> Result<Vec<Bytes>, CopyFailure> {
         let report = &mut self.report;
         let room = REJECTS_KEPT_MAX - report.rejects.len();
+        let known = report.rejects.len();
         report.rejects.extend(group.rejects.into_iter().take(room));
+        // Only the first errors of the whole COPY have their fields shown.
+        for reject in report.rejects.iter_mut().skip(known.max(DETAILED_REJECTS_MAX)) {
+            reject.details = Vec::new();
+        }
+        let room = REPLACEMENTS_KEPT_MAX - report.replacements.len();
+        report.replacements.extend(group.replacements.into_iter().take(room));
         report.reject_count += group.reject_count;
         if let Some(refusal) = group.failure {
             return Err(refusal.into());
@@ -221,7 +232,8 @@ impl Outcome {
             let count = limit.unwrap_or(report.reject_count);
             let mut rejects = std::mem::take(&mut report.rejects);
             rejects.truncate(usize::try_from(count).unwrap_or(usize::MAX));
-            return Err(CopyFailure::Rejected { rejects, count });
+            let replacements = std::mem::take(&mut report.replacements);
+            return Err(CopyFailure::Rejected { rejects, count, replacements });
         }
         report.files.extend(group.file);
         report.replaced_count += group.replaced_count;

@@ -99,6 +99,41 @@ pub struct LoadError {
     pub start_offset: i64,
     /// The COPY JOB; 0 here.
     pub copy_job_id: i64,
+    /// The rows of `stl_loaderror_detail`; only the first errors of a COPY have them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<FieldDetail>,
+}
+
+/// A field of a row that could not be loaded (Database Developer Guide, "STL_LOADERROR_DETAIL").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldDetail {
+    /// Which field, from 0.
+    pub field: i32,
+    /// Its column.
+    pub colname: String,
+    /// What was read, as `raw_line` shows it; empty for NULL.
+    pub value: String,
+    /// 1 for NULL.
+    pub is_null: i32,
+    /// The type of the column, as `int4`.
+    #[serde(rename = "type")]
+    pub column_type: String,
+    /// The length of the column.
+    pub col_length: String,
+}
+
+/// A row in which ACCEPTINVCHARS replaced characters (Database Developer Guide,
+/// "STL_REPLACEMENTS"); what all rows of a COPY share is left to the COPY.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Replacement {
+    /// The full `s3://` path of the file; at most 256 characters.
+    pub filename: String,
+    /// As that of a load error; -1 in PARQUET and ORC, which have no lines.
+    pub line_number: i64,
+    /// "First field that contained an invalid UTF-8 character".
+    pub colname: String,
+    /// The row as in the file; a character of several bytes is a `.`.
+    pub raw_line: String,
 }
 
 /// Bytes of a file as a CHAR column shows them: cut to 1,024 characters, and a `.` for each
@@ -187,6 +222,7 @@ mod tests {
             is_partial: 0,
             start_offset: 0,
             copy_job_id: 0,
+            details: Vec::new(),
         };
         let value = serde_json::to_value(&error).unwrap();
         assert_eq!(value["type"], "int4");

@@ -20,12 +20,19 @@ use super::fetch::JSONPATHS_ERROR_CODE;
 use super::jsonpaths::Path;
 use super::load::{CopyContext, LoadedFile};
 use super::options::{Encoding, Format, Mapping};
-use super::rejects::{LoadError, code, raw_text, reason_text};
+use super::rejects::{FieldDetail, LoadError, Replacement, code, raw_text, reason_text};
 use super::statement::CopyStatement;
 use super::target::{ColumnType, TargetColumn, TargetTable, load_columns};
 
 /// Rejects that are kept; the others are counted.
 pub(super) const REJECTS_KEPT_MAX: usize = 1000;
+
+/// Rejects whose fields are kept ("STL_LOADERROR_DETAIL": "a maximum of 20 errors" of a slice).
+pub(super) const DETAILED_REJECTS_MAX: usize = 20;
+
+/// Rows with replacements that are kept ("STL_REPLACEMENTS": "the first 100 rows on each node
+/// slice").
+pub(super) const REPLACEMENTS_KEPT_MAX: usize = 100;
 
 /// Bytes of a chunk of rows; only a single row may be larger.
 pub(super) const CHUNK_BYTES_MAX: usize = 256 * 1024;
@@ -63,6 +70,8 @@ pub(super) struct ConvertedGroup {
     pub(super) reject_count: u64,
     /// Rows with characters replaced.
     pub(super) replaced_count: u64,
+    /// The first of them.
+    pub(super) replacements: Vec<Replacement>,
     /// A record was too long: the load cannot go on, whatever MAXERROR is.
     pub(super) hopeless: bool,
     /// Why the load ends, in words for the client instead of a reject.
@@ -203,6 +212,52 @@ impl Plan {
             is_partial: 0,
             start_offset: 0,
             copy_job_id: 0,
+            details: Vec::new(),
+        }
+    }
+
+    /// The fields of a row up to the one that cannot be loaded; `row` is what was written of it.
+    ///
+    /// "The view contains all data columns including and prior to the column where the parse error
+    /// occurred", with "the data value that was actually parsed"; in its example the field that is
+    /// no integer is parsed as a null ("STL_LOADERROR_DETAIL"). Fields count from 0. [?]
+    pub(super) fn details(&self, row: &[u8], error: &RowError<'_>) -> Vec<FieldDetail> {
+        let Some((bad, text)) = &error.field else { return Vec::new() };
+        let index = self.columns.iter().position(|column| column.name == bad.name);
+        let parsed = row.split(|byte| *byte == b'\t').take(index.unwrap_or(0));
+        let detail = |field: usize, value: Option<String>| FieldDetail {
+            field: i32::try_from(field).unwrap_or(i32::MAX),
+            colname: self.columns[field].name.clone(),
+            is_null: i32::from(value.is_none()),
+            value: value.unwrap_or_default(),
+            column_type: self.columns[field].column_type.system_name().to_string(),
+            col_length: self.columns[field].column_type.system_length(),
+        };
+        let mut details: Vec<FieldDetail> = parsed
+            .enumerate()
+            .map(|(field, written)| {
+                let value = parsed_value(written, &self.columns[field].column_type);
+                detail(field, value)
+            })
+            .collect();
+        let is_text = bad.column_type.is_character() && error.error.code != code::NOT_NULL;
+        details.push(detail(index.unwrap_or(0), is_text.then(|| raw_text(text))));
+        details
+    }
+
+    /// A row in which ACCEPTINVCHARS replaced something, first in this column.
+    pub(super) fn replacement(
+        &self,
+        url: &str,
+        line_number: i64,
+        raw_line: &[u8],
+        column: usize,
+    ) -> Replacement {
+        Replacement {
+            filename: url.chars().take(256).collect(),
+            line_number,
+            colname: self.columns[column].name.clone(),
+            raw_line: raw_text(raw_line),
         }
     }
 
@@ -283,6 +338,37 @@ struct Worker<'a> {
     converted: ConvertedGroup,
 }
 
+/// What a field of PostgreSQL's COPY text format says; `None` is NULL.
+fn parsed_value(written: &[u8], column: &ColumnType) -> Option<String> {
+    if written == b"\\N" {
+        return None;
+    }
+    let written = match column {
+        ColumnType::Varbyte(_) => written.strip_prefix(b"\\\\x").unwrap_or(written),
+        // The digit that leaves room for a carry.
+        ColumnType::Numeric { .. } => match written {
+            [b'0', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => rest,
+            _ => written,
+        },
+        _ => written,
+    };
+    let mut value = Vec::with_capacity(written.len());
+    let mut bytes = written.iter();
+    while let Some(byte) = bytes.next() {
+        value.push(match byte {
+            b'\\' => match bytes.next() {
+                Some(b't') => b'\t',
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                Some(other) => *other,
+                None => b'\\',
+            },
+            byte => *byte,
+        });
+    }
+    Some(raw_text(&value))
+}
+
 impl Worker<'_> {
     fn record(&mut self, record: &Record) {
         let bytes = &self.group.bytes[record.start..record.end];
@@ -300,14 +386,25 @@ impl Worker<'_> {
                 self.chunk.push(b'\n');
                 self.close_chunk(written);
                 self.converted.row_count += 1;
-                self.converted.replaced_count += u64::from(replaced);
+                if let Some(column) = replaced {
+                    self.converted.replaced_count += 1;
+                    if self.converted.replacements.len() < REPLACEMENTS_KEPT_MAX {
+                        let (url, line) = (&self.group.url, record.line);
+                        let line = i64::try_from(line).unwrap_or(i64::MAX);
+                        let replacement = self.plan.replacement(url, line, bytes, column);
+                        self.converted.replacements.push(replacement);
+                    }
+                }
             }
             Err(error) => {
-                self.chunk.truncate(written);
+                let row = self.chunk.split_off(written);
                 self.converted.reject_count += 1;
                 self.converted.hopeless |= error.hopeless;
                 if self.converted.rejects.len() < REJECTS_KEPT_MAX {
-                    let reject = reject(self.plan, self.group, record, &error);
+                    let mut reject = reject(self.plan, self.group, record, &error);
+                    if self.converted.rejects.len() < DETAILED_REJECTS_MAX {
+                        reject.details = self.plan.details(&row, &error);
+                    }
                     self.converted.rejects.push(reject);
                 }
             }

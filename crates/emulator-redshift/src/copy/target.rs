@@ -28,6 +28,8 @@ pub struct TargetColumn {
     pub column_type: ColumnType,
     /// Whether it is NOT NULL.
     pub not_null: bool,
+    /// Whether it has a DEFAULT.
+    pub has_default: bool,
     /// Whether its values are generated.
     pub identity: Option<Identity>,
 }
@@ -182,8 +184,8 @@ fn split_arguments(format_type: &str) -> (String, Vec<u32>) {
 ///
 /// # Errors
 /// A column that the table does not have (42703), one that is listed twice (42701), an IDENTITY
-/// column listed without EXPLICIT_IDS or the other way round, one of a type that COPY does not
-/// convert to.
+/// column listed without EXPLICIT_IDS or the other way round, a NOT NULL column that gets no value,
+/// one of a type that COPY does not convert to.
 pub fn load_columns<'a>(
     statement: &CopyStatement,
     table: &'a TargetTable,
@@ -194,6 +196,7 @@ pub fn load_columns<'a>(
         Some(names) => {
             let listed = listed_columns(names, table)?;
             identities_fit(&listed, table, explicit)?;
+            nothing_lacks(&listed, table)?;
             listed
         }
     };
@@ -222,6 +225,21 @@ fn identities_fit(
         return Err(Refusal::new("0A000", message).into());
     }
     Ok(())
+}
+
+/// "If COPY attempts to assign NULL to a column that is defined as NOT NULL, the COPY command fails"
+/// ("Column mapping options"): a column that is not listed and has no DEFAULT gets NULL in every
+/// row. The words are those that clients report, the SQLSTATE is ours. [?]
+fn nothing_lacks(listed: &[&TargetColumn], table: &TargetTable) -> Result<(), CopyFailure> {
+    let given = |name: &str| listed.iter().any(|column| column.name == name);
+    let needed = |c: &&TargetColumn| c.not_null && !c.has_default && c.identity.is_none();
+    match table.columns.iter().filter(needed).any(|column| !given(&column.name)) {
+        true => {
+            let message = "NOT NULL column without DEFAULT must be included in column list";
+            Err(Refusal::new("0A000", message).into())
+        }
+        false => Ok(()),
+    }
 }
 
 fn column_loads(column: &TargetColumn, format: &Format) -> Result<(), CopyFailure> {
@@ -307,6 +325,7 @@ mod tests {
             name: name.to_string(),
             column_type,
             not_null: false,
+            has_default: false,
             identity: None,
         };
         TargetTable {
@@ -347,6 +366,26 @@ mod tests {
         let other = "COPY into column \"c\" of type jsonb is not emulated yet";
         check("", Err(("0A000", other)));
         check("(c)", Err(("0A000", other)));
+    }
+
+    #[test]
+    fn a_not_null_column_without_a_default_must_be_listed() {
+        let mut table = table();
+        table.columns.truncate(2);
+        table.columns[0].not_null = true;
+        let load = |table: &TargetTable, columns: &str| {
+            let sql = format!("COPY t {columns} FROM 's3://b/k' IAM_ROLE default");
+            let found = load_columns(&parse(&sql).unwrap(), table).map(|found| found.len());
+            found.map_err(|failure| failure.message("t"))
+        };
+        let message = "NOT NULL column without DEFAULT must be included in column list";
+        assert_eq!(load(&table, "(b)"), Err(message.to_string()));
+        assert_eq!(load(&table, "(a)"), Ok(1));
+        table.columns[0].has_default = true;
+        assert_eq!(load(&table, "(b)"), Ok(1));
+        table.columns[0].has_default = false;
+        table.columns[0].identity = Some(Identity::Always);
+        assert_eq!(load(&table, "(b)"), Ok(1));
     }
 
     #[test]

@@ -205,14 +205,17 @@ fn read_destination(rows: &[Frame]) -> Option<Destination> {
             });
         }
         if let (Some(found), Some(column)) = (&mut destination, text(column)) {
+            let default = text(default);
+            let has_default = default.is_some();
             // Only a function can give another value for each row.
-            if let Some(default) = text(default).filter(|default| default.contains('(')) {
+            if let Some(default) = default.filter(|default| default.contains('(')) {
                 found.defaults.push((column.clone(), default));
             }
             found.table.columns.push(TargetColumn {
                 name: column,
                 column_type: ColumnType::from_postgres(&text(column_type)?),
                 not_null: not_null == Some(b"t"),
+                has_default,
                 identity: match identity {
                     Some(b"a") => Some(Identity::Always),
                     Some(b"d") => Some(Identity::ByDefault),

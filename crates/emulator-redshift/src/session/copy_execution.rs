@@ -144,8 +144,9 @@ impl Session {
             }
             Transfer::Failed(failure) => {
                 recording.aborted(copy_error(&failure, table, query_id).message);
-                if let CopyFailure::Rejected { count, .. } = &failure {
+                if let CopyFailure::Rejected { count, replacements, .. } = &failure {
                     recording.record.error_count = *count;
+                    recording.record.replacements.clone_from(replacements);
                 }
                 self.shared.system_tables.record(failure.rejects());
                 if let CopyFailure::Rejected { .. } = failure {
@@ -243,6 +244,7 @@ mod tests {
             name: name.to_owned(),
             column_type: ColumnType::Integer,
             not_null: false,
+            has_default: false,
             identity: None,
         };
         let (one, two) = (column("timestamp"), column("a\"b"));

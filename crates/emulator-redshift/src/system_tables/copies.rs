@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::SystemTables;
 use crate::copy::load::{LoadReport, LoadedFile};
 use crate::copy::options::Format;
-use crate::copy::rejects::serialize_timestamp;
+use crate::copy::rejects::{Replacement, serialize_timestamp};
 use crate::copy::statement::CopyStatement;
 
 /// A COPY. Times serialize as `YYYY-MM-DD HH:MM:SS.ffffff`, UTC.
@@ -47,6 +47,8 @@ pub struct CopyRecord {
     pub error_count: u64,
     /// The files that were read to their end.
     pub files: Vec<CopiedFile>,
+    /// The first rows in which ACCEPTINVCHARS replaced something.
+    pub replacements: Vec<Replacement>,
     /// Why it was aborted.
     pub error: Option<String>,
 }
@@ -107,6 +109,7 @@ impl Recording {
             loaded_rows: 0,
             error_count: 0,
             files: Vec::new(),
+            replacements: Vec::new(),
             error: None,
         };
         tables.record_copy(&record);
@@ -119,6 +122,7 @@ impl Recording {
         self.record.loaded_rows = report.rows_loaded;
         self.record.error_count = report.reject_count;
         self.record.files = report.files.iter().map(CopiedFile::from).collect();
+        self.record.replacements.clone_from(&report.replacements);
     }
 
     /// It failed.

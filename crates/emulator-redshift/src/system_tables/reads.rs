@@ -33,6 +33,7 @@ pub(crate) const SYSTEM_NAMES: &[(&str, SystemReads)] = &[
     ("stl_query", SystemReads::QUERIES),
     ("stl_querytext", SystemReads::QUERIES),
     ("stl_replacements", SystemReads::COPIES),
+    ("sys_copy_replacements", SystemReads::COPIES),
     ("sys_load_detail", SystemReads::COPIES),
     ("sys_load_error_detail", SystemReads::COPIES.and(SystemReads::LOAD_ERRORS)),
     ("sys_load_history", SystemReads::COPIES),

@@ -1,12 +1,13 @@
 //! The text of a case: sections that begin with `--- `, each a step or what its step must give.
 //!
-//! Pure; running it is `run`'s.
+//! Reads nothing but the files that a case puts as objects; running it is `run`'s.
 
 use std::io::Write;
 
 use base64::Engine;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use harness::binaries::workspace_root;
 
 /// One file of `fixtures/copy`.
 #[derive(Debug)]
@@ -137,6 +138,10 @@ fn object(steps: &mut [Step], argument: &str, lines: &[&str]) -> Result<Option<A
         match word {
             "no-newline" => content.truncate(content.len().saturating_sub(1)),
             "escaped" => content = unescape(&content)?,
+            _ if word.starts_with("file=") => {
+                let path = workspace_root().join("fixtures/copy").join(&word["file=".len()..]);
+                content = std::fs::read(&path).map_err(|error| format!("{word}: {error}"))?;
+            }
             "base64" => {
                 content.retain(|byte| !byte.is_ascii_whitespace());
                 content = base64::prelude::BASE64_STANDARD

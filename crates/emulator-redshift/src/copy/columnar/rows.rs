@@ -10,7 +10,11 @@ use crate::copy::decode::split::{Record, RecordKind};
 use crate::copy::failure::Refusal;
 use crate::copy::options::{CopyOptions, Format, Mapping};
 use crate::copy::rejects::code;
-use crate::copy::rows::{CHUNK_BYTES_MAX, ConvertedGroup, Plan, REJECTS_KEPT_MAX, RowError};
+use crate::copy::rows::{
+    CHUNK_BYTES_MAX, ConvertedGroup, DETAILED_REJECTS_MAX, Plan, REJECTS_KEPT_MAX,
+    REPLACEMENTS_KEPT_MAX, RowError,
+};
+use crate::copy::target::ColumnType;
 
 /// How the rows of a load are converted.
 pub(in crate::copy) struct ValueRules {
@@ -36,6 +40,17 @@ impl ValueRules {
             whole_records: matches!(options.format, Format::Avro(Mapping::Paths(_))),
             spectrum: spectrum.then(|| region.to_string()),
         })
+    }
+}
+
+impl ValueRules {
+    /// The line that system tables show for a row: "-1 indicates that the line number is not
+    /// available, such as, when copying from a columnar data file" ("STL_REPLACEMENTS").
+    fn line_number(&self, row: u64) -> i64 {
+        match self.spectrum {
+            Some(_) => -1,
+            None => i64::try_from(row).unwrap_or(i64::MAX),
+        }
     }
 }
 
@@ -83,14 +98,22 @@ fn convert_fields(plan: &Plan, rules: &ValueRules, group: FieldGroup) -> Convert
         match row(plan, rules, &group, fields, &mut chunk) {
             Ok(replaced) => {
                 converted.row_count += 1;
-                converted.replaced_count += u64::from(replaced);
+                if let Some(column) = replaced {
+                    converted.replaced_count += 1;
+                    if converted.replacements.len() < REPLACEMENTS_KEPT_MAX {
+                        let raw_line = raw_line(&group, fields);
+                        let line = rules.line_number(line);
+                        let replacement = plan.replacement(&group.url, line, &raw_line, column);
+                        converted.replacements.push(replacement);
+                    }
+                }
                 if chunk.len() > CHUNK_BYTES_MAX && start > 0 {
                     let rest = chunk.split_off(start);
                     converted.chunks.push(Bytes::from(std::mem::replace(&mut chunk, rest)));
                 }
             }
             Err(error) => {
-                chunk.truncate(start);
+                let written = chunk.split_off(start);
                 if let Some(region) = &rules.spectrum
                     && let Some(context) = too_long(&error)
                 {
@@ -101,7 +124,11 @@ fn convert_fields(plan: &Plan, rules: &ValueRules, group: FieldGroup) -> Convert
                 converted.reject_count += 1;
                 if converted.rejects.len() < REJECTS_KEPT_MAX {
                     let raw_line = raw_line(&group, fields);
-                    converted.rejects.push(plan.load_error(&group.url, line, &raw_line, &error));
+                    let mut reject = plan.load_error(&group.url, line, &raw_line, &error);
+                    if converted.rejects.len() < DETAILED_REJECTS_MAX {
+                        reject.details = plan.details(&written, &error);
+                    }
+                    converted.rejects.push(reject);
                 }
             }
         }
@@ -113,17 +140,23 @@ fn convert_fields(plan: &Plan, rules: &ValueRules, group: FieldGroup) -> Convert
     converted
 }
 
-/// Appends a row; whether characters were replaced.
+/// Appends a row; the first column in which characters were replaced.
 fn row<'p>(
     plan: &'p Plan,
     rules: &ValueRules,
     group: &FieldGroup,
     fields: &[Field],
     chunk: &mut Vec<u8>,
-) -> Result<bool, RowError<'p>> {
-    let mut replaced = false;
+) -> Result<Option<usize>, RowError<'p>> {
+    let mut replaced = None;
     for (index, field) in fields.iter().enumerate() {
         let bytes = &group.bytes[field.start..field.end];
+        let column = &plan.columns[index].column_type;
+        if field.kind == FieldKind::Text && bytes.is_empty() && is_binary(column) {
+            // A value of no bytes, where text of no characters would be NULL.
+            chunk.extend_from_slice(if index > 0 { b"\t\\\\x" } else { b"\\\\x" });
+            continue;
+        }
         let utf8 = std::str::from_utf8(bytes).is_ok();
         let text = FieldText { bytes, utf8, plain: false };
         let (text, rules) = match field.kind {
@@ -131,10 +164,16 @@ fn row<'p>(
             FieldKind::Text => (Some(text), &rules.text),
             FieldKind::Moment => (Some(text), &rules.moments),
         };
-        replaced |= plan.put_by(rules, index, text, chunk)?;
+        if plan.put_by(rules, index, text, chunk)? {
+            replaced.get_or_insert(index);
+        }
     }
     chunk.push(b'\n');
     Ok(replaced)
+}
+
+fn is_binary(column: &ColumnType) -> bool {
+    matches!(column, ColumnType::Varbyte(_))
 }
 
 /// There are no lines in these files: the fields with `|` between them. [?]

@@ -1,4 +1,4 @@
-//! Whole files: decompressed, split, decoded, converted.
+//! Whole files of text: decompressed, split, decoded, converted.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,11 +13,14 @@ use crate::copy::failure::CopyFailure;
 use crate::copy::fetch::{self, OpenObject, Piece};
 use crate::copy::jsonpaths;
 use crate::copy::load::CopyContext;
-use crate::copy::rows::Plan;
+use crate::copy::rows::{ConvertedGroup, Plan};
 use crate::copy::statement::parse;
 use crate::copy::target::{ColumnType, TargetColumn, TargetTable};
 
-const COLUMNS: [(&str, &str, bool); 12] = [
+/// Columns of the table that is loaded: name, type, NOT NULL.
+pub(super) type Columns<'a> = &'a [(&'a str, &'a str, bool)];
+
+const COLUMNS: Columns<'_> = &[
     ("id", "integer", true),
     ("v", "character varying(20)", false),
     ("c", "character(5)", false),
@@ -34,24 +37,70 @@ const COLUMNS: [(&str, &str, bool); 12] = [
 
 /// What a file gave.
 #[derive(Debug, Default, PartialEq)]
-struct Loaded {
-    rows: String,
+pub(super) struct Loaded {
+    pub(super) rows: String,
     row_count: u64,
     reject_count: u64,
     /// Line, column, code, reason, row.
     rejects: Vec<String>,
-    failure: Option<String>,
+    pub(super) failure: Option<String>,
 }
 
-/// Loads a file with these options, in pieces of random lengths or as one.
-fn load(options: &str, file: &[u8], cuts: Option<&mut Random>) -> Loaded {
-    let sql = format!("COPY t FROM 's3://b/k' IAM_ROLE default {options}");
-    let statement = parse(&sql).expect(&sql);
-    let mut plan = Plan::new(&statement, &table(), &context()).expect(&sql);
-    if sql.contains("JSON 's3://") {
-        let paths = jsonpaths::parse(PATHS).expect("a good file").expect("with paths");
-        plan.follow(&paths).expect("as many as columns");
+impl Loaded {
+    pub(super) fn failed(failure: impl std::fmt::Display) -> Loaded {
+        Loaded { failure: Some(failure.to_string()), ..Loaded::default() }
     }
+
+    /// Adds what became of a group.
+    pub(super) fn add(&mut self, group: ConvertedGroup) {
+        for chunk in group.chunks {
+            assert_eq!(chunk.last(), Some(&b'\n'), "a chunk has whole rows");
+            self.rows.push_str(std::str::from_utf8(&chunk).expect("rows are UTF-8"));
+        }
+        self.row_count += group.row_count;
+        self.reject_count += group.reject_count;
+        for reject in group.rejects {
+            assert!(reject.err_reason.chars().count() <= 100 && -1 <= reject.position);
+            assert!(reject.raw_line.chars().count() <= 1024 && 0 < reject.line_number);
+            self.rejects.push(format!(
+                "{} {} {} {} {} {:?}",
+                reject.line_number,
+                reject.colname,
+                reject.err_code,
+                reject.err_reason,
+                reject.raw_line,
+                // Those of later groups have none, and groups end elsewhere.
+                reject.details.last()
+            ));
+        }
+    }
+
+    /// Checks that the rows are what Postgres' COPY reads: one line each with all fields.
+    pub(super) fn check_rows(&self, width: usize, options: &str) {
+        let mut lines = 0;
+        for line in self.rows.split_terminator('\n') {
+            lines += 1;
+            assert_eq!(line.split('\t').count(), width, "{options}: {line:?}");
+            for field in line.split('\t') {
+                assert!(!field.contains(['\0', '\r']), "{options}: {line:?}");
+                let mut rest = field;
+                while let Some((_, after)) = rest.split_once('\\') {
+                    let known = after.starts_with(['\\', 't', 'n', 'r']) || field == "\\N";
+                    assert!(known, "{options}: {line:?}");
+                    rest = &after[1..];
+                }
+            }
+        }
+        assert_eq!(lines, self.row_count, "{options}");
+        assert!(self.rejects.len() as u64 <= self.reject_count, "{options}");
+    }
+}
+
+/// An S3 with one object, in pieces of random lengths or as one.
+pub(super) fn open(
+    file: &[u8],
+    cuts: Option<&mut Random>,
+) -> mpsc::Receiver<Result<OpenObject, CopyFailure>> {
     let (objects, object_receiver) = mpsc::channel(1);
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a fresh semaphore");
     let pieces = pieces(file, cuts);
@@ -62,40 +111,32 @@ fn load(options: &str, file: &[u8], cuts: Option<&mut Random>) -> Loaded {
     let (url, pieces) = ("s3://b/k".to_owned(), piece_receiver);
     let object = OpenObject { url, content_length: None, pieces, _permit: permit };
     objects.try_send(Ok(object)).expect("there is room");
-    drop(objects);
+    object_receiver
+}
+
+/// Loads a file with these options, in pieces of random lengths or as one.
+fn load(options: &str, columns: Columns<'_>, file: &[u8], cuts: Option<&mut Random>) -> Loaded {
+    let sql = format!("COPY t FROM 's3://b/k' IAM_ROLE default {options}");
+    let statement = parse(&sql).expect(&sql);
+    let mut plan = Plan::new(&statement, &table(columns), &context()).expect(&sql);
+    if sql.contains("JSON 's3://") {
+        let paths = jsonpaths::parse(PATHS).expect("a good file").expect("with paths");
+        plan.follow(&paths).expect("as many as columns");
+    }
+    let objects = open(file, cuts);
     let (group_sender, mut groups) = mpsc::channel(10_000);
-    decode_objects(plan.reading, object_receiver, &group_sender, fetch::nothing_found(&statement));
+    decode_objects(plan.reading, objects, &group_sender, fetch::nothing_found(&statement));
     drop(group_sender);
     let mut loaded = Loaded::default();
-    let mut rows = Vec::new();
     while let Ok(group) = groups.try_recv() {
-        let group = match group {
-            Ok(group) => plan.convert(group),
+        match group {
+            Ok(group) => loaded.add(plan.convert(group)),
             Err(failure) => {
                 assert!(!matches!(failure, CopyFailure::Cancelled), "nobody cancels");
-                return Loaded { failure: Some(failure.to_string()), ..Loaded::default() };
+                return Loaded::failed(failure);
             }
-        };
-        for chunk in group.chunks {
-            assert_eq!(chunk.last(), Some(&b'\n'), "a chunk has whole rows");
-            rows.extend_from_slice(&chunk);
-        }
-        loaded.row_count += group.row_count;
-        loaded.reject_count += group.reject_count;
-        for reject in group.rejects {
-            assert!(reject.err_reason.chars().count() <= 100 && -1 <= reject.position);
-            assert!(reject.raw_line.chars().count() <= 1024 && 0 < reject.line_number);
-            loaded.rejects.push(format!(
-                "{} {} {} {} {}",
-                reject.line_number,
-                reject.colname,
-                reject.err_code,
-                reject.err_reason,
-                reject.raw_line
-            ));
         }
     }
-    loaded.rows = String::from_utf8(rows).expect("rows are UTF-8");
     loaded
 }
 
@@ -118,45 +159,36 @@ fn pieces(file: &[u8], cuts: Option<&mut Random>) -> Vec<Piece> {
 
 /// Loads a file as one and in pieces, and checks what both give.
 fn check(options: &str, file: &[u8], random: &mut Random) {
-    let whole = load(options, file, None);
-    let mut lines = 0;
-    for line in whole.rows.split_terminator('\n') {
-        lines += 1;
-        assert_eq!(line.split('\t').count(), COLUMNS.len(), "{options}: {line:?}");
-        for field in line.split('\t') {
-            assert!(!field.contains(['\0', '\r']), "{options}: {line:?}");
-            let mut rest = field;
-            while let Some((_, after)) = rest.split_once('\\') {
-                let known = after.starts_with(['\\', 't', 'n', 'r']) || field == "\\N";
-                assert!(known, "{options}: {line:?}");
-                rest = &after[1..];
-            }
-        }
-    }
-    assert_eq!(lines, whole.row_count, "{options}");
-    assert!(whole.rejects.len() as u64 <= whole.reject_count, "{options}");
-    // Beyond one group a run of stray characters is reported with as much of it as its group has.
-    if file.len() < 60_000 {
-        assert_eq!(load(options, file, Some(random)), whole, "{options}");
-    }
+    check_into(COLUMNS, options, file, random);
 }
 
-fn table() -> TargetTable {
+fn check_into(columns: Columns<'_>, options: &str, file: &[u8], random: &mut Random) -> Loaded {
+    let whole = load(options, columns, file, None);
+    whole.check_rows(columns.len(), options);
+    // Beyond one group a run of stray characters is reported with as much of it as its group has.
+    if file.len() < 60_000 {
+        assert_eq!(load(options, columns, file, Some(random)), whole, "{options}");
+    }
+    whole
+}
+
+pub(super) fn table(columns: Columns<'_>) -> TargetTable {
     let column = |(name, format_type, not_null): &(&str, &str, bool)| TargetColumn {
         name: (*name).to_owned(),
         column_type: ColumnType::from_postgres(format_type),
         not_null: *not_null,
+        has_default: false,
         identity: None,
     };
     TargetTable {
         oid: 7,
         schema: "public".to_owned(),
         name: "t".to_owned(),
-        columns: COLUMNS.iter().map(column).collect(),
+        columns: columns.iter().map(column).collect(),
     }
 }
 
-fn context() -> CopyContext {
+pub(super) fn context() -> CopyContext {
     CopyContext {
         query_id: 1,
         session_pid: 2,
@@ -260,6 +292,38 @@ fn any_json_gives_rows_and_rejects() {
         check(random.pick(&options), input, random);
     };
     Target { samples: &[JSON], words: JSON_WORDS, check: &check }.run();
+}
+
+#[test]
+fn any_super_value_is_json() {
+    let columns: Columns<'_> = &[("id", "integer", false), ("doc", "super", false)];
+    let whole: Columns<'_> = &[("doc", "super", false)];
+    let choices: [(&str, Columns<'_>); 5] = [
+        ("JSON 'auto ignorecase'", columns),
+        ("JSON 'noshred'", whole),
+        ("CSV FILLRECORD", columns),
+        ("DELIMITER '|' ESCAPE FILLRECORD", columns),
+        ("JSON 'noshred' IGNOREHEADER 1 ACCEPTINVCHARS", whole),
+    ];
+    let check = |input: &[u8], random: &mut Random| {
+        let (options, columns) = choices[random.below(choices.len())];
+        let loaded = check_into(columns, options, input, random);
+        for line in loaded.rows.split_terminator('\n') {
+            let value = line.rsplit('\t').next().unwrap_or_default();
+            if value != "\\N" {
+                let json = value.replace("\\\\", "\\");
+                let parsed = serde_json::from_str::<serde::de::IgnoredAny>(&json);
+                assert!(parsed.is_ok(), "{options}: {value:?}");
+            }
+        }
+    };
+    let documents = br#"{"id": 1, "doc": {"a": [1, {"b": null}], "c": "x \"y\" \u00fc"}}
+{"id": 2, "doc": "text"}{"doc": 1.50, "ID": 3}[1, [2, [3]]] {"doc": [[[]]]}"#;
+    let rows = br#"1|{"a": [1, 2]}
+2,"{""a"": ""b,c""}"
+3|"text"
+4|null"#;
+    Target { samples: &[documents, rows, JSON], words: JSON_WORDS, check: &check }.run();
 }
 
 #[test]

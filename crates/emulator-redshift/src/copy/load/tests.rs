@@ -48,6 +48,7 @@ fn table() -> TargetTable {
         name: name.to_string(),
         column_type: ColumnType::from_postgres(format_type),
         not_null,
+        has_default: false,
         identity: None,
     };
     TargetTable {
@@ -115,6 +116,7 @@ fn table_of(types: &[&str]) -> TargetTable {
         name: char::from(b'a' + u8::try_from(index).expect("few columns")).to_string(),
         column_type: ColumnType::from_postgres(format_type.trim_end_matches('!')),
         not_null: format_type.ends_with('!'),
+        has_default: false,
         identity: None,
     };
     let columns = types.iter().enumerate().map(column).collect();

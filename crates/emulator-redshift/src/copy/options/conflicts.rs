@@ -11,19 +11,30 @@ const ALTERNATIVES: [&[&str]; 3] = [
     &["MAXERROR", "IGNOREALLERRORS"],
 ];
 
+/// "You cannot use the following parameters with COPY from Amazon S3" ("COPY from Amazon S3").
+pub(in crate::copy) const NOT_FROM_S3: [&str; 2] = ["SSH", "READRATIO"];
+
 /// Each row: the first excludes the others.
-const EXCLUSIONS: [(&str, &[&str]); 4] = [
+const EXCLUSIONS: [(&str, &[&str]); 5] = [
     ("JSON", NOT_WITH_OBJECTS),
     ("AVRO", NOT_WITH_OBJECTS),
     ("CSV", &["ESCAPE", "REMOVEQUOTES"]),
     ("FIXEDWIDTH", &["DELIMITER", "ESCAPE", "REMOVEQUOTES"]),
+    // "MASTER_SYMMETRIC_KEY can't be used with the CREDENTIALS parameter" (there).
+    ("MASTER_SYMMETRIC_KEY", &["CREDENTIALS"]),
 ];
 
 const NOT_WITH_OBJECTS: &[&str] =
     &["DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "READRATIO", "REMOVEQUOTES"];
 
 /// Each row: the first needs one of the others.
-const NEEDS: [(&str, &[&str]); 2] = [("QUOTE", &["CSV"]), ("SERIALIZETOJSON", &["PARQUET", "ORC"])];
+const NEEDS: [(&str, &[&str]); 4] = [
+    ("QUOTE", &["CSV"]),
+    ("SERIALIZETOJSON", &["PARQUET", "ORC"]),
+    ("MASTER_SYMMETRIC_KEY", &["ENCRYPTED"]),
+    // The key may be in the credentials.
+    ("ENCRYPTED", &["MASTER_SYMMETRIC_KEY", "CREDENTIALS"]),
+];
 
 /// All that PARQUET and ORC go with (§9).
 const COLUMNAR: [&str; 12] = [
@@ -56,10 +67,17 @@ pub(super) fn refuse_conflicts(given: &[Given]) -> Result<(), CopySyntaxError> {
             return Err(conflict(owner, other));
         }
     }
+    if let Some(other) = given.iter().find(|given| NOT_FROM_S3.contains(&given.keyword)) {
+        let message = format!("{} is not supported for COPY from Amazon S3", other.keyword);
+        return Err(CopySyntaxError::new(message, other.position));
+    }
     for (keyword, owners) in NEEDS {
         let Some(found) = find(keyword) else { continue };
         if !owners.iter().any(|owner| find(owner).is_some()) {
-            let message = format!("{keyword} is only for {}", owners.join(" and "));
+            let message = match keyword {
+                "ENCRYPTED" => format!("ENCRYPTED is only for a key in {}", owners.join(" or ")),
+                _ => format!("{keyword} is only for {}", owners.join(" and ")),
+            };
             return Err(CopySyntaxError::new(message, found.position));
         }
     }

@@ -231,12 +231,9 @@ impl CopyOptions {
             Format::Avro(_) | Format::Parquet | Format::Orc => None,
             Format::Shapefile(_) => Some("SHAPEFILE"),
         };
-        let flags = [Flag::Ssh, Flag::Encrypted];
-        let flag = flags.into_iter().find(|flag| self.has(*flag));
-        let flag = flag.map(|flag| keyword_of(&FLAGS, &flag));
-        let key = self.master_symmetric_key.as_ref().map(|_| "MASTER_SYMMETRIC_KEY");
-        let ratio = self.read_ratio.map(|_| "READRATIO");
-        flag.or(key).or(ratio).or(format).map(str::to_string)
+        // Objects encrypted by S3 itself need no option.
+        let encrypted = self.has(Flag::Encrypted).then_some("ENCRYPTED (client-side encryption)");
+        encrypted.or(format).map(str::to_string)
     }
 }
 

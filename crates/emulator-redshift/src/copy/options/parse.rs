@@ -12,6 +12,10 @@ use crate::copy::tokens::{CopySyntaxError, Cursor, Token, TokenKind, expected};
 /// MAXERROR may not be larger ("Data load operations", MAXERROR).
 const MAX_ERROR_MAX: u64 = 100_000;
 
+/// "A number between 1000 and 2147483647" (there, COMPROWS).
+const COMP_ROWS_MIN: u64 = 1000;
+const COMP_ROWS_MAX: u64 = 2_147_483_647;
+
 const FORMATS: [&str; 7] = ["CSV", "FIXEDWIDTH", "JSON", "AVRO", "PARQUET", "ORC", "SHAPEFILE"];
 
 /// An option that was given, and where.
@@ -202,7 +206,15 @@ fn parse_valued(
             count("IGNOREHEADER", i64::MAX as u64, &mut options.ignore_header, cursor)?
         }
         "MAXERROR" => count("MAXERROR", MAX_ERROR_MAX, &mut options.max_error, cursor)?,
-        "COMPROWS" => count("COMPROWS", i64::MAX as u64, &mut options.comp_rows, cursor)?,
+        "COMPROWS" => {
+            let position = cursor.peek().position;
+            let name = count("COMPROWS", COMP_ROWS_MAX, &mut options.comp_rows, cursor)?;
+            if options.comp_rows.is_some_and(|rows| rows < COMP_ROWS_MIN) {
+                let message = format!("COMPROWS must be from {COMP_ROWS_MIN} to {COMP_ROWS_MAX}");
+                return Err(CopySyntaxError::new(message, position));
+            }
+            name
+        }
         "READRATIO" => count("READRATIO", 200, &mut options.read_ratio, cursor)?,
         "COMPUPDATE" => {
             options.comp_update = Some(match cursor.accept("PRESET")? {

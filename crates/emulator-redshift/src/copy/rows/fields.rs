@@ -157,8 +157,12 @@ impl<'a> FieldRows<'a> {
         FieldRows { plan, rules, scratch: Vec::new(), utf8, has_nul }
     }
 
-    /// Appends a row; whether characters were replaced.
-    pub(super) fn row(&mut self, row: &[u8], out: &mut Vec<u8>) -> Result<bool, RowError<'a>> {
+    /// Appends a row; the first column in which characters were replaced.
+    pub(super) fn row(
+        &mut self,
+        row: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Option<usize>, RowError<'a>> {
         self.check(row)?;
         let rules = self.rules;
         match &rules.shape {
@@ -172,16 +176,18 @@ impl<'a> FieldRows<'a> {
         format: FieldFormat,
         row: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<bool, RowError<'a>> {
+    ) -> Result<Option<usize>, RowError<'a>> {
         let rules = &self.rules.text;
         let utf8 = self.utf8 || std::str::from_utf8(row).is_ok();
         let columns = &self.plan.columns;
         let mut next = Some(0);
-        let mut replaced = false;
+        let mut replaced = None;
         for (index, column) in columns.iter().enumerate() {
             let Some(start) = next else {
                 // Only with FILLRECORD.
-                replaced |= self.plan.put(index, column.filling(), out)?;
+                if self.plan.put(index, column.filling(), out)? {
+                    replaced.get_or_insert(index);
+                }
                 continue;
             };
             let field = format.read(row, start, &mut self.scratch).map_err(|bad| {
@@ -193,7 +199,9 @@ impl<'a> FieldRows<'a> {
                 return Err(too_few_fields(column, &field));
             }
             let text = rules.text(column, &field, utf8)?;
-            replaced |= self.plan.put(index, text, out)?;
+            if self.plan.put(index, text, out)? {
+                replaced.get_or_insert(index);
+            }
         }
         // One delimiter may stand after the last field of delimited text. [?] §5
         let may_trail = matches!(format, FieldFormat::Delimited { .. });

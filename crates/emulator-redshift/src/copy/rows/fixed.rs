@@ -36,18 +36,18 @@ pub(super) fn parse_widths(spec: &str, column_count: usize) -> Result<Vec<usize>
     Ok(widths)
 }
 
-/// Appends a row; whether characters were replaced. Widths are in characters ("Data conversion
-/// parameters", ENCODING); the last field may be shorter.
+/// Appends a row; the first column in which characters were replaced. Widths are in characters
+/// ("Data conversion parameters", ENCODING); the last field may be shorter.
 pub(super) fn fixed_row<'a>(
     plan: &'a Plan,
     rules: &TextRules,
     widths: &[usize],
     row: &[u8],
     out: &mut Vec<u8>,
-) -> Result<bool, RowError<'a>> {
+) -> Result<Option<usize>, RowError<'a>> {
     let utf8 = std::str::from_utf8(row).is_ok();
     let ascii = row.is_ascii();
-    let mut replaced = false;
+    let mut replaced = None;
     let mut at = 0;
     // As in the guide's tutorial: -1 in the first field, 34 after 35 characters.
     let mut position = -1_i32;
@@ -70,7 +70,9 @@ pub(super) fn fixed_row<'a>(
             let field = Field { bytes, plain: false, escaped_null: null, next: None };
             if null { None } else { rules.text(column, &field, utf8).map_err(locate)? }
         };
-        replaced |= plan.put(index, text, out).map_err(locate)?;
+        if plan.put(index, text, out).map_err(locate)? {
+            replaced.get_or_insert(index);
+        }
         position = position.saturating_add(i32::try_from(*width).unwrap_or(i32::MAX));
     }
     if !row[at..].trim_ascii().is_empty() {

@@ -45,13 +45,13 @@ impl<'a> ObjectRows<'a> {
         ObjectRows { plan, reader, values, decoded: Vec::new() }
     }
 
-    /// Appends the row of a record; whether characters were replaced.
+    /// Appends the row of a record; the first column in which characters were replaced.
     pub(super) fn row(
         &mut self,
         kind: RecordKind,
         bytes: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<bool, RowError<'a>> {
+    ) -> Result<Option<usize>, RowError<'a>> {
         let by_name = matches!(self.reader, StructureReader::Members(_));
         match kind {
             RecordKind::Array if by_name => Err(RowError::whole(not_an_object())),
@@ -68,12 +68,16 @@ impl<'a> ObjectRows<'a> {
         }
     }
 
-    fn structure(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<bool, RowError<'a>> {
+    fn structure(
+        &mut self,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Option<usize>, RowError<'a>> {
         self.reader
             .read(bytes, &mut self.values)
             .map_err(|NotJson(offset)| RowError::whole(invalid_value(offset)))?;
         let utf8 = std::str::from_utf8(bytes).is_ok();
-        let mut replaced = false;
+        let mut replaced = None;
         for (index, (value, column)) in self.values.iter().zip(&self.plan.columns).enumerate() {
             let missed = match value.kind {
                 ValueKind::NotAnObject => Some(not_an_object()),
@@ -87,7 +91,9 @@ impl<'a> ObjectRows<'a> {
                 ColumnType::Super => json_text(bytes, *value, utf8),
                 _ => field_text(bytes, *value, utf8, &mut self.decoded),
             };
-            replaced |= self.plan.put(index, text, out)?;
+            if self.plan.put(index, text, out)? {
+                replaced.get_or_insert(index);
+            }
         }
         Ok(replaced)
     }

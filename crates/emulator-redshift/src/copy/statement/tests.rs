@@ -135,7 +135,7 @@ fn every_option_of_the_guide_is_known() {
         "COMPROWS 1000 COMPUPDATE STATUPDATE NOLOAD IGNOREALLERRORS",
         "COMPUPDATE PRESET STATUPDATE OFF",
         "COMPUPDATE FALSE STATUPDATE TRUE",
-        "READRATIO 50 SSH REGION AS 'us-east-1'",
+        "REGION AS 'us-east-1'",
         "JSON 'noshred'",
         "JSON AS 's3://b/paths.json'",
     ] {
@@ -148,7 +148,7 @@ fn what_is_not_executed_yet_is_named() {
     for (text, expected) in [
         ("JSON", None),
         ("JSON 'auto ignorecase' GZIP MANIFEST ENCODING UTF8 REGION 'x'", None),
-        ("JSON COMPUPDATE OFF STATUPDATE ON COMPROWS 1 NOLOAD ROUNDEC", None),
+        ("JSON COMPUPDATE OFF STATUPDATE ON COMPROWS 1000 NOLOAD ROUNDEC", None),
         ("", None),
         ("CSV", None),
         ("FIXEDWIDTH 'a:1'", None),
@@ -166,9 +166,7 @@ fn what_is_not_executed_yet_is_named() {
         ("JSON ZSTD", None),
         ("JSON ENCODING UTF16", None),
         ("JSON EXPLICIT_IDS", None),
-        ("JSON ENCRYPTED", Some("ENCRYPTED")),
-        ("JSON SSH", Some("SSH")),
-        ("JSON MASTER_SYMMETRIC_KEY 'k'", Some("MASTER_SYMMETRIC_KEY")),
+        ("JSON ENCRYPTED MASTER_SYMMETRIC_KEY 'k'", Some("ENCRYPTED (client-side encryption)")),
     ] {
         assert_eq!(options(text).unsupported().as_deref(), expected, "{text}");
     }
@@ -195,6 +193,11 @@ fn options_that_exclude_each_other_are_refused() {
         ("REGION 'r' PARQUET", "REGION argument is not supported for PARQUET based COPY", 0),
         ("ORC ACCEPTANYDATE", "ACCEPTANYDATE argument is not supported for ORC based COPY", 4),
         ("QUOTE '\"'", "QUOTE is only for CSV", 0),
+        ("CSV SSH", "SSH is not supported for COPY from Amazon S3", 4),
+        ("READRATIO 50", "READRATIO is not supported for COPY from Amazon S3", 0),
+        ("MASTER_SYMMETRIC_KEY 'k'", "MASTER_SYMMETRIC_KEY is only for ENCRYPTED", 0),
+        ("ENCRYPTED", "ENCRYPTED is only for a key in MASTER_SYMMETRIC_KEY or CREDENTIALS", 0),
+        ("COMPROWS 999", "COMPROWS must be from 1000 to 2147483647", 9),
         ("JSON SERIALIZETOJSON", "SERIALIZETOJSON is only for PARQUET and ORC", 5),
         ("GZIP JSON GZIP", "COPY option GZIP is given twice", 10),
         ("MAXERROR 1 MAXERROR 2", "COPY option MAXERROR is given twice", 11),
@@ -320,7 +323,8 @@ fn secrets_are_in_no_output() {
          SESSION_TOKEN 'AKIASECRET3'",
         "COPY t FROM 's3://b/k' CREDENTIALS \
          'aws_access_key_id=AKIASECRET1;aws_secret_access_key=AKIASECRET2;token=AKIASECRET3'",
-        "COPY t FROM 's3://b/k' IAM_ROLE default MASTER_SYMMETRIC_KEY 'AKIASECRET'",
+        "COPY t FROM 's3://b/k' IAM_ROLE default ENCRYPTED \
+         MASTER_SYMMETRIC_KEY 'AKIASECRET'",
     ] {
         let statement = parse(sql).unwrap();
         assert!(!format!("{statement:?}").contains(secrets), "{statement:?}");

@@ -21,6 +21,7 @@ fn table_of(columns: &str) -> TargetTable {
             name: name.to_string(),
             column_type: ColumnType::from_postgres(format_type.trim_end_matches('!')),
             not_null: format_type.ends_with('!'),
+            has_default: false,
             identity: None,
         }
     };

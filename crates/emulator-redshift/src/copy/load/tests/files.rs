@@ -177,7 +177,10 @@ async fn what_is_not_emulated_is_refused_before_s3_is_asked() {
     let s3 = CannedS3::start(&[("a", b"{}")]).await;
     for (sql, message) in [
         ("COPY t FROM 's3://lake/a' IAM_ROLE default SHAPEFILE", "SHAPEFILE is not emulated yet"),
-        ("COPY t FROM 's3://lake/a' IAM_ROLE default ENCRYPTED", "ENCRYPTED is not emulated yet"),
+        (
+            "COPY t FROM 's3://lake/a' IAM_ROLE default ENCRYPTED MASTER_SYMMETRIC_KEY 'k'",
+            "ENCRYPTED (client-side encryption) is not emulated yet",
+        ),
         (
             "COPY x.public.t FROM 's3://lake/a' IAM_ROLE default JSON",
             "COPY into another database is not emulated yet",

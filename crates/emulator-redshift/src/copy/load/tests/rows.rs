@@ -1,6 +1,7 @@
 //! Which rows are loaded, which are rejected, and when the load fails.
 
 use super::*;
+use crate::copy::rejects::FieldDetail;
 
 const GOOD: &[u8] = b"{\"id\":1,\"name\":\"a\",\"at\":\"2019-08-06 10:11:12\",\"more\":[1]}\n\
     {\"id\":\"2\",\"name\":null,\"x\":{}}{\"name\":\"t\\tb\\\\\",\"id\":3}\n";
@@ -69,9 +70,55 @@ async fn the_first_error_fails_the_load_and_is_described_in_full() {
             is_partial: 0,
             start_offset: 0,
             copy_job_id: 0,
+            details: vec![
+                field(0, "id", "2", ("int4", "0")),
+                field(1, "name", ".ber-lang", ("varchar", "8")),
+            ],
         };
         assert_eq!(failure.rejects(), [expected]);
     }
+}
+
+fn field(field: i32, colname: &str, value: &str, column_type: (&str, &str)) -> FieldDetail {
+    FieldDetail {
+        field,
+        colname: colname.to_string(),
+        value: value.to_string(),
+        is_null: 0,
+        column_type: column_type.0.to_string(),
+        col_length: column_type.1.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn the_first_errors_of_a_copy_have_their_fields_shown() {
+    let lines = "{\"id\":7,\"name\":\"a\\t\\\\\",\"at\":\"soon\"}\n".repeat(30);
+    let files = [("a", lines.as_bytes()), ("b", lines.as_bytes())];
+    let loaded = load_from(&files, " MAXERROR 100").await;
+    let rejects = &loaded.report().rejects;
+    assert_eq!(rejects.len(), 60);
+    let detailed = rejects.iter().take_while(|reject| !reject.details.is_empty()).count();
+    assert_eq!(detailed, 20);
+    assert!(rejects[20..].iter().all(|reject| reject.details.is_empty()));
+    let bad = FieldDetail { is_null: 1, ..field(2, "at", "", ("timestamp", "0")) };
+    let expected =
+        [field(0, "id", "7", ("int4", "0")), field(1, "name", "a\t\\", ("varchar", "8")), bad];
+    assert_eq!(rejects[0].details, expected);
+}
+
+#[tokio::test]
+async fn the_first_hundred_rows_with_replacements_are_kept() {
+    let lines = b"{\"id\":1,\"name\":\"\xffb\"}\n".repeat(70);
+    let files = [("a", lines.as_slice()), ("b", lines.as_slice())];
+    let loaded = load_from(&files, " ACCEPTINVCHARS").await;
+    let report = loaded.report();
+    assert_eq!((report.replaced_count, report.replacements.len()), (140, 100));
+    let last = &report.replacements[99];
+    assert_eq!((last.filename.as_str(), last.line_number), ("s3://lake/b", 30));
+    assert_eq!(
+        (last.colname.as_str(), last.raw_line.as_str()),
+        ("name", "{\"id\":1,\"name\":\".b\"}")
+    );
 }
 
 /// Four bad rows of six.
@@ -117,7 +164,7 @@ async fn rejects_are_counted_beyond_those_that_are_kept() {
     assert_eq!(loaded.report().rejects.len(), 1000);
     assert_eq!(loaded.report().rejects[999].line_number, 1000);
     let loaded = load_from(&[("a", text.as_bytes())], "a MAXERROR 50000").await;
-    let CopyFailure::Rejected { count, rejects } = loaded.failure() else {
+    let CopyFailure::Rejected { count, rejects, .. } = loaded.failure() else {
         panic!("another failure: {:?}", loaded.failure());
     };
     assert_eq!((*count, rejects.len()), (50_000, 1000));
