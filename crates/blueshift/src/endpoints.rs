@@ -6,16 +6,45 @@ use std::path::PathBuf;
 /// Everything a program has to know of a stack.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
-    /// Where SQS and S3 listen.
-    pub aws: SocketAddr,
-    /// Where Redshift listens.
-    pub redshift: SocketAddr,
-    /// Redshift's password: checked if the stack was told one, else any is taken.
-    pub redshift_password: String,
-    /// A PEM file with the system's CAs and that of Redshift's certificate.
-    pub ca_bundle: PathBuf,
+    /// URL of SQS and S3; `None` leaves it to the SDK: AWS itself.
+    pub aws: Option<String>,
+    /// Who signs requests.
+    pub credentials: AwsCredentials,
     /// AWS region of all resources.
     pub region: String,
+    /// Where Redshift listens, and how to log in.
+    pub redshift: RedshiftEndpoint,
+}
+
+/// An access key and what belongs to it. Its debug output hides the secrets.
+#[derive(Clone)]
+pub struct AwsCredentials {
+    /// The access key's id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// The token of a session, where the key is temporary.
+    pub session_token: Option<String>,
+}
+
+/// What a client of Redshift has to know. Its debug output hides the password.
+#[derive(Clone)]
+pub struct RedshiftEndpoint {
+    /// Name or address, an IPv6 address without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who logs in.
+    pub user: String,
+    /// The user's password: checked if the stack was told one, else any is taken.
+    pub password: String,
+    /// The database to log in to.
+    pub database: String,
+    /// A PEM file with the system's CAs and that of Redshift's certificate, if it is not one that
+    /// the system knows.
+    pub ca_bundle: Option<PathBuf>,
+    /// Whether the harness and the kit themselves ask for TLS, certificate and host name checked.
+    pub verified: bool,
 }
 
 impl Endpoints {
@@ -30,76 +59,117 @@ impl Endpoints {
     /// Redshift's first database, as Redshift names it by default.
     pub const REDSHIFT_DATABASE: &str = "dev";
 
-    /// The endpoint of SQS and S3 as a URL.
-    pub fn aws_url(&self) -> String {
-        format!("http://{}", self.aws)
+    /// A stack on this machine that takes any credentials, and its Redshift's first user.
+    pub(crate) fn local(
+        aws: SocketAddr,
+        redshift: SocketAddr,
+        password: Option<String>,
+        region: String,
+    ) -> Self {
+        Self {
+            aws: Some(format!("http://{aws}")),
+            credentials: AwsCredentials::any(),
+            region,
+            redshift: RedshiftEndpoint::at(redshift, password),
+        }
+    }
+
+    /// The endpoint of SQS and S3, unless it is AWS's own.
+    pub fn aws_url(&self) -> Option<&str> {
+        self.aws.as_deref()
     }
 
     /// A Postgres URL for clients that take one.
     pub fn redshift_url(&self) -> String {
-        self.redshift().url()
+        self.redshift.url()
     }
 
     /// The variables that point a program here: AWS's own names, and REDSHIFT_*.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        let aws = vec![
-            ("AWS_ENDPOINT_URL", self.aws_url()),
-            ("AWS_ACCESS_KEY_ID", Self::ACCESS_KEY_ID.to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", Self::SECRET_ACCESS_KEY.to_owned()),
+        let AwsCredentials { id, secret, session_token } = &self.credentials;
+        let optional = |name, value: &Option<String>| value.clone().map(|value| (name, value));
+        let mut block = Vec::from_iter(optional("AWS_ENDPOINT_URL", &self.aws));
+        block
+            .extend([("AWS_ACCESS_KEY_ID", id.clone()), ("AWS_SECRET_ACCESS_KEY", secret.clone())]);
+        block.extend(optional("AWS_SESSION_TOKEN", session_token));
+        block.extend([
             ("AWS_REGION", self.region.clone()),
             // boto3 and version 1 of the AWS CLI read only this one.
             ("AWS_DEFAULT_REGION", self.region.clone()),
-        ];
-        [aws, self.redshift().environment()].concat()
+        ]);
+        block.extend(self.redshift.environment());
+        block
     }
+}
 
-    fn redshift(&self) -> RedshiftEndpoint {
-        RedshiftEndpoint {
-            address: self.redshift,
-            user: Self::REDSHIFT_USER.to_owned(),
-            password: self.redshift_password.clone(),
-            database: Self::REDSHIFT_DATABASE.to_owned(),
-            ca_bundle: self.ca_bundle.clone(),
+impl AwsCredentials {
+    /// What a stack takes that does not look at credentials.
+    pub(crate) fn any() -> Self {
+        Self {
+            id: Endpoints::ACCESS_KEY_ID.to_owned(),
+            secret: Endpoints::SECRET_ACCESS_KEY.to_owned(),
+            session_token: None,
         }
     }
 }
 
-/// What a client of Redshift has to know.
-#[derive(Debug, Clone)]
-pub(crate) struct RedshiftEndpoint {
-    pub(crate) address: SocketAddr,
-    pub(crate) user: String,
-    pub(crate) password: String,
-    pub(crate) database: String,
-    pub(crate) ca_bundle: PathBuf,
+impl std::fmt::Debug for AwsCredentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("AwsCredentials").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl RedshiftEndpoint {
+    /// A Redshift of ours on this machine, and its first user.
+    pub(crate) fn at(address: SocketAddr, password: Option<String>) -> Self {
+        Self {
+            host: address.ip().to_string(),
+            port: address.port(),
+            user: Endpoints::REDSHIFT_USER.to_owned(),
+            password: password.unwrap_or_else(|| Endpoints::REDSHIFT_PASSWORD.to_owned()),
+            database: Endpoints::REDSHIFT_DATABASE.to_owned(),
+            ca_bundle: None,
+            verified: false,
+        }
+    }
+
     fn url(&self) -> String {
+        let is_ip6 = self.host.contains(':');
+        let host = if is_ip6 { format!("[{}]", self.host) } else { self.host.clone() };
         format!(
-            "postgresql://{}:{}@{}/{}",
+            "postgresql://{}:{}@{host}:{}/{}",
             percent_encoded(&self.user),
             percent_encoded(&self.password),
-            self.address,
+            self.port,
             percent_encoded(&self.database)
         )
     }
 
     /// The variables that point a client here.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let bundle = self.ca_bundle.display().to_string();
-        vec![
-            ("REDSHIFT_HOST", self.address.ip().to_string()),
-            ("REDSHIFT_PORT", self.address.port().to_string()),
+        let mut block = vec![
+            ("REDSHIFT_HOST", self.host.clone()),
+            ("REDSHIFT_PORT", self.port.to_string()),
             ("REDSHIFT_USER", self.user.clone()),
             ("REDSHIFT_PASSWORD", self.password.clone()),
             ("REDSHIFT_DATABASE", self.database.clone()),
             ("REDSHIFT_URL", self.url()),
+        ];
+        if let Some(bundle) = &self.ca_bundle {
+            let bundle = bundle.display().to_string();
             // Drivers verify Redshift's certificate: OpenSSL, Python and rustls read the first,
             // libpq (psql, psycopg2) the second.
-            ("SSL_CERT_FILE", bundle.clone()),
-            ("PGSSLROOTCERT", bundle),
-        ]
+            block.push(("SSL_CERT_FILE", bundle.clone()));
+            block.push(("PGSSLROOTCERT", bundle));
+        }
+        block
+    }
+}
+
+impl std::fmt::Debug for RedshiftEndpoint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, port, user, database, .. } = self;
+        write!(formatter, "{user}@{host}:{port}/{database}")
     }
 }
 
@@ -116,6 +186,22 @@ fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_output_and_the_block_without_an_endpoint_keep_to_themselves_what_is_secret() {
+        let address = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 5439));
+        let mut endpoints =
+            Endpoints::local(address, address, Some("hidden".to_owned()), "us-east-1".to_owned());
+        endpoints.credentials.secret = "hidden".to_owned();
+        endpoints.credentials.session_token = Some("hidden".to_owned());
+        let printed = format!("{endpoints:?}");
+        assert!(!printed.contains("hidden"), "{printed}");
+        assert_eq!(endpoints.redshift_url(), "postgresql://awsuser:hidden@[::1]:5439/dev");
+        endpoints.aws = None;
+        let names: Vec<_> = endpoints.environment().into_iter().map(|(name, _)| name).collect();
+        assert!(!names.contains(&"AWS_ENDPOINT_URL"), "{names:?}");
+        assert!(names.contains(&"AWS_SESSION_TOKEN"), "{names:?}");
+    }
 
     #[test]
     fn a_password_cannot_break_the_url() {

@@ -2,6 +2,7 @@
 
 use crate::certificates::CertificateError;
 use crate::postgres::PostgresError;
+use crate::provision::ProvisionError;
 
 /// Why a stack did not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum StackError {
         /// Why not, without the password.
         reason: String,
     },
+    /// What the settings name cannot be made.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
     /// There is no certificate for Redshift.
     #[error("no TLS")]
     Certificates(#[from] CertificateError),
@@ -62,7 +66,10 @@ impl StackError {
             {
                 Some("ports below 1024 are for root; choose a higher one".to_owned())
             }
-            Self::Listen { .. } | Self::Upstream { .. } | Self::Certificates(_) => None,
+            Self::Listen { .. }
+            | Self::Upstream { .. }
+            | Self::Provision(_)
+            | Self::Certificates(_) => None,
             Self::Postgres(error) => error.hint(),
         }
     }

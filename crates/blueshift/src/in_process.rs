@@ -1,7 +1,8 @@
 //! The default stack: SQS, S3 and Redshift in this process, no Docker.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use crate::endpoints::Endpoints;
 use crate::error::StackError;
 use crate::front_door::FrontDoor;
 use crate::postgres::{self, Catalog, Cluster};
+use crate::provision::Resources;
+use crate::stack::{Running, Stack};
 
 /// How long connections may take to end once the stack is told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -33,7 +36,10 @@ const FINGERPRINT_DIGITS: usize = 16;
 /// Signs what COPY reads, so that a plan of faults can tell it from what others read.
 const COPY_ACCESS_KEY_ID: &str = "redshift-copy";
 
-/// What an in-process stack can be told; the default takes free ports on the loopback.
+/// AWS's own default region.
+pub(crate) const REGION: &str = "us-east-1";
+
+/// What an in-process stack can be told; awaiting it starts the stack.
 #[derive(Debug, Clone)]
 pub struct InProcess {
     /// The address all three listen on.
@@ -46,10 +52,12 @@ pub struct InProcess {
     pub redshift_password: Option<String>,
     /// The isolation level of Redshift's databases.
     pub redshift_isolation: Isolation,
-    /// AWS region of all resources.
-    pub region: String,
+    /// AWS region of all resources; `None` is that of the settings, else us-east-1.
+    pub region: Option<String>,
     /// Folder of `initdb` and `postgres`; `None` searches the usual places.
     pub postgres_binaries: Option<PathBuf>,
+    /// A settings file whose queue, dead-letter queue, bucket and table are made.
+    pub settings: Option<PathBuf>,
 }
 
 impl Default for InProcess {
@@ -60,47 +68,73 @@ impl Default for InProcess {
             redshift_port: 0,
             redshift_password: None,
             redshift_isolation: Isolation::default(),
-            region: "us-east-1".to_owned(),
+            region: None,
             postgres_binaries: None,
+            settings: None,
         }
     }
 }
 
-/// A running stack.
-///
-/// [`Stack::stop`] ends it in order; dropping it ends it too, without waiting for connections.
-pub struct Stack {
-    endpoints: Endpoints,
-    sqs: Sqs,
-    clock: Clock,
-    faults: Faults,
-    shutdown: CancellationToken,
-    servers: TaskTracker,
-    // Last, so that the servers in front of it are told to stop before it goes.
-    postgres: Cluster,
-}
+impl InProcess {
+    /// SQS and S3 listen on this port.
+    pub fn port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
 
-impl Stack {
+    /// Redshift listens on this port.
+    pub fn redshift_port(self, redshift_port: u16) -> Self {
+        Self { redshift_port, ..self }
+    }
+
+    /// Redshift's clients must give this password.
+    pub fn redshift_password(self, password: impl Into<String>) -> Self {
+        Self { redshift_password: Some(password.into()), ..self }
+    }
+
+    /// Redshift's databases have this isolation level.
+    pub fn redshift_isolation(self, redshift_isolation: Isolation) -> Self {
+        Self { redshift_isolation, ..self }
+    }
+
+    /// All resources are in this AWS region.
+    pub fn region(self, region: impl Into<String>) -> Self {
+        Self { region: Some(region.into()), ..self }
+    }
+
+    /// Makes the queue, dead-letter queue, bucket and table that this `settings.ini` names.
+    pub fn settings(self, file: impl AsRef<Path>) -> Self {
+        Self { settings: Some(file.as_ref().to_owned()), ..self }
+    }
+
     /// Starts all services and returns once they answer.
-    pub async fn in_process(options: InProcess) -> Result<Self, StackError> {
+    ///
+    /// # Errors
+    /// If a port is taken, Postgres cannot be started, or what the settings name cannot be made.
+    pub async fn start(self) -> Result<Stack, StackError> {
+        let resources = self.settings.as_deref().map(Resources::from_settings).transpose()?;
+        let of_settings = resources.as_ref().and_then(|resources| resources.region.clone());
+        let region = self.region.clone().or(of_settings).unwrap_or_else(|| REGION.to_owned());
+        let (servers, endpoints) = self.serve(region).await?;
+        let mut stack =
+            Stack { endpoints, provisioned: None, running: Running::InProcess(servers) };
+        if let Some(resources) = resources {
+            stack.provisioned = Some(resources.provision(&stack.endpoints).await?);
+        }
+        Ok(stack)
+    }
+
+    async fn serve(self, region: String) -> Result<(Servers, Endpoints), StackError> {
         // The ports first: a taken one is known at once, before Postgres is started.
-        let http = listen(options.host, options.port, "SQS and S3", "--port").await?;
-        let redshift =
-            listen(options.host, options.redshift_port, "Redshift", "--redshift-port").await?;
-        let postgres = postgres::start(&catalog(), options.postgres_binaries.as_deref()).await?;
+        let http = listen(self.host, self.port, "SQS and S3", "--port").await?;
+        let redshift = listen(self.host, self.redshift_port, "Redshift", "--redshift-port").await?;
+        let postgres = postgres::start(&catalog(), self.postgres_binaries.as_deref()).await?;
         let folder = postgres::cache_folder().join("certificates");
         let certificates =
-            certificates::ensure(&folder, options.host, time::OffsetDateTime::now_utc())?;
-        let password = options.redshift_password;
-        let endpoints = Endpoints {
-            aws: address(&http),
-            redshift: address(&redshift),
-            redshift_password: password
-                .clone()
-                .unwrap_or_else(|| Endpoints::REDSHIFT_PASSWORD.to_owned()),
-            ca_bundle: certificates.bundle,
-            region: options.region,
-        };
+            certificates::ensure(&folder, self.host, time::OffsetDateTime::now_utc())?;
+        let password = self.redshift_password;
+        let mut endpoints =
+            Endpoints::local(address(&http), address(&redshift), password.clone(), region);
+        endpoints.redshift.ca_bundle = Some(certificates.bundle);
         let clock = Clock::default();
         let sqs = Sqs::new(SqsConfig {
             account_id: "000000000000".to_owned(),
@@ -109,7 +143,7 @@ impl Stack {
         });
         let s3: Arc<dyn Service> = Arc::new(emulator_s3::service(S3Store::new(clock.clone())));
         let shutdown = CancellationToken::new();
-        let servers = TaskTracker::new();
+        let tasks = TaskTracker::new();
         let faults = Faults::default();
         let redshift = emulator_redshift::start(RedshiftConfig {
             listener: redshift,
@@ -126,7 +160,7 @@ impl Stack {
             faults: faults.clone(),
             tls: Some(certificates.server),
             password,
-            isolation: options.redshift_isolation,
+            isolation: self.redshift_isolation,
             shutdown: shutdown.clone(),
         })
         .expect("a bound listener has an address");
@@ -138,46 +172,50 @@ impl Stack {
             copies,
             faults: faults.clone(),
         });
-        servers.spawn(serve(http, front_door, shutdown.clone()));
-        servers.spawn(redshift.stopped());
-        servers.close();
-        Ok(Self { endpoints, sqs, clock, faults, shutdown, servers, postgres })
-    }
-
-    /// Where it listens.
-    pub fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
-    }
-
-    /// The clock of all services; moving it ends visibility timeouts and delays at once.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// The faults in front of all services; none until a plan is set.
-    pub fn faults(&self) -> &Faults {
-        &self.faults
-    }
-
-    /// Ends long polls, sessions and servers, then Postgres; leaves no process and no file.
-    pub async fn stop(self) {
-        self.faults.clear();
-        self.sqs.shutdown();
-        self.shutdown.cancel();
-        if tokio::time::timeout(STOP_WITHIN, self.servers.wait()).await.is_err() {
-            tracing::warn!(waited = ?STOP_WITHIN, "connections did not end in time");
-        }
-        drop(self.postgres);
+        tasks.spawn(serve(http, front_door, shutdown.clone()));
+        tasks.spawn(redshift.stopped());
+        tasks.close();
+        Ok((Servers { sqs, clock, faults, shutdown, tasks, postgres }, endpoints))
     }
 }
 
-impl std::fmt::Debug for Stack {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Stack")
-            .field("endpoints", &self.endpoints)
-            .field("postgres", &self.postgres)
-            .finish_non_exhaustive()
+impl IntoFuture for InProcess {
+    type Output = Result<Stack, StackError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}
+
+/// The services of a running stack. Dropping them ends them without waiting for connections.
+pub(crate) struct Servers {
+    sqs: Sqs,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    // Last, so that the servers in front of it are told to stop before it goes.
+    postgres: Cluster,
+}
+
+impl Servers {
+    /// Ends long polls, sessions and servers, then Postgres.
+    pub(crate) async fn stop(self) {
+        self.faults.clear();
+        self.sqs.shutdown();
+        self.shutdown.cancel();
+        if tokio::time::timeout(STOP_WITHIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!(waited = ?STOP_WITHIN, "connections did not end in time");
+        }
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.sqs.shutdown();
+        self.shutdown.cancel();
+        tracing::debug!(postgres = ?self.postgres, "stack ends");
     }
 }
 
@@ -222,16 +260,18 @@ pub(crate) fn address(listener: &TcpListener) -> SocketAddr {
     address
 }
 
-/// COPY reads from the kit's own S3, over the wire as from any other.
-fn s3_client(endpoints: &Endpoints) -> aws_sdk_s3::Client {
+/// COPY reads from the stack's own S3, over the wire as from any other.
+pub(crate) fn s3_client(endpoints: &Endpoints) -> aws_sdk_s3::Client {
     let credentials =
         Credentials::new(COPY_ACCESS_KEY_ID, Endpoints::SECRET_ACCESS_KEY, None, None, "blueshift");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(endpoints.aws_url())
         .region(Region::new(endpoints.region.clone()))
         .credentials_provider(credentials)
-        .force_path_style(true)
-        .build();
-    aws_sdk_s3::Client::from_conf(config)
+        .force_path_style(true);
+    let config = match endpoints.aws_url() {
+        Some(url) => config.endpoint_url(url),
+        None => config,
+    };
+    aws_sdk_s3::Client::from_conf(config.build())
 }

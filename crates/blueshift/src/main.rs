@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use blueshift::provision::Resources;
 use blueshift::{InProcess, Isolation, Stack, StackError};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -119,7 +118,7 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 /// Prints the variables and says that all is ready.
-fn print_block(environment: Vec<(&'static str, String)>) -> anyhow::Result<()> {
+fn print_block(environment: Vec<(String, String)>) -> anyhow::Result<()> {
     let mut block = String::new();
     for (name, value) in environment {
         block.push_str(&format!("{name}={value}\n"));
@@ -146,39 +145,28 @@ impl Up {
             stop.await;
         }
         if let Some(stack) = stack {
-            stack.stop().await;
+            stack.shutdown().await;
         }
         started
     }
 
     /// Starts the stack and prints the environment block.
     async fn start(&self, stack: &mut Option<Stack>) -> anyhow::Result<()> {
-        let resources = self.settings.as_deref().map(Resources::from_settings).transpose()?;
-        let region = self
-            .region
-            .clone()
-            .filter(|region| !region.trim().is_empty())
-            .or_else(|| resources.as_ref().and_then(|resources| resources.region.clone()))
-            .unwrap_or_else(|| InProcess::default().region);
         let options = InProcess {
             host: self.host,
             port: self.port,
             redshift_port: self.redshift_port,
             redshift_password: self.redshift_password.clone(),
             redshift_isolation: self.isolation,
-            region,
+            region: self.region.clone().filter(|region| !region.trim().is_empty()),
+            settings: self.settings.clone(),
             postgres_binaries: self
                 .postgres_binaries
                 .as_ref()
                 .filter(|folder| !folder.is_empty())
                 .map(PathBuf::from),
         };
-        let started = stack.insert(Stack::in_process(options).await?);
-        let endpoints = started.endpoints();
-        let mut environment = endpoints.environment();
-        if let Some(resources) = resources {
-            environment.extend(resources.provision(endpoints).await?.environment());
-        }
-        print_block(environment)
+        let started = stack.insert(options.start().await?);
+        print_block(started.environment())
     }
 }

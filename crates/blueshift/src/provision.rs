@@ -11,9 +11,8 @@ use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName;
 use ini::{Ini, ParseOption};
-use tokio_postgres::NoTls;
 
-use crate::endpoints::Endpoints;
+use crate::endpoints::{AwsCredentials, Endpoints};
 
 /// A message goes to the dead-letter queue after this many receives. High, because an outage or
 /// a few restarts of a consumer must not dead-letter good events.
@@ -154,19 +153,15 @@ impl Provisioned {
 
 /// An SDK configuration that points at a stack and reads nothing of the user's own.
 pub async fn sdk_config(endpoints: &Endpoints) -> SdkConfig {
-    let credentials = Credentials::new(
-        Endpoints::ACCESS_KEY_ID,
-        Endpoints::SECRET_ACCESS_KEY,
-        None,
-        None,
-        "blueshift",
-    );
-    aws_config::defaults(BehaviorVersion::latest())
-        .endpoint_url(endpoints.aws_url())
+    let AwsCredentials { id, secret, session_token } = endpoints.credentials.clone();
+    let credentials = Credentials::new(id, secret, session_token, None, "blueshift");
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(endpoints.region.clone()))
-        .credentials_provider(credentials)
-        .load()
-        .await
+        .credentials_provider(credentials);
+    if let Some(url) = endpoints.aws_url() {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
 }
 
 async fn make_queue(
@@ -220,19 +215,19 @@ async fn make_bucket(config: &SdkConfig, bucket: &str, region: &str) -> Result<(
 async fn make_table(endpoints: &Endpoints, file: &Path) -> Result<(), ProvisionError> {
     let statement = std::fs::read_to_string(file)
         .map_err(|source| ProvisionError::Unreadable { path: file.to_owned(), source })?;
-    let refused = |error: tokio_postgres::Error| ProvisionError::Refused {
+    let refused = |reason: String| ProvisionError::Refused {
         what: "the table of",
         name: file.display().to_string(),
-        reason: error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string),
+        reason,
     };
-    let (client, connection) =
-        tokio_postgres::connect(&endpoints.redshift_url(), NoTls).await.map_err(refused)?;
-    let driver = tokio::spawn(connection);
-    let applied = client.batch_execute(&statement).await.map_err(refused);
-    drop(client);
-    // The statement's own answer counts; how the connection ended does not.
-    let _ = driver.await;
-    applied
+    let client = endpoints.redshift.connect().await.map_err(|error| {
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        refused(format!("{error}: {}", source.unwrap_or_default()))
+    })?;
+    let applied = client.batch_execute(&statement).await;
+    applied.map_err(|error| {
+        refused(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
+    })
 }
 
 fn refused<E>(what: &'static str, name: &str) -> impl FnOnce(SdkError<E>) -> ProvisionError

@@ -82,14 +82,10 @@ impl Server {
         let folder = postgres::cache_folder().join("certificates");
         let certificates = certificates::ensure(&folder, host, time::OffsetDateTime::now_utc())?;
         let endpoint = RedshiftEndpoint {
-            address: address(&listener),
             user: behind.user,
-            password: options
-                .password
-                .clone()
-                .unwrap_or_else(|| Endpoints::REDSHIFT_PASSWORD.to_owned()),
             database: behind.database,
-            ca_bundle: certificates.bundle,
+            ca_bundle: Some(certificates.bundle),
+            ..RedshiftEndpoint::at(address(&listener), options.password.clone())
         };
         let shutdown = CancellationToken::new();
         let redshift = emulator_redshift::start(RedshiftConfig {
@@ -108,8 +104,9 @@ impl Server {
     }
 
     /// The variables that point a client here.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
-        self.endpoint.environment()
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let block = self.endpoint.environment().into_iter();
+        block.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// Ends the sessions, then the private Postgres, if there is one.

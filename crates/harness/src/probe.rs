@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use aws_sdk_sqs::types::QueueAttributeName;
-use blueshift::Endpoints;
 use blueshift::provision::{Provisioned, sdk_config};
+use blueshift::{Endpoints, RedshiftEndpoint};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 use crate::content::Row;
 use crate::ledger::{Arrived, DeadLetter};
@@ -25,7 +25,7 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 pub struct Probe {
     sqs: aws_sdk_sqs::Client,
     s3: aws_sdk_s3::Client,
-    redshift_url: String,
+    redshift: RedshiftEndpoint,
     provisioned: Provisioned,
 }
 
@@ -46,7 +46,7 @@ impl Probe {
         Self {
             sqs: aws_sdk_sqs::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
-            redshift_url: endpoints.redshift_url(),
+            redshift: endpoints.redshift.clone(),
             provisioned,
         }
     }
@@ -120,12 +120,8 @@ impl Probe {
 
     /// The rows of a query, every value as text.
     pub async fn query(&self, sql: &str) -> anyhow::Result<Vec<Vec<Option<String>>>> {
-        let (client, connection) =
-            tokio_postgres::connect(&self.redshift_url, NoTls).await.context("connect")?;
-        let driver = tokio::spawn(connection);
+        let client = self.redshift.connect().await?;
         let answer = client.simple_query(sql).await.with_context(|| format!("run {sql}"));
-        drop(client);
-        driver.await.context("drive the connection")?.context("end the connection")?;
         let rows = answer?.into_iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => {
                 Some((0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect())
@@ -133,6 +129,13 @@ impl Probe {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    /// How many rows the table has.
+    pub async fn row_count(&self) -> anyhow::Result<u64> {
+        let rows = self.query("SELECT COUNT(*) FROM events").await?;
+        let count = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+        count.with_context(|| format!("{rows:?} is no count"))
     }
 
     /// Every row of the table, with its id.

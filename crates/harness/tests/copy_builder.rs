@@ -2,8 +2,8 @@
 //! builder's real output meets the stand-in over the wire, with every hostile name we know.
 
 use aws_sdk_s3::primitives::ByteStream;
+use blueshift::Stack;
 use blueshift::provision::sdk_config;
-use blueshift::{InProcess, Stack};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 use upload_data::StoredObject;
 use upload_data::copy_sql::{BadRows, Statements, Target};
@@ -33,7 +33,7 @@ fn identifier(name: &str) -> String {
 
 #[tokio::test]
 async fn what_the_builder_writes_the_stand_in_executes_whatever_the_names() {
-    let stack = Stack::in_process(InProcess::default()).await.expect("the stack starts");
+    let stack = Stack::in_process().await.expect("the stack starts");
     let s3 = s3(&stack).await;
     s3.create_bucket().bucket("lake").send().await.expect("a bucket");
     let (client, connection) =
@@ -87,7 +87,7 @@ async fn what_the_builder_writes_the_stand_in_executes_whatever_the_names() {
         client.batch_execute("DROP TABLE blueshift_staging").await.expect("dropped");
     }
     drop(client);
-    stack.stop().await;
+    stack.shutdown().await;
 }
 
 async fn put(s3: &aws_sdk_s3::Client, key: &str, content: Vec<u8>) {

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use aws_sdk_s3::primitives::ByteStream;
+use blueshift::Stack;
 use blueshift::provision::sdk_config;
-use blueshift::{InProcess, Stack};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio_postgres::{Client, NoTls};
@@ -86,7 +86,7 @@ fn hostile_files() -> Vec<Hostile> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_files_fail_in_words_and_the_session_goes_on() {
-    let stack = Stack::in_process(InProcess::default()).await.expect("the stack starts");
+    let stack = Stack::in_process().await.expect("the stack starts");
     let config = sdk_config(stack.endpoints()).await;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(config);
@@ -101,7 +101,7 @@ async fn hostile_files_fail_in_words_and_the_session_goes_on() {
         check(&client, &hostile).await;
     }
     drop(client);
-    stack.stop().await;
+    stack.shutdown().await;
 }
 
 async fn check(client: &Client, hostile: &Hostile) {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use aws_sdk_s3::primitives::ByteStream;
+use blueshift::Stack;
 use blueshift::provision::sdk_config;
-use blueshift::{InProcess, Stack};
 use events::{Table, Validator, Verdict};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -147,7 +147,7 @@ async fn what_the_validator_lets_through_copy_loads() {
     let validator = Validator::new(table, "id").expect("id is a column");
     let lines = accepted(&validator);
     assert!(2_000 < lines.len(), "only {} of {TEXTS} values were accepted", lines.len());
-    let stack = Stack::in_process(InProcess::default()).await.expect("the stack starts");
+    let stack = Stack::in_process().await.expect("the stack starts");
     let config = sdk_config(stack.endpoints()).await;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(config);
@@ -174,5 +174,5 @@ async fn what_the_validator_lets_through_copy_loads() {
     let rows = client.query_one("SELECT COUNT(*) FROM door", &[]).await.expect("counted");
     assert_eq!(usize::try_from(rows.get::<_, i64>(0)), Ok(lines.len()));
     drop(client);
-    stack.stop().await;
+    stack.shutdown().await;
 }

@@ -6,9 +6,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
+use blueshift::Stack;
 use blueshift::postgres::{self, Catalog};
 use blueshift::provision::sdk_config;
-use blueshift::{InProcess, Stack};
 use harness::binaries::binaries;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -43,7 +43,7 @@ async fn start(arguments: &[&str]) -> (Child, HashMap<String, String>) {
 
 #[tokio::test]
 async fn it_serves_any_postgres_and_any_s3_and_installs_its_catalog_once() {
-    let stack = Stack::in_process(InProcess::default()).await.expect("an S3");
+    let stack = Stack::in_process().await.expect("an S3");
     let config = sdk_config(stack.endpoints()).await;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(config);
@@ -54,7 +54,7 @@ async fn it_serves_any_postgres_and_any_s3_and_installs_its_catalog_once() {
     let cluster = postgres::start(&plain, None).await.expect("a Postgres without our catalog");
     let folder = cluster.socket_folder().display().to_string().replace('/', "%2F");
     let url = format!("postgresql://{}@{folder}/postgres", postgres::SUPERUSER);
-    let s3_url = stack.endpoints().aws_url();
+    let s3_url = stack.endpoints().aws_url().expect("it is local").to_owned();
     for expected in [2, 4] {
         let (server, block) = start(&["--postgres-url", &url, "--s3-endpoint", &s3_url]).await;
         let url = block.get("REDSHIFT_URL").expect("the block has a URL");
@@ -71,7 +71,7 @@ async fn it_serves_any_postgres_and_any_s3_and_installs_its_catalog_once() {
         drop(server);
     }
     drop(cluster);
-    stack.stop().await;
+    stack.shutdown().await;
 }
 
 #[tokio::test]

@@ -1,19 +1,14 @@
 //! The programs verify the certificate of the local Redshift as they verify AWS's: by the CAs that
 //! `SSL_CERT_FILE` of the environment block names, and nothing else.
 
+use blueshift::Stack;
 use blueshift::provision::Resources;
-use blueshift::{InProcess, Stack};
 use harness::binaries::{binaries, workspace_root};
 use harness::pipeline::Pipeline;
 
 /// What `visualize` says about a Redshift of this name, with or without the block's CAs.
 async fn visualize(host: &str, trusting: bool) -> Result<u64, String> {
-    let stack = Stack::in_process(InProcess {
-        redshift_password: Some("checked".to_owned()),
-        ..InProcess::default()
-    })
-    .await
-    .expect("the stack starts");
+    let stack = Stack::in_process().redshift_password("checked").await.expect("the stack starts");
     let settings = workspace_root().join("settings.ini");
     let mut resources = Resources::from_settings(&settings).expect("our own settings");
     resources.create_table = workspace_root().join("create_table.sql");
@@ -36,7 +31,7 @@ async fn visualize(host: &str, trusting: bool) -> Result<u64, String> {
         Ok(finished) => Ok(finished.count("rows").expect("it counts rows")),
         Err(_) => Err(logs(folder.path())),
     };
-    stack.stop().await;
+    stack.shutdown().await;
     result
 }
 

@@ -1,6 +1,7 @@
 //! The same events several times: within one object, across objects, across loads.
 
 use anyhow::ensure;
+use blueshift::Need;
 
 use super::steps::Point;
 use super::{Run, Scenario};
@@ -9,6 +10,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "duplicates",
     about: "a third of the messages are doubles, and SQS delivers a batch a second time",
     default: false,
+    needs: &[Need::ServiceFaults],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };
@@ -22,7 +24,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     run.upload().await?;
     let stored = run.report.stages.last().map_or(0, |stage| stage.out);
     ensure!(stored != 0, "nothing was stored before the consumer was killed");
-    run.let_hidden_messages_return();
+    run.let_hidden_messages_return().await?;
     run.consume().await?;
     run.upload().await?;
     run.visualize().await

@@ -8,6 +8,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "empty",
     about: "an empty queue, an empty bucket and an empty table crash nobody",
     default: false,
+    needs: &[],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

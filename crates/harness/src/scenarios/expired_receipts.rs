@@ -1,6 +1,7 @@
 //! S3 is so slow that the messages are back in the queue before they can be deleted.
 
 use anyhow::ensure;
+use blueshift::Need;
 use blueshift::faults::Release;
 use blueshift::faults::plan::{Action, Moment, Rule};
 
@@ -11,6 +12,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "expired-receipts",
     about: "visibility timeouts end while S3 holds a put: others take the messages, none doubles",
     default: false,
+    needs: &[Need::ServiceFaults, Need::Clock],
     expected_warnings: &["messages not acknowledged, they will come again"],
     body: |run| Box::pin(run_scenario(run)),
 };
@@ -22,7 +24,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     run.set_faults(vec![hold]);
     let mut slow = run.pipeline.start("consume-events", &CONSUME)?;
     run.until_held(&mut slow, "slow put").await?;
-    run.let_hidden_messages_return();
+    run.let_hidden_messages_return().await?;
     let mut quick = run.pipeline.start("consume-events", &CONSUME)?;
     let stored = run.probe.wait_until("the quick consumer has stored some", async |probe| {
         Ok(!probe.objects("events/").await?.is_empty())

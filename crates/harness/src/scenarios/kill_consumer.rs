@@ -9,6 +9,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "kill-consumer",
     about: "SIGKILL to a consumer in the middle, another goes on, each event exactly once",
     default: true,
+    needs: &[],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

@@ -1,5 +1,7 @@
 //! A consumer is killed before and after each of its calls that have an effect.
 
+use blueshift::Need;
+
 use super::steps::{CONSUME, Point};
 use super::{Run, Scenario};
 
@@ -7,6 +9,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "kill-consumer-steps",
     about: "SIGKILL to a consumer before and after put, delete and dead letter",
     default: false,
+    needs: &[Need::ServiceFaults],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };
@@ -25,7 +28,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     for point in &POINTS {
         run.generate(&["--flat-out", "--count", &count, "--malformed", "0.1"]).await?;
         run.kill_at("consume-events", &CONSUME, point).await?;
-        run.let_hidden_messages_return();
+        run.let_hidden_messages_return().await?;
     }
     run.consume().await?;
     run.upload().await?;

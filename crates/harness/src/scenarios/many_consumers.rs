@@ -7,6 +7,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "many-consumers",
     about: "eight consumers share one queue while events still come in",
     default: false,
+    needs: &[],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

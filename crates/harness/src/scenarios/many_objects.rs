@@ -9,6 +9,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "many-objects",
     about: "more than 1,000 objects wait for one upload, which lists them page by page",
     default: false,
+    needs: &[],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

@@ -29,7 +29,7 @@ use anyhow::Context;
 use blueshift::clock::Clock;
 use blueshift::faults::Faults;
 use blueshift::provision::Resources;
-use blueshift::{InProcess, Stack};
+use blueshift::{Need, Stack};
 
 use crate::binaries::{Binaries, workspace_root};
 use crate::ledger::{Fate, SentMessage, compare};
@@ -61,6 +61,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// Whether it runs when no scenario is named.
     pub default: bool,
+    /// What it asks of a stack beyond AWS's own interfaces.
+    pub needs: &'static [Need],
     /// Warnings of the programs that belong to it.
     expected_warnings: &'static [&'static str],
     body: for<'a> fn(&'a mut Run) -> Body<'a>,
@@ -100,7 +102,8 @@ struct Run {
     pipeline: Pipeline,
     probe: Probe,
     faults: Faults,
-    clock: Clock,
+    /// Where time can be moved.
+    clock: Option<Clock>,
     options: Options,
     report: ScenarioReport,
     /// What shall become of each message, by message id.
@@ -137,9 +140,9 @@ impl Scenario {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("make the folder {}", folder.display()))?;
         let folder = folder.canonicalize().context("resolve the scenario's folder")?;
-        let stack = Stack::in_process(InProcess::default()).await.context("start the stack")?;
+        let stack = Stack::in_process().await.context("start the stack")?;
         let outcome = self.run_on(&stack, binaries, options, &folder, report).await;
-        stack.stop().await;
+        stack.shutdown().await;
         outcome
     }
 
@@ -155,12 +158,7 @@ impl Scenario {
         let mut resources = Resources::from_settings(&settings)?;
         resources.create_table = workspace_root().join("create_table.sql");
         let provisioned = resources.provision(stack.endpoints()).await.context("provision")?;
-        let mut environment: Vec<(String, String)> = stack
-            .endpoints()
-            .environment()
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        let mut environment = stack.environment();
         for (name, path) in [
             ("BLUESHIFT_SETTINGS", &settings),
             ("REDSHIFT_CREATE_TABLE", &provisioned.resources.create_table),
@@ -169,8 +167,8 @@ impl Scenario {
         }
         let mut run = Run {
             pipeline: Pipeline::new(binaries.clone(), folder, environment),
-            faults: stack.faults().clone(),
-            clock: stack.clock().clone(),
+            faults: stack.faults().cloned().unwrap_or_default(),
+            clock: stack.clock().cloned(),
             probe: Probe::new(stack.endpoints(), provisioned).await,
             options: options.clone(),
             report: report.clone(),

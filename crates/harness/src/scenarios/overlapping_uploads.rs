@@ -1,6 +1,7 @@
 //! Two uploads of the same objects at the same time.
 
 use anyhow::ensure;
+use blueshift::Need;
 use blueshift::faults::Release;
 use blueshift::faults::plan::{Action, Moment, Rule};
 
@@ -10,6 +11,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "overlapping-uploads",
     about: "a second upload starts while the first is about to commit; it waits its turn",
     default: false,
+    needs: &[Need::StatementFaults],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

@@ -1,6 +1,7 @@
 //! Batch calls of SQS answer 200 and list some of their entries as failed.
 
 use anyhow::ensure;
+use blueshift::Need;
 use blueshift::faults::plan::{Action, Rule};
 
 use super::steps::share;
@@ -10,6 +11,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "partial-failures",
     about: "send, delete and dead-letter batches succeed, but for some of their entries",
     default: false,
+    needs: &[Need::ServiceFaults],
     expected_warnings: &["messages not taken, sending again"],
     body: |run| Box::pin(run_scenario(run)),
 };

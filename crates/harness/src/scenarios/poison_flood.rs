@@ -6,6 +6,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "poison-flood",
     about: "nine of ten messages are malformed; the good ones pass, each bad one has its reason",
     default: false,
+    needs: &[],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

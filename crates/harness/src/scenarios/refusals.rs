@@ -1,5 +1,6 @@
 //! SQS, S3 and Redshift refuse and throttle for a while.
 
+use blueshift::Need;
 use blueshift::faults::plan::{Action, Rule};
 
 use super::steps::{refuse, share};
@@ -9,6 +10,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "refusals",
     about: "SQS and S3 refuse, throttle and cut connections, Redshift reports a conflict",
     default: false,
+    needs: &[Need::ServiceFaults, Need::StatementFaults],
     expected_warnings: &[
         "messages not taken, sending again",
         "service unavailable, trying on",

@@ -1,6 +1,7 @@
 //! SIGTERM in the middle, once with everything well and once with S3 away.
 
 use anyhow::ensure;
+use blueshift::Need;
 
 use super::stage::POLLING_TIMEOUT;
 use super::steps::refuse;
@@ -10,6 +11,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "shutdown-under-load",
     about: "SIGTERM under load: what is open is stored, or given back if S3 is away",
     default: false,
+    needs: &[Need::ServiceFaults],
     expected_warnings: &["service unavailable, trying on", "given up, because the program stops"],
     body: |run| Box::pin(run_scenario(run)),
 };

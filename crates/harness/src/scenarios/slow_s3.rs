@@ -1,5 +1,6 @@
 //! S3 takes its time, longer than a batch needs to fill.
 
+use blueshift::Need;
 use blueshift::faults::plan::{Action, Rule};
 
 use super::steps::share;
@@ -9,6 +10,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "slow-s3",
     about: "S3 answers late, to the consumer, to COPY and to the archive",
     default: false,
+    needs: &[Need::ServiceFaults],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

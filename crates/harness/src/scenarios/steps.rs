@@ -9,12 +9,16 @@ use blueshift::faults::plan::{Action, Calls, Moment, Plan, Rule};
 use super::Run;
 use super::stage::POLLING_TIMEOUT;
 use crate::pipeline::Running;
+use crate::probe::Probe;
 
 /// How long a program may take to come to the point where it is to be held.
 const HELD_WITHIN: Duration = Duration::from_secs(30);
 
 /// Longer than any visibility timeout of a scenario.
 const LONG: Duration = Duration::from_secs(3_600);
+
+/// Where the clock cannot be moved, what a killed consumer held comes back after three seconds.
+const BACK_SOON: [&str; 2] = ["--visibility-timeout", "3"];
 
 /// A consumer that stores small batches soon and ends when the queue is empty.
 pub(super) const CONSUME: [&str; 7] = [
@@ -98,7 +102,9 @@ impl Run {
         let rule = rule.on(point.resource);
         let watch = Rule::new("copies", "COPY", Action::Delay { ms: 0 });
         self.set_faults(vec![rule, watch]);
-        let mut victim = self.pipeline.start(program, arguments)?;
+        let hides_messages = program == "consume-events" && self.clock.is_none();
+        let soon = if hides_messages { &BACK_SOON[..] } else { &[] };
+        let mut victim = self.pipeline.start(program, &[arguments, soon].concat())?;
         self.until_held(&mut victim, "kill here").await.with_context(|| point.to_string())?;
         victim.kill().await.with_context(|| point.to_string())?;
         self.faults.release(Release::Cut);
@@ -107,9 +113,15 @@ impl Run {
         Ok(copies)
     }
 
-    /// Ends every visibility timeout: what a killed consumer held is back in the queue at once.
-    pub(super) fn let_hidden_messages_return(&self) {
-        self.clock.advance(LONG);
+    /// Ends every visibility timeout: what a killed consumer held is back in the queue. Where the
+    /// clock cannot be moved, waits for it.
+    pub(super) async fn let_hidden_messages_return(&self) -> anyhow::Result<()> {
+        if let Some(clock) = &self.clock {
+            clock.advance(LONG);
+            return Ok(());
+        }
+        let returned = async |probe: &Probe| Ok(probe.queue_depth().await?.in_flight == 0);
+        self.probe.wait_until("what was hidden is back in the queue", returned).await
     }
 
     /// Consumes until the queue is empty and notes the stage.

@@ -10,6 +10,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "ten-thousand",
     about: "events, 1 % malformed and 1 % duplicates, through two consumers, each exactly once",
     default: true,
+    needs: &[],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };

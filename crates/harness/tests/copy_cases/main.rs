@@ -9,7 +9,7 @@ mod run;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use blueshift::{InProcess, Stack};
+use blueshift::Stack;
 use harness::binaries::workspace_root;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -24,7 +24,7 @@ const AT_ONCE_MAX: usize = 8;
 async fn every_case_loads_refuses_and_reports_as_it_says() {
     let folder = workspace_root().join("fixtures/copy");
     let cases = read_cases(&folder);
-    let stack = Stack::in_process(InProcess::default()).await.expect("the stack starts");
+    let stack = Stack::in_process().await.expect("the stack starts");
     let runner = Arc::new(Runner::new(stack.endpoints()).await);
     let room = Arc::new(Semaphore::new(AT_ONCE_MAX));
     let mut running = JoinSet::new();
@@ -42,7 +42,7 @@ async fn every_case_loads_refuses_and_reports_as_it_says() {
     let mut differences: Vec<String> = running.join_all().await.into_iter().flatten().collect();
     differences.sort();
     drop(runner);
-    stack.stop().await;
+    stack.shutdown().await;
     assert!(
         differences.is_empty(),
         "{} differences in {} cases:\n\n{}",

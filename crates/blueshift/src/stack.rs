@@ -1,0 +1,104 @@
+//! A running stack, whatever serves it.
+
+use emulator_core::clock::Clock;
+use emulator_core::faults::Faults;
+
+use crate::endpoints::Endpoints;
+use crate::in_process::{InProcess, Servers};
+use crate::provision::Provisioned;
+use crate::redshift_client::SessionError;
+
+/// What a test may ask of a stack beyond AWS's own interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Calls of SQS and S3 can be refused, cut, delayed, held and robbed of their answers.
+    ServiceFaults,
+    /// So can statements of Redshift.
+    StatementFaults,
+    /// Time can be moved, for visibility timeouts and delays too.
+    Clock,
+}
+
+/// A running stack.
+///
+/// [`Stack::shutdown`] ends it in order; dropping it ends it too, without waiting for connections.
+pub struct Stack {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) provisioned: Option<Provisioned>,
+    pub(crate) running: Running,
+}
+
+/// What serves it.
+pub(crate) enum Running {
+    InProcess(Servers),
+}
+
+impl Stack {
+    /// SQS, S3 and Redshift inside this process: what `blueshift up` starts. Takes free ports on the
+    /// loopback unless told others; awaiting it starts it.
+    pub fn in_process() -> InProcess {
+        InProcess::default()
+    }
+
+    /// The variables that point a program here, and name what was made for it.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let made = self.provisioned.iter().flat_map(Provisioned::environment);
+        let block = self.endpoints.environment().into_iter().chain(made);
+        block.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// Where it listens.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// A session with its Redshift; it ends when the client is dropped.
+    ///
+    /// # Errors
+    /// If nobody answers there, or what answers refuses us.
+    pub async fn redshift(&self) -> Result<tokio_postgres::Client, SessionError> {
+        self.endpoints.redshift.connect().await
+    }
+
+    /// What was made of the settings it was started with.
+    pub fn provisioned(&self) -> Option<&Provisioned> {
+        self.provisioned.as_ref()
+    }
+
+    /// The clock of all services, where it can be moved ([`Need::Clock`]); moving it ends visibility
+    /// timeouts and delays at once.
+    pub fn clock(&self) -> Option<&Clock> {
+        match &self.running {
+            Running::InProcess(servers) => Some(&servers.clock),
+        }
+    }
+
+    /// The faults in front of its services, if it has any; none happens until a plan is set.
+    pub fn faults(&self) -> Option<&Faults> {
+        match &self.running {
+            Running::InProcess(servers) => Some(&servers.faults),
+        }
+    }
+
+    /// Why it cannot serve this need; `None`: it can.
+    pub fn lacks(&self, need: Need) -> Option<&'static str> {
+        match (&self.running, need) {
+            (Running::InProcess(_), Need::ServiceFaults | Need::StatementFaults | Need::Clock) => {
+                None
+            }
+        }
+    }
+
+    /// Ends long polls, sessions and servers; leaves no process and no file of this stack.
+    pub async fn shutdown(self) {
+        match self.running {
+            Running::InProcess(servers) => servers.stop().await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Stack {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Stack").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
