@@ -1,6 +1,7 @@
 //! A queue is not empty while somebody else holds its messages.
 
 use anyhow::ensure;
+use blueshift::Need;
 use blueshift::faults::plan::{Action, Rule};
 
 use super::steps::{CONSUME, Point};
@@ -10,6 +11,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "until-empty",
     about: "--until-empty waits for messages that a killed consumer has taken, however long",
     default: false,
+    needs: &[Need::ServiceFaults, Need::Clock],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };
@@ -32,7 +34,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
         Ok(())
     };
     heir.meanwhile(asks).await?;
-    run.let_hidden_messages_return();
+    run.let_hidden_messages_return().await?;
     let finished = heir.finish().await?;
     run.note_consumed("consume-events", &finished)?;
     run.upload().await?;
