@@ -27,6 +27,9 @@ pub const LOAD_ERRORS_MAX: usize = 10_000;
 pub const COPIES_MAX: usize = 1_000;
 const FILES_MAX: usize = 20_000;
 
+/// How many rows of `stl_replacements` are kept; those of the oldest COPYs go first.
+const REPLACEMENTS_MAX: usize = 2_000;
+
 /// How many rows of `stl_query` are kept; the oldest go first.
 pub const QUERIES_MAX: usize = 1_000;
 
@@ -114,6 +117,11 @@ impl SystemTables {
             let mut files: usize = copies.iter().map(|copy| copy.files.len()).sum();
             while COPIES_MAX < copies.len() || (FILES_MAX < files && 1 < copies.len()) {
                 files -= copies.pop_front().map_or(0, |oldest| oldest.files.len());
+            }
+            let mut room = REPLACEMENTS_MAX;
+            for copy in copies.iter_mut().rev() {
+                copy.replacements.truncate(room);
+                room -= copy.replacements.len();
             }
         });
     }

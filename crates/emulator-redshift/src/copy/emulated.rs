@@ -17,6 +17,7 @@ const FORMATS: &[(&str, &str)] = &[
     ("AVRO 'auto'", "AVRO 'auto'"),
     ("AVRO 'auto ignorecase'", "AVRO 'auto ignorecase'"),
     ("AVRO 's3://…'", "AVRO 's3://b/paths'"),
+    ("AVRO 'noshred'", "AVRO 'noshred'"),
     ("PARQUET", "PARQUET"),
     ("ORC", "ORC"),
     ("SHAPEFILE", "SHAPEFILE"),

@@ -102,9 +102,9 @@ impl Plan {
                 let layout = Layout::Rows(rules.lines());
                 (Shape::Fields(rules), layout)
             }
-            Format::Json(Mapping::NoShred) => {
+            Format::Json(Mapping::NoShred) | Format::Avro(Mapping::NoShred) => {
                 let [TargetColumn { column_type: ColumnType::Super, .. }] = columns[..] else {
-                    let message = "JSON 'noshred' loads exactly one column, of type SUPER";
+                    let message = "'noshred' loads exactly one column, of type SUPER";
                     return Err(Refusal::new("22023", message).into()); // [?]
                 };
                 (Shape::Document, Layout::Structures)

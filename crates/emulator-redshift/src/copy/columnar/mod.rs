@@ -69,7 +69,7 @@ impl FileLayout {
         let format = match &options.format {
             Format::Avro(mapping) => FileFormat::Avro(avro::Reading {
                 ignore_case: *mapping == Mapping::AutoIgnoreCase,
-                whole_records: matches!(mapping, Mapping::Paths(_)),
+                whole_records: matches!(mapping, Mapping::Paths(_) | Mapping::NoShred),
                 // Then a timestamp is read from its number, as that of any other format.
                 numeric_times: matches!(
                     options.time_format.as_deref(),

@@ -37,7 +37,10 @@ impl ValueRules {
         Ok(ValueRules {
             text: Rules::new(options)?,
             moments: Rules::new(&plain)?,
-            whole_records: matches!(options.format, Format::Avro(Mapping::Paths(_))),
+            whole_records: matches!(
+                options.format,
+                Format::Avro(Mapping::Paths(_) | Mapping::NoShred)
+            ),
             spectrum: spectrum.then(|| region.to_string()),
         })
     }

@@ -138,14 +138,16 @@ fn parse_mapping(name: &str, cursor: &mut Cursor<'_>) -> Result<Mapping, CopySyn
         };
     };
     cursor.advance()?;
-    // Unlike TIMEFORMAT's, the guide does not call these keywords case-sensitive. [?]
+    // "You can use these options [noshred, auto, jsonpaths] with the JSON or Avro formats" ("Using
+    // COPY to load data into SUPER columns"). Unlike TIMEFORMAT's, the guide does not call these keywords case-sensitive. [?]
     match value.to_ascii_lowercase().as_str() {
         "auto" => Ok(Mapping::Auto),
         "auto ignorecase" => Ok(Mapping::AutoIgnoreCase),
-        "noshred" if name == "JSON" => Ok(Mapping::NoShred),
+        "noshred" => Ok(Mapping::NoShred),
         _ => CopySource::parse(value).map(Mapping::Paths).ok_or_else(|| {
-            let message =
-                format!("{name} needs 'auto', 'auto ignorecase' or the s3:// path of a file");
+            let message = format!(
+                "{name} needs 'auto', 'auto ignorecase', 'noshred' or the s3:// path of a file"
+            );
             CopySyntaxError::new(message, token.position)
         }),
     }

@@ -221,11 +221,15 @@ fn arguments_are_checked() {
         ("TIMEFORMAT auto", "TIMEFORMAT needs a string", 11),
         (
             "JSON 'paths.json'",
-            "JSON needs 'auto', 'auto ignorecase' or the s3:// path of a file",
+            "JSON needs 'auto', 'auto ignorecase', 'noshred' or the s3:// path of a file",
             5,
         ),
         ("JSON AS GZIP", "JSON needs a string", 8),
-        ("AVRO 'noshred'", "AVRO needs 'auto', 'auto ignorecase' or the s3:// path of a file", 5),
+        (
+            "AVRO 'other'",
+            "AVRO needs 'auto', 'auto ignorecase', 'noshred' or the s3:// path of a file",
+            5,
+        ),
         ("ENCODING LATIN1", "syntax error at or near \"LATIN1\": expected an encoding", 9),
         ("FORMAT GZIP", "syntax error at or near \"GZIP\": expected a file format", 7),
         (

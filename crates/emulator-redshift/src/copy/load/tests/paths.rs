@@ -120,7 +120,7 @@ async fn noshred_loads_whole_structures_into_one_super_column() {
     assert_eq!(rejects[1..], ["f:2  1216 Invalid value.", "f:4  1216 Invalid value."]);
     for types in [&["integer"][..], &["super", "super"]] {
         let loaded = load_text(types, "JSON 'noshred'", b"{}").await;
-        let message = "JSON 'noshred' loads exactly one column, of type SUPER";
+        let message = "'noshred' loads exactly one column, of type SUPER";
         assert_eq!(loaded.failure().message("t"), message);
     }
 }

@@ -56,6 +56,7 @@ fn format() -> impl Strategy<Value = Format> {
         text().prop_map(Format::FixedWidth),
         mapping().prop_map(Format::Json),
         Just(Format::Json(Mapping::NoShred)),
+        Just(Format::Avro(Mapping::NoShred)),
         mapping().prop_map(Format::Avro),
         Just(Format::Parquet),
         Just(Format::Orc),
