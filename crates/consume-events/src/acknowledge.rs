@@ -5,14 +5,17 @@
 //! [`Acknowledger::acknowledge`] vouches that every message is stored.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use crate::custody::Custody;
 use crate::error::CallError;
-use crate::queue::{ENTRIES_MAX, EntryFailure, Queue};
+use crate::queue::{ENTRIES_MAX, EntryFailure, Queue, Receipt};
 use crate::retry::Persistence;
+use crate::state::Counters;
 
 /// How often an entry is tried that SQS failed to delete without blaming us.
 const ATTEMPTS_MAX: u32 = 5;
@@ -22,13 +25,21 @@ const ATTEMPTS_MAX: u32 = 5;
 pub(crate) struct Acknowledger<Q> {
     queue: Q,
     sqs: Persistence,
+    custody: Arc<Custody>,
+    counters: Arc<Counters>,
     concurrency: usize,
 }
 
 impl<Q: Queue> Acknowledger<Q> {
     /// Makes at most `concurrency` calls at once.
-    pub(crate) fn new(queue: Q, sqs: Persistence, concurrency: usize) -> Self {
-        Self { queue, sqs, concurrency }
+    pub(crate) fn new(
+        queue: Q,
+        sqs: Persistence,
+        custody: Arc<Custody>,
+        counters: Arc<Counters>,
+        concurrency: usize,
+    ) -> Self {
+        Self { queue, sqs, custody, counters, concurrency }
     }
 
     /// Deletes messages whose copy is confirmed.
@@ -36,7 +47,7 @@ impl<Q: Queue> Acknowledger<Q> {
     /// # Errors
     /// If SQS refuses to delete at all. What could not be deleted for another reason is logged and
     /// comes again.
-    pub(crate) async fn acknowledge(&self, receipt_handles: &[String]) -> Result<(), CallError> {
+    pub(crate) async fn acknowledge(&self, receipt_handles: &[Receipt]) -> Result<(), CallError> {
         let leftovers = Leftovers::default();
         // Every call that has begun is finished, also when another one was refused.
         stream::iter(receipt_handles.chunks(ENTRIES_MAX))
@@ -47,10 +58,13 @@ impl<Q: Queue> Acknowledger<Q> {
                 self.delete(chunk, &leftovers).await;
             })
             .await;
+        self.counters.add_not_deleted(leftovers.sum());
+        self.counters.add_deleted(receipt_handles.len() - leftovers.sum());
+        self.custody.release(receipt_handles);
         leftovers.report()
     }
 
-    async fn delete(&self, chunk: &[String], leftovers: &Leftovers) {
+    async fn delete(&self, chunk: &[Receipt], leftovers: &Leftovers) {
         let mut pending = chunk.to_vec();
         for attempt in 1..=ATTEMPTS_MAX {
             let failures = match self.sqs.call(|| self.queue.delete(&pending)).await {
@@ -73,20 +87,22 @@ impl<Q: Queue> Acknowledger<Q> {
 
     /// Makes messages visible again for others, as well as it can: what cannot be given back
     /// returns by itself when its visibility timeout is over.
-    pub(crate) async fn give_back(&self, receipt_handles: &[String]) {
+    pub(crate) async fn give_back(&self, receipt_handles: &[Receipt]) {
+        self.custody.release(receipt_handles);
         let leftovers = Leftovers::default();
         stream::iter(receipt_handles.chunks(ENTRIES_MAX))
             .for_each_concurrent(self.concurrency, |chunk| async {
                 if leftovers.is_refused() {
-                    return;
+                    return leftovers.add("NotTried", chunk.len());
                 }
-                match self.queue.give_back(chunk).await {
+                match self.queue.change_visibility(chunk, Duration::ZERO).await {
                     Ok(failures) => failures.iter().for_each(|it| leftovers.add(&it.code, 1)),
                     Err(error) => leftovers.refuse(error, chunk.len()),
                 }
             })
             .await;
         let message_count = receipt_handles.len();
+        self.counters.add_given_back(message_count - leftovers.sum());
         let is_complete = leftovers.is_empty();
         if is_complete {
             tracing::info!(message_count, is_complete, "messages given back to the queue");
@@ -122,6 +138,10 @@ impl Leftovers {
 
     fn is_empty(&self) -> bool {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn sum(&self) -> usize {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }
 
     /// Says what is left, and returns the refusal if there was one.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::batch::{BatchLimits, CloseReason, Fill};
 use crate::in_flight::Held;
 use crate::object::{self, Compression, ObjectWriter};
-use crate::queue::Queue;
+use crate::queue::{Queue, Receipt};
 use crate::retry::Persistence;
 use crate::store::{ClosedBatch, Keeper, ObjectStore};
 use crate::upload::Upload;
@@ -32,7 +32,9 @@ const UPLOAD_PANICS: &str = "storing a part does not panic";
 pub(crate) struct Portion {
     /// One per event, each with its line feed.
     pub(crate) lines: Vec<u8>,
-    pub(crate) receipt_handles: Vec<String>,
+    pub(crate) receipt_handles: Vec<Receipt>,
+    /// In milliseconds since 1970.
+    pub(crate) oldest_sent_at: Option<u64>,
     pub(crate) held: Held,
 }
 
@@ -65,7 +67,8 @@ struct OpenBatch<S> {
     upload: JoinHandle<Upload<S>>,
     /// Compressed bytes that have been sent ahead.
     sent_bytes: usize,
-    receipt_handles: Vec<String>,
+    receipt_handles: Vec<Receipt>,
+    oldest_sent_at: Option<u64>,
     held: Held,
 }
 
@@ -83,6 +86,7 @@ impl<S: ObjectStore> OpenBatch<S> {
             upload: tokio::spawn(async { upload }),
             sent_bytes: 0,
             receipt_handles: first.receipt_handles,
+            oldest_sent_at: first.oldest_sent_at,
             held: first.held,
         };
         batch.object.append(&first.lines);
@@ -93,6 +97,7 @@ impl<S: ObjectStore> OpenBatch<S> {
         self.fill = self.fill.plus(more.fill());
         self.object.append(&more.lines);
         self.receipt_handles.extend(more.receipt_handles);
+        self.oldest_sent_at = self.oldest_sent_at.into_iter().chain(more.oldest_sent_at).min();
         self.held.merge(more.held);
     }
 
@@ -116,6 +121,7 @@ impl<S: ObjectStore> OpenBatch<S> {
             fill: self.fill,
             reason,
             receipt_handles: self.receipt_handles,
+            oldest_sent_at: self.oldest_sent_at,
             held: self.held,
         }
     }

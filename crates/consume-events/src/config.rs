@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, ValueEnum};
+use runtime::metrics::MetricsFlags;
 use runtime::settings::{
     AwsArgs, AwsSettings, BucketArgs, BucketSettings, CreateTableArgs, EventsArgs, IdColumnArgs,
     Key, QueueArgs, QueueSettings, SettingsArgs, SettingsError, SettingsFile, TableArgs,
@@ -64,6 +65,9 @@ pub struct Args {
     /// About logs and the result.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Where figures are served.
+    #[command(flatten)]
+    pub metrics: MetricsFlags,
 }
 
 #[derive(Debug, Clone, clap::Args)]

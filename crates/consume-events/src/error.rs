@@ -1,7 +1,7 @@
 //! What a call to AWS can end in, other than well.
 //!
 //! Retry is asked of the type. The SDK's errors stop here: the rest of the crate, and its tests,
-//! know only these five outcomes.
+//! know only these outcomes.
 
 use std::error::Error;
 use std::fmt;
@@ -29,12 +29,18 @@ impl fmt::Display for FailedCall {
 /// Why a call to SQS or S3 did not succeed; one variant per thing that can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// No answer, or one that says the service is ill. It may have taken effect. Try again.
+    /// No answer. It may have taken effect. Try again.
+    #[error("no answer to {0}")]
+    Unreachable(FailedCall),
+    /// An answer that says the service is ill. It may have taken effect. Try again.
     #[error("no useful answer to {0}")]
     Unavailable(FailedCall),
     /// The service asks for patience. Try again, later.
     #[error("throttled: {0}")]
     Throttled(FailedCall),
+    /// So many messages are in flight that the queue hands out no more. Try again, later.
+    #[error("too many messages in flight: {0}")]
+    OverLimit(FailedCall),
     /// The credentials do not allow it.
     #[error("access denied: {0}")]
     Denied(FailedCall),
@@ -69,6 +75,7 @@ impl CallError {
                 match judge_answer(status, code) {
                     Blame::Service => Self::Unavailable(call),
                     Blame::Pace => Self::Throttled(call),
+                    Blame::InFlight => Self::OverLimit(call),
                     Blame::Permission => Self::Denied(call),
                     Blame::Name => Self::Missing(call),
                     Blame::Upload => Self::Gone(call),
@@ -79,20 +86,51 @@ impl CallError {
             SdkError::DispatchFailure(failure) if failure.is_user() => {
                 Self::Refused(call(root_cause(error)))
             }
-            // Timeouts, broken connections, answers that make no sense, and what is yet to come.
-            _ => Self::Unavailable(call(root_cause(error))),
+            SdkError::ResponseError(_) => Self::Unavailable(call(root_cause(error))),
+            // Timeouts, broken connections, and what is yet to come.
+            _ => Self::Unreachable(call(root_cause(error))),
         }
     }
 
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Throttled(_))
+        matches!(
+            self,
+            Self::Unreachable(_) | Self::Unavailable(_) | Self::Throttled(_) | Self::OverLimit(_)
+        )
+    }
+
+    /// Whether it is refused, but might be allowed by a change of settings of AWS.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Denied(_) | Self::Missing(_))
+    }
+
+    /// What it is, for logs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Unavailable(_) => "unavailable",
+            Self::Throttled(_) => "throttled",
+            Self::OverLimit(_) => "over-limit",
+            Self::Denied(_) => "denied",
+            Self::Missing(_) => "missing",
+            Self::Gone(_) => "gone",
+            Self::Refused(_) => "refused",
+        }
     }
 
     /// What the user can do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Unavailable(_) | Self::Throttled(_) => runtime::aws::UNREACHABLE_HINT.to_owned(),
+            Self::Unreachable(_) | Self::Unavailable(_) => {
+                runtime::aws::UNREACHABLE_HINT.to_owned()
+            }
+            Self::Throttled(_) => {
+                "AWS asks for fewer calls: fewer --pollers, or a higher quota".into()
+            }
+            Self::OverLimit(_) => "are there consumers that were killed, or that are stuck? what \
+                 they hold returns when its visibility timeout ends"
+                .to_owned(),
             Self::Denied(call) => {
                 format!("do these credentials allow {} on {}?", action(call), call.resource)
             }
@@ -100,9 +138,20 @@ impl CallError {
                 format!("create {}, or name another one (--help shows how)", call.resource)
             }
             Self::Gone(_) => "is a lifecycle rule too quick to abort uploads?".to_owned(),
+            Self::Refused(call) if is_elsewhere(&call.reason) => format!(
+                "is {} in another region? name its region: --region REGION, or region in the \
+                 settings",
+                call.resource
+            ),
             Self::Refused(_) => "the answer above says what AWS dislikes".to_owned(),
         }
     }
+}
+
+/// Whether S3 says that the bucket is not where it was asked for (API Reference, "Error responses").
+fn is_elsewhere(reason: &str) -> bool {
+    let codes = ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocation"];
+    reason.starts_with("301 ") || codes.iter().any(|code| reason.contains(code))
 }
 
 /// The IAM action behind an operation: batch forms have none of their own.
@@ -124,6 +173,7 @@ fn action(call: &FailedCall) -> String {
 enum Blame {
     Service,
     Pace,
+    InFlight,
     Permission,
     Name,
     Upload,
@@ -145,7 +195,6 @@ fn judge_answer(status: u16, code: &str) -> Blame {
         | "BandwidthLimitExceeded"
         | "SlowDown"
         | "PriorRequestNotComplete"
-        | "OverLimit"
         | "KmsThrottled" => Blame::Pace,
         "RequestTimeout"
         | "RequestTimeoutException"
@@ -155,8 +204,11 @@ fn judge_answer(status: u16, code: &str) -> Blame {
         | "InternalFailure"
         | "ServiceUnavailable" => Blame::Service,
         "QueueDoesNotExist" | "NonExistentQueue" | "NoSuchBucket" => Blame::Name,
+        "OverLimit" => Blame::InFlight,
         "NoSuchUpload" => Blame::Upload,
         "KmsAccessDenied" | "AccessDenied" | "AccessDeniedException" => Blame::Permission,
+        // A key that is disabled or gone: not the request's fault, and somebody may undo it.
+        code if code.starts_with("Kms") || code.starts_with("KMS.") => Blame::Permission,
         _ => match status {
             429 => Blame::Pace,
             401 | 403 => Blame::Permission,
@@ -189,7 +241,10 @@ mod tests {
             (404, "NoSuchBucket", Blame::Name),
             (404, "NoSuchUpload", Blame::Upload),
             (200, "SomethingWentWrong", Blame::Service),
-            (403, "OverLimit", Blame::Pace),
+            (403, "OverLimit", Blame::InFlight),
+            (400, "KMS.DisabledException", Blame::Permission),
+            (400, "KmsDisabled", Blame::Permission),
+            (400, "KmsThrottled", Blame::Pace),
             (400, "RequestThrottled", Blame::Pace),
             (503, "SlowDown", Blame::Pace),
             (429, "", Blame::Pace),

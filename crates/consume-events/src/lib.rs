@@ -17,14 +17,17 @@ mod acknowledge;
 pub mod batch;
 mod collect;
 pub mod config;
+mod custody;
 pub mod dead_letter;
 pub mod error;
+mod full_queue;
 mod in_flight;
 pub mod object;
 mod pipeline;
 mod progress;
 pub mod queue;
 mod receive;
+mod rejected;
 mod retry;
 pub mod s3_bucket;
 mod state;
@@ -42,6 +45,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use events::{Table, Validator};
 use runtime::failure::WithHint;
+use runtime::metrics::{Health, Metrics};
 use runtime::settings::TableSettings;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +61,9 @@ use crate::retry::{Ceiling, Outage, Persistence};
 use crate::s3_bucket::S3Bucket;
 use crate::state::Counters;
 use crate::upload::PART_BYTES;
+
+/// The program's name, also in the names of its figures.
+pub const PROGRAM: &str = "consume-events";
 
 /// How long an answer of SQS may take beyond the wait of a long poll.
 const SQS_TIMEOUT: Duration = Duration::from_secs(15);
@@ -76,6 +83,8 @@ pub struct Summary {
     pub stored: u64,
     /// Messages moved to the dead-letter queue.
     pub dead_lettered: u64,
+    /// Malformed messages that no dead-letter queue took: stored under `rejected/messages/`.
+    pub rejected: u64,
     /// Objects stored.
     pub objects: u64,
     /// From start to end.
@@ -88,6 +97,7 @@ impl Summary {
             received: counters.received(),
             stored: counters.stored(),
             dead_lettered: counters.dead_lettered(),
+            rejected: counters.rejected(),
             objects: counters.objects(),
             seconds: (elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
         }
@@ -96,11 +106,11 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { received, stored, dead_lettered, objects, seconds } = self;
+        let Self { received, stored, dead_lettered, rejected, objects, seconds } = self;
         write!(
             formatter,
             "received {received} messages, stored {stored} events in {objects} objects, \
-             dead-lettered {dead_lettered}, in {seconds:.1} s"
+             dead-lettered {dead_lettered}, rejected {rejected}, in {seconds:.1} s"
         )
     }
 }
@@ -111,10 +121,25 @@ impl fmt::Display for Summary {
 /// If the table cannot be read, a queue does not exist, or AWS refuses what no patience can heal.
 /// Whatever was held by then has been stored or given back.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<Summary> {
+    run_observed(config, &Metrics::new(PROGRAM), &Health::new(), shutdown).await
+}
+
+/// [`run`], with its figures in `metrics`, and with `health` failing while SQS or S3 has been away
+/// for more than a minute.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_observed(
+    config: Config,
+    metrics: &Metrics,
+    health: &Health,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Summary> {
     let validator = Arc::new(read_table(&config.table)?);
     let clients = connect(&config).await?;
-    let Some((queue, dead_letters)) = find_queues(&clients.sqs, &config, &shutdown).await? else {
-        return Ok(Summary::of(&Counters::default(), Duration::ZERO));
+    let found = find_queues(&clients.sqs, &config, metrics, &shutdown).await?;
+    let Some((queue, dead_letters)) = found else {
+        return Ok(Summary::of(&Counters::new(metrics), Duration::ZERO));
     };
     let bucket = config.bucket.bucket.as_str();
     let store = S3Bucket::new(clients.s3, bucket);
@@ -144,6 +169,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
             part_bytes: PART_BYTES,
         },
         progress: Progress::on_terminal(),
+        metrics: metrics.clone(),
+        health: health.clone(),
     };
     hinted(pipeline.run(&shutdown).await)
 }
@@ -188,15 +215,17 @@ async fn connect(config: &Config) -> anyhow::Result<Clients> {
     Ok(Clients { sqs: runtime::aws::sqs(&sqs), s3: runtime::aws::s3(&s3) })
 }
 
-/// The queue of events and the dead-letter queue; `None` if the program is stopped meanwhile.
+/// The queue of events and, if there is one, that of dead letters; `None` if the program is stopped
+/// meanwhile.
 async fn find_queues(
     sqs: &aws_sdk_sqs::Client,
     config: &Config,
+    metrics: &Metrics,
     shutdown: &CancellationToken,
-) -> anyhow::Result<Option<(SqsQueue, SqsQueue)>> {
+) -> anyhow::Result<Option<(SqsQueue, Option<SqsQueue>)>> {
     let patience = CancellationToken::new();
     let _ceiling = Ceiling::start(async {}, START_TIMEOUT, patience.clone());
-    let persistence = Persistence::new(Arc::new(Outage::new("sqs")), patience);
+    let persistence = Persistence::new(Arc::new(Outage::new("sqs", metrics)), patience);
     let find = |name| {
         let persistence = &persistence;
         persistence.call(move || SqsQueue::find(sqs.clone(), name))
@@ -205,15 +234,18 @@ async fn find_queues(
         let queue = hinted(find(&config.queue.name).await)?;
         let name = config.queue.dead_letter_name.as_str();
         let dead_letters = match find(name).await {
-            Err(error @ CallError::Missing(_)) => {
-                Err(error).context("find the dead-letter queue").hint(format!(
-                    "events that the table cannot take go there; create it: aws sqs create-queue \
-                     --queue-name {name}, or name another one: --sqs-dead-letter-name NAME"
-                ))?
+            Err(CallError::Missing(_)) => {
+                let hint = format!("aws sqs create-queue --queue-name {name}");
+                tracing::warn!(
+                    queue = name,
+                    hint,
+                    "no dead-letter queue, malformed messages go to rejected/messages/"
+                );
+                None
             }
-            found => hinted(found)?,
+            found => Some(hinted(found)?),
         };
-        if queue.is_same_as(&dead_letters) {
+        if dead_letters.as_ref().is_some_and(|dead_letters| queue.is_same_as(dead_letters)) {
             let name = name.to_owned();
             Err(ConfigError::OneQueue { name }).hint(ANOTHER_QUEUE)?;
         }

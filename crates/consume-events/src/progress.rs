@@ -45,11 +45,11 @@ impl Progress {
         let Some(line) = &self.line else { return std::future::pending().await };
         loop {
             line.set_message(format!(
-                "{} received, {} stored in {} objects, {} dead-lettered",
+                "{} received, {} stored in {} objects, {} malformed",
                 counters.received(),
                 counters.stored(),
                 counters.objects(),
-                counters.dead_lettered(),
+                counters.dead_lettered() + counters.rejected(),
             ));
             line.tick();
             tokio::time::sleep(EVERY).await;

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{
@@ -20,6 +21,9 @@ use crate::error::CallError;
 /// "ReceiveMessage", "DeleteMessageBatch").
 pub const ENTRIES_MAX: usize = 10;
 
+/// A receipt handle: with it a message is deleted or given back. Shared by all who need it.
+pub type Receipt = Arc<str>;
+
 /// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -28,9 +32,9 @@ pub struct Message {
     /// What was sent.
     pub body: String,
     /// With this it is deleted or given back.
-    pub receipt_handle: String,
-    /// When it was sent (`SentTimestamp`), in milliseconds since 1970, as SQS writes it.
-    pub sent_at: Option<String>,
+    pub receipt_handle: Receipt,
+    /// When it was sent (`SentTimestamp`), in milliseconds since 1970.
+    pub sent_at: Option<u64>,
 }
 
 /// An entry of a batch call that did not take effect.
@@ -75,13 +79,14 @@ pub trait Queue: Clone + Send + Sync + 'static {
     /// Deletes messages.
     fn delete(
         &self,
-        receipt_handles: &[String],
+        receipt_handles: &[Receipt],
     ) -> impl Future<Output = Result<Vec<EntryFailure>, CallError>> + Send;
 
-    /// Makes messages visible again at once.
-    fn give_back(
+    /// Hides received messages for so long from now on; zero makes them visible again at once.
+    fn change_visibility(
         &self,
-        receipt_handles: &[String],
+        receipt_handles: &[Receipt],
+        visibility_timeout: Duration,
     ) -> impl Future<Output = Result<Vec<EntryFailure>, CallError>> + Send;
 
     /// Sends letters.
@@ -139,11 +144,11 @@ impl Queue for SqsQueue {
         Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
     }
 
-    async fn delete(&self, receipt_handles: &[String]) -> Result<Vec<EntryFailure>, CallError> {
+    async fn delete(&self, receipt_handles: &[Receipt]) -> Result<Vec<EntryFailure>, CallError> {
         let entries = receipt_handles.iter().enumerate().map(|(index, receipt_handle)| {
             DeleteMessageBatchRequestEntry::builder()
                 .id(index.to_string())
-                .receipt_handle(receipt_handle)
+                .receipt_handle(receipt_handle.as_ref())
                 .build()
                 .expect("id and receipt handle are set")
         });
@@ -159,12 +164,16 @@ impl Queue for SqsQueue {
         Ok(unconfirmed(receipt_handles.len(), successful, &answer.failed))
     }
 
-    async fn give_back(&self, receipt_handles: &[String]) -> Result<Vec<EntryFailure>, CallError> {
+    async fn change_visibility(
+        &self,
+        receipt_handles: &[Receipt],
+        visibility_timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, CallError> {
         let entries = receipt_handles.iter().enumerate().map(|(index, receipt_handle)| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(index.to_string())
-                .receipt_handle(receipt_handle)
-                .visibility_timeout(0)
+                .receipt_handle(receipt_handle.as_ref())
+                .visibility_timeout(whole_seconds(visibility_timeout))
                 .build()
                 .expect("id and receipt handle are set")
         });
@@ -242,8 +251,10 @@ fn message(received: aws_sdk_sqs::types::Message) -> Message {
     Message {
         id: received.message_id.unwrap_or_default(),
         body: received.body.unwrap_or_default(),
-        receipt_handle: received.receipt_handle.unwrap_or_default(),
-        sent_at: attributes.remove(&MessageSystemAttributeName::SentTimestamp),
+        receipt_handle: received.receipt_handle.unwrap_or_default().into(),
+        sent_at: attributes
+            .remove(&MessageSystemAttributeName::SentTimestamp)
+            .and_then(|milliseconds| milliseconds.parse().ok()),
     }
 }
 

@@ -4,6 +4,9 @@
 //! within milliseconds, so the last answer is waited for; a long poll of a silent queue is
 //! abandoned at once. Should it be answered at that very instant, its messages return after their
 //! visibility timeout.
+//!
+//! While S3 is away nothing is received: what is held already waits for it, and what is not held
+//! can wait in the queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +17,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::collect::Portion;
+use crate::custody::Custody;
 use crate::dead_letter::{Letter, Undeliverable};
+use crate::full_queue::{FULL_PAUSE, Fullness};
 use crate::in_flight::{Held, InFlight};
 use crate::queue::{ENTRIES_MAX, Message, Queue};
-use crate::retry::Persistence;
+use crate::retry::{Outage, Persistence};
 use crate::state::{Counters, Failure};
 use crate::until_empty::Silence;
 
@@ -47,9 +52,12 @@ pub(crate) struct Poller<Q> {
     pub(crate) polling: Polling,
     /// Gives up when the run stops.
     pub(crate) sqs: Persistence,
+    pub(crate) s3: Arc<Outage>,
     pub(crate) stop: CancellationToken,
     pub(crate) validator: Arc<Validator>,
     pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) custody: Arc<Custody>,
+    pub(crate) fullness: Arc<Fullness>,
     pub(crate) portions: mpsc::Sender<Portion>,
     pub(crate) undeliverables: mpsc::Sender<Undeliverable>,
     pub(crate) silence: Arc<Silence>,
@@ -86,30 +94,37 @@ impl<Q: Queue> Poller<Q> {
         let message_count_max = u32::try_from(ENTRIES_MAX).expect("ten");
         let slots = self.in_flight.reserve(message_count_max).await;
         while !self.stop.is_cancelled() {
+            self.s3.over().await;
             let asked = Instant::now();
             let received = self.sqs.call(|| self.queue.receive(visibility_timeout, wait)).await;
             let messages = match received {
                 Ok(messages) => messages,
                 // Given up, because the run stops.
-                Err(error) if error.is_transient() => return None,
+                Err(error) if error.is_transient() || self.stop.is_cancelled() => return None,
                 Err(error) => {
                     self.failure.record(error);
                     return None;
                 }
             };
             self.silence.heard(self.index, messages.len());
+            self.counters.set_receive_lag(oldest(&messages));
             if !messages.is_empty() {
+                let receipts = messages.iter().map(|message| &message.receipt_handle);
+                self.custody.take(receipts, Instant::now() + visibility_timeout);
                 let held = slots.hold(messages.len());
                 return Some((messages, held));
             }
             std::mem::swap(&mut wait, &mut wait_again);
-            tokio::time::sleep_until(asked + EMPTY_PAUSE).await;
+            let pause = if self.fullness.is_full() { FULL_PAUSE } else { EMPTY_PAUSE };
+            tokio::time::sleep_until(asked + pause).await;
         }
         None
     }
 
     async fn hand_over(&self, messages: Vec<Message>, mut held: Held) {
         self.counters.add_received(messages.len());
+        self.counters.set_in_flight(self.in_flight.held());
+        let oldest_sent_at = oldest(&messages);
         let body_bytes = messages.iter().map(|message| message.body.len() + 1).sum();
         let mut lines = Vec::with_capacity(body_bytes);
         let mut receipt_handles = Vec::with_capacity(messages.len());
@@ -129,14 +144,15 @@ impl<Q: Queue> Poller<Q> {
                         reason = refusal.reason,
                         "event refused"
                     );
-                    let letter = Letter::new(body, &refusal, &id, sent_at.as_deref());
+                    let letter = Letter::new(body, refusal, id, sent_at);
                     undeliverables.push((letter, receipt_handle));
                 }
             }
         }
         let mut held_apart = held.split(undeliverables.len());
         if !receipt_handles.is_empty() {
-            let sent = self.portions.send(Portion { lines, receipt_handles, held }).await;
+            let portion = Portion { lines, receipt_handles, oldest_sent_at, held };
+            let sent = self.portions.send(portion).await;
             sent.expect("the collector lives as long as the pollers");
         }
         for (letter, receipt_handle) in undeliverables {
@@ -146,4 +162,9 @@ impl<Q: Queue> Poller<Q> {
             sent.expect("the carriers live as long as the pollers");
         }
     }
+}
+
+/// When the oldest of the messages was sent.
+fn oldest(messages: &[Message]) -> Option<u64> {
+    messages.iter().filter_map(|message| message.sent_at).min()
 }

@@ -1,12 +1,19 @@
 //! Patience with SQS and S3: what is transient is tried again, for as long as somebody wants it.
 //!
 //! The SDK's own retries are switched off (see [`crate::connect`]), so that one place decides what
-//! is tried again and says so: once when an outage begins, once when it is over.
+//! is tried again and says so: once when an outage begins, once a minute while it lasts, once when
+//! it is over. A refusal ends the run if the call has never worked: then a setting or a permission
+//! is wrong, and a person must look. What has worked before and is refused now (a policy was
+//! changed, a key expired) is tried on, with the warnings, so that putting it right is all that
+//! is to be done.
 
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use runtime::metrics::{Counter, Health, Metrics};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +23,15 @@ use crate::error::CallError;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(20);
+
+/// How often an outage is spoken of while it lasts.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+/// An outage that lasts longer makes the program unwell.
+const UNWELL_AFTER: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether the program is well.
+const EXAMINE_EVERY: Duration = Duration::from_secs(1);
 
 /// How long to wait after failure number `failure_count` (from 1): doubling, the upper half of it
 /// left to chance, so that many clients do not come back at the same instant.
@@ -36,49 +52,142 @@ pub(crate) fn random_bits() -> u64 {
 #[derive(Debug)]
 pub(crate) struct Outage {
     service: &'static str,
-    began_at: Mutex<Option<Instant>>,
+    trouble: Mutex<Option<Trouble>>,
+    /// Whether there is trouble, for those who wait for its end.
+    is_away: watch::Sender<bool>,
+    retries: Counter,
+}
+
+#[derive(Debug, Clone)]
+struct Trouble {
+    began_at: Instant,
+    said_at: Instant,
+    error: String,
 }
 
 impl Outage {
-    pub(crate) fn new(service: &'static str) -> Self {
-        Self { service, began_at: Mutex::new(None) }
+    /// `service` is `sqs` or `s3`.
+    pub(crate) fn new(service: &'static str, metrics: &Metrics) -> Self {
+        let help = format!("Calls to {service} that failed and are tried again");
+        Self {
+            service,
+            trouble: Mutex::default(),
+            is_away: watch::Sender::new(false),
+            retries: metrics.counter(&format!("{service}_retries_total"), &help),
+        }
     }
 
     /// Takes note of a failure. The first one of a call is a hiccup; the second one is an outage.
     fn failed(&self, failure_count: u32, error: &CallError) {
+        self.retries.add(1);
         if failure_count < 2 {
             tracing::debug!(service = self.service, %error, "call failed, trying again");
             return;
         }
-        let mut began_at = self.began_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if began_at.is_none() {
-            *began_at = Some(Instant::now());
-            tracing::warn!(service = self.service, %error, "service unavailable, trying on");
+        let now = Instant::now();
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let began_at = trouble.as_ref().map(|trouble| trouble.began_at);
+        let is_said = trouble.as_ref().is_some_and(|it| now < it.said_at + SAY_EVERY);
+        if is_said {
+            return;
+        }
+        let began_at = began_at.unwrap_or(now);
+        *trouble = Some(Trouble { began_at, said_at: now, error: error.to_string() });
+        drop(trouble);
+        self.is_away.send_replace(true);
+        let seconds = began_at.elapsed().as_secs();
+        let (service, kind) = (self.service, error.kind());
+        if error.is_transient() {
+            tracing::warn!(service, kind, seconds, %error, "service unavailable, trying on");
+        } else {
+            let hint = error.hint();
+            tracing::warn!(service, kind, seconds, %error, hint, "service refuses, trying on");
         }
     }
 
     /// Takes note of an answer.
     fn answered(&self) {
-        let ended = self.began_at.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(began_at) = ended {
-            let seconds = began_at.elapsed().as_secs_f64();
+        if !*self.is_away.borrow() {
+            return;
+        }
+        let ended = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.is_away.send_replace(false);
+        if let Some(trouble) = ended {
+            let seconds = trouble.began_at.elapsed().as_secs_f64();
             tracing::info!(service = self.service, seconds, "service available again");
         }
+    }
+
+    /// Waits until the service is there, as far as is known.
+    pub(crate) async fn over(&self) {
+        let mut is_away = self.is_away.subscribe();
+        let _ = is_away.wait_for(|is_away| !is_away).await;
+    }
+
+    /// Why the program is unwell, if the outage has lasted.
+    fn complaint(&self) -> Option<String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let seconds = trouble.began_at.elapsed();
+        let Trouble { error, .. } = trouble;
+        let service = self.service;
+        (UNWELL_AFTER < seconds).then(|| format!("{service} for {} s: {error}", seconds.as_secs()))
+    }
+}
+
+/// Says whether the program is well, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Checkup {
+    task: JoinHandle<()>,
+    health: Health,
+}
+
+impl Checkup {
+    pub(crate) fn start(outages: Vec<Arc<Outage>>, health: Health) -> Self {
+        let told = health.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let complaints: Vec<String> =
+                    outages.iter().filter_map(|outage| outage.complaint()).collect();
+                if complaints.is_empty() {
+                    told.ok();
+                } else {
+                    told.failing(complaints.join("; "));
+                }
+                tokio::time::sleep(EXAMINE_EVERY).await;
+            }
+        });
+        Self { task, health }
+    }
+}
+
+impl Drop for Checkup {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.health.ok();
     }
 }
 
 /// Calls again until an answer comes, the failure is for good, or `give_up` is cancelled.
 ///
-/// A call that has begun is never cancelled; only the pauses between calls are cut short.
+/// A call that has begun is never cancelled; only the pauses between calls are cut short. Clones
+/// stand for the same kind of call.
 #[derive(Debug, Clone)]
 pub(crate) struct Persistence {
-    outage: std::sync::Arc<Outage>,
+    outage: Arc<Outage>,
     give_up: CancellationToken,
+    has_worked: Arc<AtomicBool>,
+    outlasts_refusals: bool,
 }
 
 impl Persistence {
-    pub(crate) fn new(outage: std::sync::Arc<Outage>, give_up: CancellationToken) -> Self {
-        Self { outage, give_up }
+    /// A refusal is for good.
+    pub(crate) fn new(outage: Arc<Outage>, give_up: CancellationToken) -> Self {
+        Self { outage, give_up, has_worked: Arc::default(), outlasts_refusals: false }
+    }
+
+    /// A refusal is for good only if the call has never worked.
+    pub(crate) fn outlasting_refusals(self) -> Self {
+        Self { outlasts_refusals: true, ..self }
     }
 
     pub(crate) async fn call<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, CallError>
@@ -89,18 +198,25 @@ impl Persistence {
         loop {
             let error = match attempt().await {
                 Ok(answer) => {
+                    self.has_worked.store(true, Ordering::Relaxed);
                     self.outage.answered();
                     return Ok(answer);
                 }
                 Err(error) => error,
             };
-            if !error.is_transient() || self.give_up.is_cancelled() {
+            if !self.may_pass(&error) || self.give_up.is_cancelled() {
                 return Err(error);
             }
             failure_count += 1;
             self.outage.failed(failure_count, &error);
             self.pause(failure_count).await;
         }
+    }
+
+    /// Whether the same call may succeed later.
+    fn may_pass(&self, error: &CallError) -> bool {
+        let worked = || self.has_worked.load(Ordering::Relaxed);
+        error.is_transient() || self.outlasts_refusals && error.is_refusal() && worked()
     }
 
     /// The pause after failure number `failure_count`, cut short by `give_up`.
@@ -142,6 +258,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::FailedCall;
 
     proptest! {
         #[test]
@@ -150,6 +267,65 @@ mod tests {
             prop_assert!(PAUSE_MIN / 2 <= pause && pause <= PAUSE_MAX);
             prop_assert!(pause_after(failure_count, 0) <= pause_after(failure_count, u64::MAX));
         }
+    }
+
+    fn denied() -> CallError {
+        let (operation, resource) = ("PutObject", "bucket lake".to_owned());
+        CallError::Denied(FailedCall { operation, resource, reason: "403".to_owned() })
+    }
+
+    fn persistence(outage: &Arc<Outage>) -> Persistence {
+        Persistence::new(Arc::clone(outage), CancellationToken::new()).outlasting_refusals()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_ends_what_never_worked_and_what_worked_before_outlasts_it() {
+        let metrics = Metrics::new("p");
+        let outage = Arc::new(Outage::new("s3", &metrics));
+        let persistence = persistence(&outage);
+        assert_eq!(persistence.call(async || Err::<(), _>(denied())).await, Err(denied()));
+        persistence.call(async || Ok(())).await.expect("an answer");
+        let mut refusals = 5;
+        let answered = persistence
+            .call(|| {
+                refusals -= 1;
+                let answer = if 0 < refusals { Err(denied()) } else { Ok(refusals) };
+                async move { answer }
+            })
+            .await;
+        assert_eq!(answered, Ok(0));
+        assert!(metrics.text().contains("p_s3_retries_total 4"), "{}", metrics.text());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_of_more_than_a_minute_makes_unwell_until_it_is_over() {
+        let outage = Arc::new(Outage::new("s3", &Metrics::new("p")));
+        let health = Health::new();
+        let _checkup = Checkup::start(vec![Arc::clone(&outage)], health.clone());
+        let began_at = Instant::now();
+        let away = CallError::Unreachable(FailedCall {
+            operation: "PutObject",
+            resource: "bucket lake".to_owned(),
+            reason: "Connection refused".to_owned(),
+        });
+        let persistence = persistence(&outage);
+        let call = persistence.call(|| {
+            let is_back = Duration::from_secs(600) < began_at.elapsed();
+            let answer = if is_back { Ok(()) } else { Err(away.clone()) };
+            async { answer }
+        });
+        let watch = async {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            assert_eq!(health.reason(), None);
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let reason = health.reason().expect("unwell");
+            assert!(reason.starts_with("s3 for 6") && reason.contains("bucket lake"), "{reason}");
+            outage.over().await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            assert_eq!(health.reason(), None);
+        };
+        let (answered, ()) = tokio::join!(call, watch);
+        assert_eq!(answered, Ok(()));
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::acknowledge::Acknowledger;
 use crate::batch::{CloseReason, Fill};
 use crate::error::CallError;
 use crate::in_flight::Held;
 use crate::progress::Progress;
-use crate::queue::Queue;
+use crate::queue::{Queue, Receipt};
 use crate::state::{Counters, Failure};
 use crate::upload::Upload;
 
@@ -74,7 +75,9 @@ pub(crate) struct ClosedBatch<S> {
     pub(crate) fill: Fill,
     pub(crate) reason: CloseReason,
     /// Of every message in the object.
-    pub(crate) receipt_handles: Vec<String>,
+    pub(crate) receipt_handles: Vec<Receipt>,
+    /// In milliseconds since 1970.
+    pub(crate) oldest_sent_at: Option<u64>,
     pub(crate) held: Held,
 }
 
@@ -93,6 +96,7 @@ impl<Q: Queue> Keeper<Q> {
     /// Must run to its end: nothing here may be cancelled.
     pub(crate) async fn keep<S: ObjectStore>(&self, batch: ClosedBatch<S>) {
         let object_key = batch.upload.key().to_owned();
+        let closed_at = Instant::now();
         // The bytes are gone from memory when this returns.
         let stored = batch.upload.finish(batch.last).await;
         if let Err(error) = stored {
@@ -105,12 +109,15 @@ impl<Q: Queue> Keeper<Q> {
             }
             return;
         }
-        self.counters.add_object(batch.fill.event_count);
+        let Fill { event_count, bytes } = batch.fill;
+        self.counters.add_object(event_count, batch.compressed_bytes, bytes);
+        self.counters.add_put(closed_at.elapsed());
+        self.counters.set_store_lag(batch.oldest_sent_at);
         self.progress.suspend(|| {
             tracing::info!(
-                event_count = batch.fill.event_count,
+                event_count,
                 bytes = batch.compressed_bytes,
-                raw_bytes = batch.fill.bytes,
+                raw_bytes = bytes,
                 reason = batch.reason.as_str(),
                 object_key,
                 "batch stored"

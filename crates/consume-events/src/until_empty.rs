@@ -62,8 +62,8 @@ pub(crate) struct Watch<Q> {
     pub(crate) sqs: Persistence,
     pub(crate) silence: Arc<Silence>,
     pub(crate) in_flight: Arc<InFlight>,
-    /// Closes the open batch.
-    pub(crate) flush: Arc<Notify>,
+    /// Each stores something that waits for more.
+    pub(crate) flushes: [Arc<Notify>; 2],
     pub(crate) stop: CancellationToken,
     pub(crate) failure: Failure,
 }
@@ -77,7 +77,7 @@ impl<Q: Queue> Watch<Q> {
                 continue;
             }
             if 0 < self.in_flight.held() {
-                self.flush.notify_one();
+                self.flushes.iter().for_each(|flush| flush.notify_one());
                 continue;
             }
             match self.sqs.call(|| self.queue.depth()).await {

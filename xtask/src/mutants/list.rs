@@ -50,7 +50,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         file: "crates/consume-events/src/dead_letter/mod.rs",
         edits: &[(
             "let (accepted, error) = self.send(&group).await;",
-            "let all: Vec<String> = group.iter().map(|it| it.receipt_handle.clone()).collect();
+            "let all: Vec<_> = group.iter().map(|it| it.receipt_handle.clone()).collect();
              let _ = self.acknowledger.acknowledge(&all).await;
              let (accepted, error) = self.send(&group).await;",
         )],

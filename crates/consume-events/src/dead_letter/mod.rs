@@ -2,11 +2,13 @@
 //!
 //! They do not wait for a batch, and no batch waits for them. The original is deleted only when
 //! its copy was accepted; a crash in between leaves both, which is why dead letters compare by
-//! their original message id. A copy that SQS refuses stays where it is: in the queue.
+//! their original message id. A copy that SQS refuses, or that would have no room for the reason,
+//! goes to the bucket instead (see [`crate::rejected`]), and so does everything if the queue as a
+//! whole refuses: a malformed message is never dropped, and never in the way.
 
 mod letter;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
@@ -15,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::acknowledge::Acknowledger;
 use crate::error::CallError;
 use crate::in_flight::Held;
-use crate::queue::{ENTRIES_MAX, Queue};
+use crate::queue::{ENTRIES_MAX, Queue, Receipt};
 use crate::retry::Persistence;
 use crate::state::{Counters, Failure};
 
@@ -27,11 +29,14 @@ const LINGER: Duration = Duration::from_millis(500);
 /// How often a letter is sent that SQS failed to take without blaming us.
 const ATTEMPTS_MAX: u32 = 5;
 
+/// How often it is said that the dead-letter queue refuses.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
 /// A received message that the table cannot take, and the letter about it.
 #[derive(Debug)]
 pub(crate) struct Undeliverable {
     pub(crate) letter: Letter,
-    pub(crate) receipt_handle: String,
+    pub(crate) receipt_handle: Receipt,
     #[expect(dead_code, reason = "dropping it is its use: the message is no longer held")]
     pub(crate) held: Held,
 }
@@ -71,11 +76,32 @@ impl Inbox {
     }
 }
 
+/// Says, once a minute, that the dead-letter queue as a whole refuses.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    said_at: std::sync::Mutex<Option<Instant>>,
+}
+
+impl Refusals {
+    fn say(&self, message_count: usize, error: &CallError) {
+        let mut said_at = self.said_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if said_at.is_some_and(|said_at| said_at.elapsed() < SAY_EVERY) {
+            return;
+        }
+        *said_at = Some(Instant::now());
+        let hint = error.hint();
+        tracing::warn!(message_count, %error, hint, "dead letters refused, storing them in the bucket");
+    }
+}
+
 /// Sends letters and deletes the originals. Several carriers share one inbox.
 #[derive(Debug, Clone)]
 pub(crate) struct Carrier<Q> {
     pub(crate) inbox: Arc<Mutex<Inbox>>,
     pub(crate) dead_letters: Q,
+    /// For what that queue does not take.
+    pub(crate) rejects: mpsc::Sender<Undeliverable>,
+    pub(crate) refusals: Arc<Refusals>,
     pub(crate) acknowledger: Acknowledger<Q>,
     pub(crate) sqs: Persistence,
     pub(crate) counters: Arc<Counters>,
@@ -93,30 +119,43 @@ impl<Q: Queue> Carrier<Q> {
     }
 
     async fn carry(&self, group: Vec<Undeliverable>) {
-        let mut groups = vec![group];
+        let (fit, unfit) = group.into_iter().partition(|it| it.letter.is_fit());
+        self.divert(unfit).await;
+        let mut groups = vec![fit];
         while let Some(group) = groups.pop() {
             let (accepted, error) = self.send(&group).await;
             if let Err(error) = self.acknowledge(&group, &accepted).await {
                 self.failure.record(error);
             }
+            let all = group.into_iter().enumerate();
+            let left = all.filter(|(index, _)| !accepted.contains(index)).map(|(_, it)| it);
+            let left: Vec<Undeliverable> = left.collect();
             match error {
-                None => {}
                 // One letter spoils the batch: each by itself, then.
-                Some(CallError::Refused(_)) if 1 < group.len() => {
-                    groups.extend(group.into_iter().map(|one| vec![one]));
+                Some(CallError::Refused(_)) if 1 < left.len() => {
+                    groups.extend(left.into_iter().map(|one| vec![one]));
                 }
-                Some(CallError::Refused(call)) => {
-                    let reason = call.to_string();
-                    tracing::warn!(reason, "dead letter refused, its message stays in the queue");
-                }
-                Some(error) => {
-                    let unsent = (0..group.len()).filter(|index| !accepted.contains(index));
-                    let unsent: Vec<String> =
-                        unsent.map(|index| group[index].receipt_handle.clone()).collect();
+                Some(error) if error.is_transient() => {
+                    let unsent: Vec<Receipt> =
+                        left.iter().map(|it| Arc::clone(&it.receipt_handle)).collect();
                     self.acknowledger.give_back(&unsent).await;
                     self.failure.record(error);
                 }
+                error => {
+                    if let Some(error) = error {
+                        self.refusals.say(left.len(), &error);
+                    }
+                    self.divert(left).await;
+                }
             }
+        }
+    }
+
+    /// To the bucket with what the dead-letter queue does not take.
+    async fn divert(&self, undeliverables: Vec<Undeliverable>) {
+        for undeliverable in undeliverables {
+            let sent = self.rejects.send(undeliverable).await;
+            sent.expect("the rejecter lives as long as the carriers");
         }
     }
 
@@ -136,7 +175,7 @@ impl<Q: Queue> Carrier<Q> {
                     None => accepted.push(index),
                     Some(failure) if failure.sender_fault || attempt == ATTEMPTS_MAX => {
                         let code = failure.code.as_str();
-                        tracing::warn!(code, "dead letter refused, its message stays in the queue");
+                        tracing::warn!(code, "dead letter refused, storing it in the bucket");
                     }
                     Some(_) => hopeful.push(index),
                 }
@@ -156,8 +195,8 @@ impl<Q: Queue> Carrier<Q> {
         accepted: &[usize],
     ) -> Result<(), CallError> {
         self.counters.add_dead_lettered(accepted.len());
-        let originals: Vec<String> =
-            accepted.iter().map(|index| group[*index].receipt_handle.clone()).collect();
+        let originals = accepted.iter().map(|index| Arc::clone(&group[*index].receipt_handle));
+        let originals: Vec<Receipt> = originals.collect();
         self.acknowledger.acknowledge(&originals).await
     }
 }

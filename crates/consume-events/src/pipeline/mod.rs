@@ -3,6 +3,7 @@
 //! ```text
 //! pollers ─► collector ─► keeper: put, confirmed, delete
 //!    └─────► carriers: copy to the dead-letter queue, accepted, delete
+//!               └───► rejecter, for what that queue does not take: put, confirmed, delete
 //! ```
 //!
 //! A stop ends the pollers; with them gone the collector stores what is open, the carriers send
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::Validator;
+use runtime::metrics::{Health, Metrics};
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,14 +27,17 @@ use crate::Summary;
 use crate::acknowledge::Acknowledger;
 use crate::batch::BatchLimits;
 use crate::collect::{Collector, Destination, Portion};
+use crate::custody::{Custody, Extender};
 use crate::dead_letter::{Carrier, Inbox, Undeliverable};
 use crate::error::CallError;
+use crate::full_queue::{Fullness, Lookout};
 use crate::in_flight::{IN_FLIGHT_MAX, InFlight};
 use crate::object::Compression;
 use crate::progress::Progress;
 use crate::queue::Queue;
 use crate::receive::{Poller, Polling};
-use crate::retry::{Ceiling, Outage, Persistence};
+use crate::rejected::Rejecter;
+use crate::retry::{Ceiling, Checkup, Outage, Persistence};
 use crate::state::{Counters, Failure};
 use crate::store::{Keeper, ObjectStore};
 use crate::until_empty::{Silence, Watch};
@@ -72,11 +77,14 @@ pub(crate) struct Tuning {
 #[derive(Debug)]
 pub(crate) struct Pipeline<Q, S> {
     pub(crate) queue: Q,
-    pub(crate) dead_letters: Q,
+    /// Without it, all that is malformed goes to the bucket.
+    pub(crate) dead_letters: Option<Q>,
     pub(crate) store: S,
     pub(crate) validator: Arc<Validator>,
     pub(crate) tuning: Tuning,
     pub(crate) progress: Progress,
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
 }
 
 /// What the stages of one run share.
@@ -89,32 +97,44 @@ struct Shared {
     counters: Arc<Counters>,
     in_flight: Arc<InFlight>,
     silence: Arc<Silence>,
-    flush: Arc<Notify>,
+    custody: Arc<Custody>,
+    fullness: Arc<Fullness>,
+    /// Of the open batch, and of what is rejected.
+    flushes: [Arc<Notify>; 2],
+    outlasts_refusals: bool,
 }
 
 impl Shared {
-    fn new(stop: CancellationToken, poller_count: usize) -> Self {
+    fn new(stop: CancellationToken, tuning: &Tuning, metrics: &Metrics) -> Self {
         Self {
             give_up: CancellationToken::new(),
-            sqs: Arc::new(Outage::new("sqs")),
-            s3: Arc::new(Outage::new("s3")),
+            sqs: Arc::new(Outage::new("sqs", metrics)),
+            s3: Arc::new(Outage::new("s3", metrics)),
             failure: Failure::new(stop.clone()),
-            counters: Arc::default(),
+            counters: Arc::new(Counters::new(metrics)),
             in_flight: Arc::new(InFlight::new(IN_FLIGHT_MAX)),
-            silence: Arc::new(Silence::new(poller_count)),
-            flush: Arc::default(),
+            silence: Arc::new(Silence::new(tuning.poller_count)),
+            custody: Arc::default(),
+            fullness: Arc::default(),
+            flushes: Default::default(),
+            // A script waits for an end, also for a bad one.
+            outlasts_refusals: !tuning.until_empty,
             stop,
         }
     }
 
     /// For what must be done before the end: given up only when the end has waited long enough.
     fn persist(&self, outage: &Arc<Outage>) -> Persistence {
-        Persistence::new(Arc::clone(outage), self.give_up.clone())
+        self.outlasting(Persistence::new(Arc::clone(outage), self.give_up.clone()))
+    }
+
+    fn outlasting(&self, persistence: Persistence) -> Persistence {
+        if self.outlasts_refusals { persistence.outlasting_refusals() } else { persistence }
     }
 
     /// For what the stop makes needless.
     fn persist_until_stop(&self) -> Persistence {
-        Persistence::new(Arc::clone(&self.sqs), self.stop.clone())
+        self.outlasting(Persistence::new(Arc::clone(&self.sqs), self.stop.clone()))
     }
 }
 
@@ -127,8 +147,16 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
     pub(crate) async fn run(self, shutdown: &CancellationToken) -> Result<Summary, CallError> {
         let started = Instant::now();
         let stop = shutdown.child_token();
-        let shared = Shared::new(stop.clone(), self.tuning.poller_count);
+        let shared = Shared::new(stop.clone(), &self.tuning, &self.metrics);
         let progress = self.progress.clone();
+        let outages = vec![Arc::clone(&shared.sqs), Arc::clone(&shared.s3)];
+        let checkup = Checkup::start(outages, self.health.clone());
+        let extender = Extender::start(
+            self.queue.clone(),
+            Arc::clone(&shared.custody),
+            self.tuning.polling.visibility_timeout,
+            Arc::clone(&shared.counters),
+        );
         let ceiling = Ceiling::start(
             stop.cancelled_owned(),
             self.tuning.stop_timeout,
@@ -144,7 +172,8 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
             () = work => {}
             () = progress.follow(&shared.counters) => {}
         }
-        drop(ceiling);
+        drop((ceiling, checkup, extender));
+        shared.counters.set_in_flight(shared.in_flight.held());
         progress.clear();
         match shared.failure.first() {
             Some(error) => Err(error),
@@ -156,53 +185,90 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
     fn start(self, shared: &Shared) -> JoinSet<()> {
         let mut stages = JoinSet::new();
         let poller_count = self.tuning.poller_count;
-        let (portions, portion_inbox) = mpsc::channel::<Portion>(poller_count);
-        let (undeliverables, inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
-        self.start_pollers(shared, &mut stages, &portions, &undeliverables);
         let acknowledger = Acknowledger::new(
             self.queue.clone(),
             shared.persist(&shared.sqs),
+            Arc::clone(&shared.custody),
+            Arc::clone(&shared.counters),
             poller_count.max(ACKNOWLEDGE_CONCURRENCY_MIN),
         );
         let keeper = Keeper {
             acknowledger: acknowledger.clone(),
             counters: Arc::clone(&shared.counters),
             failure: shared.failure.clone(),
-            progress: self.progress,
+            progress: self.progress.clone(),
         };
         let destination = Destination {
-            store: self.store,
+            store: self.store.clone(),
             s3: shared.persist(&shared.s3),
-            prefix: self.tuning.prefix,
+            prefix: self.tuning.prefix.clone(),
             compression: self.tuning.compression,
             part_bytes: self.tuning.part_bytes,
         };
+        let (portions, portion_inbox) = mpsc::channel::<Portion>(poller_count);
+        let undeliverables = self.start_carriers(shared, &mut stages, &acknowledger, &destination);
+        self.start_pollers(shared, &mut stages, &portions, &undeliverables);
         let collector = Collector::new(self.tuning.limits, destination, keeper);
-        stages.spawn(collector.run(portion_inbox, Arc::clone(&shared.flush)));
-        let carrier = Carrier {
-            inbox: Arc::new(Mutex::new(Inbox::new(inbox))),
-            dead_letters: self.dead_letters,
-            acknowledger,
-            sqs: shared.persist(&shared.sqs),
-            counters: Arc::clone(&shared.counters),
-            failure: shared.failure.clone(),
+        stages.spawn(collector.run(portion_inbox, Arc::clone(&shared.flushes[0])));
+        let lookout = Lookout {
+            queue: self.queue.clone(),
+            silence: Arc::clone(&shared.silence),
+            fullness: Arc::clone(&shared.fullness),
+            in_flight: Arc::clone(&shared.in_flight),
+            stop: shared.stop.clone(),
         };
-        for _ in 0..CARRIER_COUNT {
-            stages.spawn(carrier.clone().run());
-        }
+        stages.spawn(lookout.run());
         if self.tuning.until_empty {
             let watch = Watch {
                 queue: self.queue,
                 sqs: shared.persist_until_stop(),
                 silence: Arc::clone(&shared.silence),
                 in_flight: Arc::clone(&shared.in_flight),
-                flush: Arc::clone(&shared.flush),
+                flushes: shared.flushes.clone(),
                 stop: shared.stop.clone(),
                 failure: shared.failure.clone(),
             };
             stages.spawn(watch.run());
         }
         stages
+    }
+
+    /// Starts what takes malformed messages, and returns where they go.
+    fn start_carriers(
+        &self,
+        shared: &Shared,
+        stages: &mut JoinSet<()>,
+        acknowledger: &Acknowledger<Q>,
+        destination: &Destination<S>,
+    ) -> mpsc::Sender<Undeliverable> {
+        let (rejects, rejects_inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
+        let rejecter = Rejecter {
+            inbox: rejects_inbox,
+            destination: destination.clone(),
+            limits: self.tuning.limits,
+            flush: Arc::clone(&shared.flushes[1]),
+            acknowledger: acknowledger.clone(),
+            counters: Arc::clone(&shared.counters),
+            failure: shared.failure.clone(),
+        };
+        stages.spawn(rejecter.run());
+        let Some(dead_letters) = self.dead_letters.clone() else { return rejects };
+        let (undeliverables, inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
+        let carrier = Carrier {
+            inbox: Arc::new(Mutex::new(Inbox::new(inbox))),
+            dead_letters,
+            rejects,
+            refusals: Arc::default(),
+            acknowledger: acknowledger.clone(),
+            // What refuses has a substitute.
+            sqs: Persistence::new(Arc::clone(&shared.sqs), shared.give_up.clone()),
+            counters: Arc::clone(&shared.counters),
+            failure: shared.failure.clone(),
+        };
+        for _ in 0..CARRIER_COUNT {
+            stages.spawn(carrier.clone().run());
+        }
+        undeliverables
     }
 
     fn start_pollers(
@@ -217,15 +283,19 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
             polling.wait = polling.wait.min(WAIT_UNTIL_EMPTY_MAX);
             polling.wait_again = WAIT_AGAIN_UNTIL_EMPTY;
         }
+        let sqs = shared.persist_until_stop();
         for index in 0..poller_count {
             let poller = Poller {
                 index,
                 queue: self.queue.clone(),
                 polling,
-                sqs: shared.persist_until_stop(),
+                sqs: sqs.clone(),
+                s3: Arc::clone(&shared.s3),
                 stop: shared.stop.clone(),
                 validator: Arc::clone(&self.validator),
                 in_flight: Arc::clone(&shared.in_flight),
+                custody: Arc::clone(&shared.custody),
+                fullness: Arc::clone(&shared.fullness),
                 portions: portions.clone(),
                 undeliverables: undeliverables.clone(),
                 silence: Arc::clone(&shared.silence),

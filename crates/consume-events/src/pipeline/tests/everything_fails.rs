@@ -45,7 +45,10 @@ proptest! {
             let summary = run(&fakes, tuning()).await.expect("only transient faults");
             assert_eq!(fakes.left(), (0, 0));
             assert_eq!(distinct(fakes.stored()), all_good(good_count));
-            let letters = fakes.letters().into_iter().map(|(body, _)| body).collect();
+            let rejected = fakes.rejected();
+            let rejected = rejected.iter().map(|it| it["body"].as_str().unwrap().to_owned());
+            let letters = fakes.letters().into_iter().map(|(body, _)| body).chain(rejected);
+            let letters = letters.collect();
             let bad = (good_count..good_count + bad_count).map(|number| format!("bad {number}"));
             assert_eq!(distinct(letters), distinct(bad.collect()));
             assert_eq!(summary.stored as usize, fakes.stored().len());

@@ -12,6 +12,24 @@ use crate::error::{CallError, FailedCall};
 use crate::store::{ObjectStore, StoredPart};
 
 impl Fakes {
+    /// The events in all objects, sorted, doubles included.
+    pub(super) fn stored(&self) -> Vec<String> {
+        let world = self.world();
+        let objects = world.objects.iter().filter(|(key, _)| key.starts_with("lake/events/"));
+        let mut lines: Vec<String> = objects.flat_map(|(_, lines)| lines).cloned().collect();
+        lines.sort();
+        lines
+    }
+
+    /// What is kept under `rejected/`, as JSON, in no order.
+    pub(super) fn rejected(&self) -> Vec<serde_json::Value> {
+        let world = self.world();
+        let objects =
+            world.objects.iter().filter(|(key, _)| key.starts_with("lake/rejected/messages/"));
+        let lines = objects.flat_map(|(_, lines)| lines);
+        lines.map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     /// Uploads that were begun, and neither completed nor aborted.
     pub(super) fn unfinished_uploads(&self) -> usize {
         self.world().uploads.len()
@@ -66,6 +84,11 @@ fn lines(key: &str, body: &[u8]) -> Vec<String> {
 impl World {
     fn store(&mut self, key: &str, body: &[u8]) {
         let lines = lines(key, body);
+        for line in &lines {
+            // A rejected message is as safe as a dead letter.
+            let json: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+            self.safe.extend(json["original_message_id"].as_str().map(str::to_owned));
+        }
         self.safe.extend(lines.iter().cloned());
         self.objects.insert(key.to_owned(), lines);
     }

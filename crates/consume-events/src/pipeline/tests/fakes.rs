@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use events::{Table, Validator};
+use runtime::metrics::{Health, Metrics};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use crate::error::{CallError, FailedCall};
 use crate::object::Compression;
 use crate::pipeline::{Pipeline, Tuning};
 use crate::progress::Progress;
-use crate::queue::{Depth, EntryFailure, Message, Queue};
+use crate::queue::{Depth, EntryFailure, Message, Queue, Receipt};
 use crate::receive::Polling;
 
 /// What a call ends in, instead of well.
@@ -42,10 +43,15 @@ pub(super) enum Fault {
 pub(super) struct World {
     visible: VecDeque<(u64, String)>,
     /// By receipt handle: number, body, when it is visible again.
-    in_flight: BTreeMap<String, (u64, String, Instant)>,
+    in_flight: BTreeMap<Receipt, (u64, String, Instant)>,
     /// Nothing in flight returns before this.
     earliest_return: Option<Instant>,
     handles_given: u64,
+    pub(super) has_no_dead_letter_queue: bool,
+    /// Added to what the queue says is in flight.
+    pub(super) in_flight_elsewhere: u64,
+    /// As a queue at its in-flight limit.
+    pub(super) hands_out_none: bool,
     pub(super) objects: BTreeMap<String, Vec<String>>,
     /// Parts by number, by upload id.
     pub(super) uploads: BTreeMap<String, BTreeMap<usize, Bytes>>,
@@ -106,13 +112,6 @@ impl Fakes {
 
     pub(super) fn calls(&self, operation: &str) -> u64 {
         self.world().calls.get(operation).copied().unwrap_or(0)
-    }
-
-    /// The events in all objects, sorted, doubles included.
-    pub(super) fn stored(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.world().objects.values().flatten().cloned().collect();
-        lines.sort();
-        lines
     }
 
     pub(super) fn object_keys(&self) -> Vec<String> {
@@ -181,7 +180,7 @@ impl World {
         if self.earliest_return.is_none_or(|earliest| now < earliest) {
             return;
         }
-        let expired: Vec<String> = self
+        let expired: Vec<Receipt> = self
             .in_flight
             .iter()
             .filter(|(_, (_, _, until))| *until <= now)
@@ -196,17 +195,17 @@ impl World {
 
     fn receive(&mut self, count: usize, visibility_timeout: Duration) -> Vec<Message> {
         self.return_expired();
-        let count = count.min(self.visible.len());
+        let count = if self.hands_out_none { 0 } else { count.min(self.visible.len()) };
         let taken: Vec<(u64, String)> = self.visible.drain(..count).collect();
         let mut messages = Vec::new();
         for (number, body) in taken {
-            let receipt_handle = format!("{number}#{}", self.handles_given);
+            let receipt_handle = Receipt::from(format!("{number}#{}", self.handles_given));
             self.handles_given += 1;
             let until = Instant::now() + visibility_timeout;
             self.earliest_return = Some(self.earliest_return.map_or(until, |it| it.min(until)));
             self.in_flight.insert(receipt_handle.clone(), (number, body.clone(), until));
             let id = format!("m-{number}");
-            let sent_at = Some("1772000000000".to_owned());
+            let sent_at = Some(1_772_000_000_000);
             messages.push(Message { id, body, receipt_handle, sent_at });
         }
         messages
@@ -253,7 +252,7 @@ impl Queue for Fakes {
         }
     }
 
-    async fn delete(&self, receipt_handles: &[String]) -> Result<Vec<EntryFailure>, CallError> {
+    async fn delete(&self, receipt_handles: &[Receipt]) -> Result<Vec<EntryFailure>, CallError> {
         tokio::time::sleep(Duration::from_millis(1)).await;
         self.batch("delete", receipt_handles.len(), |world, index| {
             world.return_expired();
@@ -266,11 +265,25 @@ impl Queue for Fakes {
         })
     }
 
-    async fn give_back(&self, receipt_handles: &[String]) -> Result<Vec<EntryFailure>, CallError> {
-        self.batch("give_back", receipt_handles.len(), |world, index| {
-            if let Some((number, body, _)) = world.in_flight.remove(&receipt_handles[index]) {
+    async fn change_visibility(
+        &self,
+        receipt_handles: &[Receipt],
+        visibility_timeout: Duration,
+    ) -> Result<Vec<EntryFailure>, CallError> {
+        let is_gift = visibility_timeout.is_zero();
+        let operation = if is_gift { "give_back" } else { "extend" };
+        self.batch(operation, receipt_handles.len(), |world, index| {
+            world.return_expired();
+            let Some((number, body, _)) = world.in_flight.remove(&receipt_handles[index]) else {
+                let code = "MessageNotInflight".to_owned();
+                return Err(EntryFailure { index, code, sender_fault: true });
+            };
+            if is_gift {
                 world.visible.push_back((number, body));
                 world.given_back += 1;
+            } else {
+                let until = Instant::now() + visibility_timeout;
+                world.in_flight.insert(Arc::clone(&receipt_handles[index]), (number, body, until));
             }
             Ok(())
         })
@@ -289,7 +302,8 @@ impl Queue for Fakes {
     async fn depth(&self) -> Result<Depth, CallError> {
         self.enter("depth");
         let (visible, not_visible) = self.left();
-        Ok(Depth { visible: visible as u64, not_visible: not_visible as u64, delayed: 0 })
+        let not_visible = not_visible as u64 + self.world().in_flight_elsewhere;
+        Ok(Depth { visible: visible as u64, not_visible, delayed: 0 })
     }
 }
 
@@ -334,11 +348,13 @@ pub(super) fn start(
     let table = Table::parse(table).expect("a table");
     let pipeline = Pipeline {
         queue: fakes.clone(),
-        dead_letters: fakes.clone(),
+        dead_letters: (!fakes.world().has_no_dead_letter_queue).then(|| fakes.clone()),
         store: fakes.clone(),
         validator: Arc::new(Validator::new(table, "id").expect("it has an id")),
         tuning,
         progress: Progress::hidden(),
+        metrics: Metrics::new("p"),
+        health: Health::new(),
     };
     let shutdown = CancellationToken::new();
     let token = shutdown.clone();

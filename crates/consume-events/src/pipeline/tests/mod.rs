@@ -8,5 +8,7 @@ mod fake_store;
 mod fakes;
 mod large_objects;
 mod outages;
+mod patience;
+mod rejected;
 mod stopping;
 mod until_empty;
