@@ -8,6 +8,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 use upload_data::StoredObject;
 use upload_data::copy_sql::{BadRows, Statements, Target};
 use upload_data::manifest::{Compression, render};
+use upload_data::window::Part;
 
 /// Keys, table and column names that break naive quoting.
 const HOSTILE: [&str; 8] = [
@@ -52,7 +53,8 @@ async fn what_the_builder_writes_the_stand_in_executes_whatever_the_names() {
         let key = format!("events/{name}.json");
         let row = serde_json::json!({ column.clone(): name }).to_string();
         put(&s3, &key, row.clone().into_bytes()).await;
-        let object = StoredObject { key, etag: "e".to_owned(), bytes: row.len() as u64 };
+        let object =
+            StoredObject { key, etag: "e".to_owned(), bytes: row.len() as u64, stored_at: None };
         let manifest_key = format!("manifests/{name}");
         put(&s3, &manifest_key, render("lake", [&object]).into_bytes()).await;
         let target = Target {
@@ -69,7 +71,7 @@ async fn what_the_builder_writes_the_stand_in_executes_whatever_the_names() {
             "BEGIN".to_owned(),
             statements.create_staging(),
             statements.copy(&manifest_key, Compression::Plain, BadRows::Skip),
-            statements.insert_new(),
+            statements.insert_new(&[Part::Everything]),
             "COMMIT".to_owned(),
         ] {
             client.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));

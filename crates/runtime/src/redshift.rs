@@ -41,6 +41,13 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether the server is there and takes no session only now: it starts or ends, or has as many
+    /// sessions as it takes.
+    pub fn is_transient(&self) -> bool {
+        let Self::Refused { source, .. } = self else { return false };
+        matches!(source.code().map(|code| code.code()), Some("57P03" | "57P01" | "53300"))
+    }
+
     /// What the user can do: an answer of the server asks for other things than silence.
     pub fn hint(&self) -> &'static str {
         let Self::Refused { source, .. } = self else {

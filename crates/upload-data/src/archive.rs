@@ -24,7 +24,7 @@ pub enum AfterLoad {
     Keep,
 }
 
-/// Puts loaded objects away; returns how many left `events/` for the archive by this call.
+/// Puts loaded objects away; returns how many left `events/` by this call.
 ///
 /// All are tried, whatever happens to one.
 pub(crate) async fn put_away(
@@ -59,7 +59,7 @@ async fn put_one_away(
 ) -> Result<bool, StoreError> {
     match after_load {
         AfterLoad::Keep => Ok(false),
-        AfterLoad::Delete => store.remove(object).await.map(|_| false),
+        AfterLoad::Delete => store.remove(object).await,
         AfterLoad::Archive => match store.copy(object, &archive_key(prefix, &object.key)).await {
             // Two runs may both have copied it; only one of them deletes it, and counts it.
             Ok(()) => store.remove(object).await,

@@ -1,9 +1,10 @@
 //! Flags, settings and the table, put together and checked before anything is touched.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use events::schema::{ColumnType, Table};
 use runtime::metrics::MetricsFlags;
 use runtime::run_record::{Place, RunRecordFlags};
@@ -11,12 +12,14 @@ use runtime::schedule::ScheduleFlags;
 use runtime::settings::{
     AwsArgs, AwsSettings, BucketArgs, BucketSettings, CopyArgs, CreateTableArgs, IdColumnArgs,
     RedshiftArgs, RedshiftSettings, SettingsArgs, TableArgs, TableNameArgs, TableSettings,
-    TimeColumnArgs,
+    TimeColumnArgs, keys,
 };
 use runtime::telemetry::OutputArgs;
 
 use crate::archive::AfterLoad;
 use crate::copy_sql::{LEDGER, STAGING, Statements, Target};
+use crate::pending::LoadLimits;
+use crate::window::Window;
 
 /// Shown at the end of `--help`.
 const AFTER_HELP: &str = "\
@@ -42,9 +45,14 @@ the worst of all runs.";
 #[derive(Debug, Parser)]
 #[command(name = "upload-data", version, after_help = AFTER_HELP)]
 pub struct Args {
-    /// What becomes of objects once they are loaded.
-    #[arg(long, value_name = "WHAT", env = "UPLOAD_AFTER_LOAD", default_value = "archive")]
-    pub after_load: AfterLoad,
+    /// What becomes of objects once they are loaded [default: archive].
+    #[arg(long, value_name = "WHAT", env = "AWS_AFTER_LOAD")]
+    pub after_load: Option<AfterLoad>,
+    /// Days before and after the times of new events in which the table is searched for their ids,
+    /// or `unlimited`. What is redelivered is found in any case, because it has the same time; days
+    /// are for senders that send an id again with another time [default: 7].
+    #[arg(long, value_name = "DAYS", env = "REDSHIFT_DUPLICATE_WINDOW_DAYS")]
+    pub duplicate_window_days: Option<WindowDays>,
     /// Seconds to wait for another run that is loading.
     #[arg(
         long,
@@ -63,6 +71,15 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub objects_max: u32,
+    /// Bytes in one COPY at most, as stored; an object that is larger is loaded alone.
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "UPLOAD_BYTES_MAX",
+        default_value = "1073741824",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub bytes_max: u64,
     /// Objects that may be rejected in one run; if more are bad, the run fails and none is moved.
     /// An object with bad rows is loaded without them, one that COPY cannot read not at all; under
     /// rejected/ lie the original and the reasons.
@@ -112,6 +129,26 @@ pub struct Args {
     pub metrics: MetricsFlags,
 }
 
+/// How far from the time of an event its id is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowDays {
+    /// So many days.
+    Days(u32),
+    /// In the whole table.
+    Unlimited,
+}
+
+impl FromStr for WindowDays {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "unlimited" {
+            return Ok(Self::Unlimited);
+        }
+        text.parse().map(Self::Days).map_err(|_| "not a whole number of days or unlimited".into())
+    }
+}
+
 /// A checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -127,8 +164,8 @@ pub struct Config {
     pub after_load: AfterLoad,
     /// How long another load may hold the ledger.
     pub lock_wait: Duration,
-    /// Objects in one load at most.
-    pub objects_max: usize,
+    /// How much one load takes at most.
+    pub limits: LoadLimits,
     /// Objects that may be rejected in one run, in whole or in part.
     pub rejects_max: u64,
 }
@@ -160,6 +197,12 @@ pub enum TargetError {
         /// What the setting says.
         name: String,
     },
+    /// COPY would take it for a role, or refuse it and show it in its error.
+    #[error(
+        "arn_credentials in [redshift] is no role: it is `default`, the ARN of a role, or several \
+         ARNs of a chain joined by commas without blanks"
+    )]
+    BadRole,
 }
 
 impl Args {
@@ -190,14 +233,28 @@ impl Args {
             .with_context(|| format!("read table from {}", settings.create_table.display()))?;
         let target = target(&table, &settings)?;
         let iam_role = self.copy.resolve(&file);
+        check_role(&iam_role)?;
+        let after_load = self.after_load.unwrap_or_else(|| {
+            let written = file.value(&keys::AFTER_LOAD).unwrap_or("archive");
+            AfterLoad::from_str(written, false).expect("the file was checked")
+        });
+        let days = self.duplicate_window_days.unwrap_or_else(|| {
+            let written = file.value(&keys::REDSHIFT_DUPLICATE_WINDOW_DAYS);
+            let default = keys::REDSHIFT_DUPLICATE_WINDOW_DAYS.default.expect("it has one");
+            written.unwrap_or(default).parse().expect("the file was checked")
+        });
+        let window = window(&table, &settings, days);
         Ok(Config {
             aws: self.aws.resolve(&file),
-            statements: Statements::new(target, bucket.bucket.clone(), iam_role),
+            statements: Statements::new(target, bucket.bucket.clone(), iam_role).within(window),
             bucket,
             redshift,
-            after_load: self.after_load,
+            after_load,
             lock_wait: Duration::from_secs(self.lock_wait.into()),
-            objects_max: self.objects_max as usize,
+            limits: LoadLimits {
+                objects_max: self.objects_max as usize,
+                bytes_max: self.bytes_max,
+            },
             rejects_max: self.rejects_max.into(),
         })
     }
@@ -228,6 +285,28 @@ fn target(table: &Table, settings: &TableSettings) -> Result<Target, TargetError
         id_column,
         has_identity: filled.len() < table.columns.len(),
     })
+}
+
+/// `None` if ids are looked for in the whole table: that is the setting, or the column that orders
+/// the events is not one of days.
+fn window(table: &Table, settings: &TableSettings, days: WindowDays) -> Option<Window> {
+    let column = table.column(&settings.time_column.to_lowercase())?;
+    match (days, column.column_type) {
+        (
+            WindowDays::Days(days),
+            ColumnType::Date | ColumnType::Timestamp | ColumnType::TimestampTz,
+        ) => Some(Window { column: column.name.clone(), days }),
+        _ => None,
+    }
+}
+
+/// Refuses what is no role; without showing it, because it may well be a key.
+fn check_role(iam_role: &str) -> Result<(), TargetError> {
+    let is_arn = |arn: &str| arn.starts_with("arn:") && !arn.contains(char::is_whitespace);
+    if iam_role.eq_ignore_ascii_case("default") || iam_role.split(',').all(is_arn) {
+        return Ok(());
+    }
+    Err(TargetError::BadRole)
 }
 
 /// `schema.table` or `table`, folded to lower case as Redshift folds names.
@@ -326,6 +405,38 @@ mod tests {
         let error = target(&table(), &settings(None, "uuid")).unwrap_err();
         insta::assert_snapshot!(error, @r#"id_column is "uuid", but table clicks has no such column; it has number, id, properties, event, at"#);
         target(&table(), &settings(None, "number")).unwrap_err();
+    }
+
+    #[test]
+    fn ids_are_looked_for_within_days_only_if_the_column_has_days() {
+        let window = |column: &str, days| {
+            let settings = TableSettings { time_column: column.to_owned(), ..settings(None, "id") };
+            window(&table(), &settings, days).map(|window| (window.column, window.days))
+        };
+        assert_eq!(window("AT", WindowDays::Days(7)), Some(("at".to_owned(), 7)));
+        assert_eq!(window("at", WindowDays::Unlimited), None);
+        assert_eq!(window("number", WindowDays::Days(7)), None);
+        for (text, expected) in [
+            ("0", Some(WindowDays::Days(0))),
+            ("unlimited", Some(WindowDays::Unlimited)),
+            ("-1", None),
+            ("a week", None),
+            ("", None),
+        ] {
+            assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_role_is_refused_and_not_shown() {
+        for role in ["default", "DEFAULT", "arn:aws:iam::1:role/a", "arn:aws:iam::1:role/a,arn:b"] {
+            assert_eq!(check_role(role), Ok(()), "{role}");
+        }
+        let keys = "aws_access_key_id=AKIA;aws_secret_access_key=secret";
+        for role in ["", "role/a", "arn:a, arn:b", "arn:a,", keys] {
+            let error = check_role(role).unwrap_err().to_string();
+            assert!(error.starts_with("arn_credentials") && !error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::manifest::{Compression, object_url};
 use crate::store::StoredObject;
+use crate::window::{DAYS_MAX, Part, Window};
 
 /// The table that remembers which objects were loaded; it stands beside the target table.
 pub const LEDGER: &str = "load_ledger";
@@ -79,12 +80,23 @@ pub struct Statements {
     target: Target,
     bucket: String,
     iam_role: String,
+    window: Option<Window>,
 }
 
 impl Statements {
     /// `iam_role` is an ARN, several joined by commas, or `default`.
     pub fn new(target: Target, bucket: String, iam_role: String) -> Self {
-        Self { target, bucket, iam_role }
+        Self { target, bucket, iam_role, window: None }
+    }
+
+    /// Looks for ids only within a window of time; `None`: in the whole table.
+    pub fn within(self, window: Option<Window>) -> Self {
+        Self { window, ..self }
+    }
+
+    /// Where ids are looked for; `None`: in the whole table.
+    pub fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
     }
 
     /// The table to load into.
@@ -172,9 +184,10 @@ impl Statements {
         } else {
             quote_literal(&self.iam_role)
         };
-        let gzip = match compression {
+        let codec = match compression {
             Compression::Plain => "",
             Compression::Gzip => "GZIP\n",
+            Compression::Zstd => "ZSTD\n",
         };
         let errors = match bad_rows {
             BadRows::Fail => String::new(),
@@ -183,41 +196,86 @@ impl Statements {
         };
         format!(
             "COPY {} ({})\nFROM {}\nIAM_ROLE {role}\nMANIFEST\nFORMAT AS JSON 'auto'\n\
-             TIMEFORMAT 'auto'\n{gzip}{errors}COMPUPDATE OFF\nSTATUPDATE OFF",
+             TIMEFORMAT 'auto'\n{codec}{errors}COMPUPDATE OFF\nSTATUPDATE OFF",
             quote_identifier(STAGING),
             self.columns(""),
             quote_literal(&object_url(&self.bucket, manifest_key)),
         )
     }
 
-    /// How many rows are staged, and how many of them have an id.
+    /// How many rows are staged, and how many of them have an id; if there is a window, also how
+    /// many have a time, and the first and the last day.
     pub fn count_staged(&self) -> String {
+        let times = self.window.as_ref().map(|window| {
+            let time = quote_identifier(&window.column);
+            format!(", COUNT({time}), CAST(MIN({time}) AS DATE), CAST(MAX({time}) AS DATE)")
+        });
         format!(
-            "SELECT COUNT(*), COUNT({})\nFROM {}",
+            "SELECT COUNT(*), COUNT({}){}\nFROM {}",
             quote_identifier(&self.target.id_column),
+            times.unwrap_or_default(),
             quote_identifier(STAGING),
         )
     }
 
-    /// Inserts one row per id that the table does not have yet: the first one loaded stays.
+    /// The days on which staged rows have their times, one more than [`DAYS_MAX`] at most.
+    pub fn staged_days(&self, window: &Window) -> String {
+        let time = quote_identifier(&window.column);
+        format!(
+            "SELECT DISTINCT CAST({time} AS DATE)\nFROM {}\nWHERE {time} IS NOT NULL\n\
+             ORDER BY 1\nLIMIT {}",
+            quote_identifier(STAGING),
+            DAYS_MAX + 1,
+        )
+    }
+
+    /// Inserts one row per id that those parts of the table do not have yet: the first one loaded
+    /// stays.
     ///
-    /// `NOT EXISTS` does not see doubles among the staged rows themselves; `ROW_NUMBER` does.
-    pub fn insert_new(&self) -> String {
+    /// `NOT EXISTS` does not see doubles among the staged rows themselves; `ROW_NUMBER` does. Each
+    /// part is a join of its own with literals as bounds: that is what Redshift skips blocks by.
+    pub fn insert_new(&self, parts: &[Part]) -> String {
         let id = quote_identifier(&self.target.id_column);
         let rank = quote_identifier(&self.rank_column());
         let order: Vec<_> =
             self.target.order_by.iter().map(|name| quote_identifier(name)).collect();
         let order = if order.is_empty() { id.clone() } else { order.join(", ") };
+        let joins: Vec<_> = parts.iter().map(|part| self.loaded_before(part)).collect();
         format!(
             "INSERT INTO {table} ({columns})\nSELECT {staged_columns}\nFROM (\n\
              SELECT {columns},\nROW_NUMBER() OVER (PARTITION BY {id} ORDER BY {order}) AS {rank}\n\
-             FROM {staging}\n) AS staged\nWHERE staged.{rank} = 1\nAND NOT EXISTS (\n\
-             SELECT 1\nFROM {table} AS loaded\nWHERE loaded.{id} = staged.{id}\n)",
+             FROM {staging}\n) AS staged\nWHERE staged.{rank} = 1\nAND NOT EXISTS {joins}",
             table = self.table(),
             columns = self.columns(""),
             staged_columns = self.columns("staged."),
             staging = quote_identifier(STAGING),
+            joins = joins.join("\nAND NOT EXISTS "),
         )
+    }
+
+    /// The row that a staged row is a double of, in that part of the table.
+    fn loaded_before(&self, part: &Part) -> String {
+        let id = quote_identifier(&self.target.id_column);
+        let table = self.table();
+        let mut sql =
+            format!("(\nSELECT 1\nFROM {table} AS loaded\nWHERE loaded.{id} = staged.{id}\n");
+        if let Some(window) = &self.window {
+            let time = quote_identifier(&window.column);
+            let mut add = |condition: &str, day: &str| {
+                let day = quote_literal(day);
+                sql.push_str(&format!("AND loaded.{time} {condition} {day}\n"));
+            };
+            match part {
+                Part::Everything => {}
+                Part::Days { since, before } => {
+                    since.iter().for_each(|day| add(">=", day));
+                    before.iter().for_each(|day| add("<", day));
+                }
+                Part::NoTime => sql.push_str(&format!("AND loaded.{time} IS NULL\n")),
+            }
+        }
+        sql.push(')');
+        sql
     }
 
     /// Remembers these objects as loaded.

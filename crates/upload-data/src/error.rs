@@ -14,6 +14,8 @@ pub const UNDEFINED_SCHEMA: &str = "3F000";
 pub const QUERY_CANCELED: &str = "57014";
 /// SQLSTATE of two transactions that cannot both be right.
 pub const SERIALIZATION_FAILURE: &str = "40001";
+/// SQLSTATE of two transactions that wait for each other.
+pub const DEADLOCK: &str = "40P01";
 
 /// What the step of a COPY is called in [`LoadError::Statement`].
 pub(crate) const COPY_STEP: &str = "copy";
@@ -118,12 +120,16 @@ impl StatementError {
 
     /// Whether the same transaction may well succeed when it starts over.
     ///
-    /// Redshift reports a serializable isolation violation as error 1023.
+    /// Redshift reports a serializable isolation violation as error 1023, and a table that another
+    /// transaction put in the place of ours as error 1018 (Database Developer Guide,
+    /// "Troubleshooting serializable isolation errors"); Postgres has SQLSTATEs for such things.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Lost { .. } => true,
             Self::Refused { sqlstate, message } => {
-                sqlstate == SERIALIZATION_FAILURE || message.starts_with("1023")
+                let is_conflict = sqlstate == SERIALIZATION_FAILURE || sqlstate == DEADLOCK;
+                let codes = ["1023", "1018"];
+                is_conflict || codes.iter().any(|code| message.starts_with(code))
             }
             Self::Unexpected { .. } => false,
         }
@@ -229,7 +235,7 @@ pub enum LoadError {
         rejects: Vec<RejectedRow>,
     },
     /// The program was stopped while it waited for the ledger; nothing was begun.
-    #[error("stopped while another load held the ledger")]
+    #[error("stopped while waiting for the ledger")]
     Stopped,
     /// A bad object could not be moved to `rejected/`.
     #[error("set object {key} aside")]
@@ -278,7 +284,8 @@ impl LoadError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::CommitUnknown(_) => true,
-            Self::Statement { source, .. } => source.is_transient(),
+            Self::Statement { source, .. } | Self::NoLedger { source, .. } => source.is_transient(),
+            Self::Connect(error) => error.is_transient(),
             _ => false,
         }
     }
@@ -366,6 +373,8 @@ mod tests {
             (lost, true),
             (refused("40001", "could not serialize access"), true),
             (refused("XX000", "1023: Serializable isolation violation on table 1"), true),
+            (refused("XX000", "1018: Relation does not exist."), true),
+            (refused("40P01", "deadlock detected"), true),
             (refused("XX000", "Load into table 'events' failed."), false),
             (refused("42501", "permission denied"), false),
         ] {

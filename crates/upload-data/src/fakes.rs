@@ -21,6 +21,8 @@ use crate::warehouse::{Reply, Session, Warehouse};
 pub(crate) enum Fault {
     /// It is refused, without effect.
     Refuse,
+    /// Redshift refuses it because of another transaction: error 1023.
+    Conflict,
     /// The connection is cut before it has an effect.
     Cut,
     /// It has its effect, but the answer is lost, and with it the connection.
@@ -32,8 +34,14 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Refuse, Self::Cut, Self::LoseAnswer, Self::KillBefore, Self::KillAfter];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Refuse,
+        Self::Conflict,
+        Self::Cut,
+        Self::LoseAnswer,
+        Self::KillBefore,
+        Self::KillAfter,
+    ];
 }
 
 /// A row of the ledger.
@@ -56,6 +64,10 @@ pub(crate) struct World {
     pub journal: Vec<String>,
     /// The call to fail, counted from 0, and how.
     pub fault: Option<(usize, Fault)>,
+    /// Calls of that name all fail in that way.
+    pub lasting_fault: Option<(&'static str, Fault)>,
+    /// Once there was a call of that name, nobody connects any more.
+    pub gone_after: Option<&'static str>,
     /// Rows of `stl_load_errors`, the latest last; COPY adds one when it meets `bad`.
     pub load_errors: Vec<[String; 7]>,
     /// COPYs so far; the last one's number.
@@ -83,8 +95,15 @@ impl World {
         if let Some((_, key, body)) = self.rewrite_before.take_if(|it| it.0 == call) {
             self.objects.insert(key, body);
         }
+        let is_gone = |name: &str| self.journal.iter().any(|made| made == name);
+        if call == "connect" && self.gone_after.is_some_and(is_gone) {
+            self.journal.push(call);
+            return Err(Fault::Cut);
+        }
+        let lasting = self.lasting_fault.filter(|(name, _)| *name == call);
         self.journal.push(call);
         let fault = self.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+        let fault = fault.or(lasting.map(|(_, fault)| fault));
         self.dead = matches!(fault, Some(Fault::KillBefore | Fault::KillAfter));
         match fault {
             None => Ok(Effect::Fully),
@@ -146,6 +165,7 @@ impl ObjectStore for FakeStore<'_> {
                 key: key.clone(),
                 etag: World::etag(body),
                 bytes: body.len() as u64,
+                stored_at: None,
             });
             Ok(Page { objects: objects.collect(), next: None })
         })
@@ -273,12 +293,14 @@ impl Session for FakeSession<'_> {
                 self.transaction = None;
                 Err(lost)
             }
-            Err(Fault::Refuse) => {
+            Err(fault @ (Fault::Refuse | Fault::Conflict)) => {
                 // A refused COMMIT is a rollback.
                 if name(sql) == "COMMIT" {
                     self.transaction = None;
                 }
-                Err(refused("XX000", "on command"))
+                let conflict = "1023: Serializable isolation violation on table - 100157";
+                let is_conflict = fault == Fault::Conflict;
+                Err(refused("XX000", if is_conflict { conflict } else { "on command" }))
             }
             Err(_) => {
                 self.lost = true;
@@ -401,6 +423,7 @@ impl FakeSession<'_> {
             let url = entry["url"].as_str().unwrap();
             let key = url.strip_prefix("s3://lake/").unwrap();
             assert_eq!(key.ends_with(".gz"), sql.contains("GZIP"), "{key} in\n{sql}");
+            assert_eq!(key.ends_with(".zst"), sql.contains("ZSTD"), "{key} in\n{sql}");
             let missing = || refused("XX000", &format!("no such file: S3 key : {url}"));
             let body = world.objects.get(key).cloned().ok_or_else(missing)?;
             if body.contains("broken") {

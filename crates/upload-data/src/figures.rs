@@ -1,10 +1,14 @@
 //! What the runs of a process did, for Prometheus.
 
-use runtime::metrics::{Counter, Metrics};
+use runtime::metrics::{Counter, Gauge, Histogram, Metrics};
 
 use crate::summary::Summary;
+use crate::tally::Counts;
 
-/// The sums of all summaries.
+/// Bounds of what a run's COPYs take, in seconds.
+const COPY_SECONDS: [f64; 10] = [0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
+
+/// The sums of all summaries, and how things stood in the latest run.
 #[derive(Debug, Clone)]
 pub struct Figures {
     objects: Counter,
@@ -13,6 +17,13 @@ pub struct Figures {
     archived: Counter,
     rejected_objects: Counter,
     rejected_rows: Counter,
+    bytes: Counter,
+    copies: Counter,
+    retries: Counter,
+    copy_seconds: Histogram,
+    lock_wait_seconds: Histogram,
+    pending_objects: Gauge,
+    lag_seconds: Gauge,
 }
 
 impl Figures {
@@ -25,10 +36,35 @@ impl Figures {
                 "duplicates_total",
                 "Events not loaded because their id was there already or came more than once",
             ),
-            archived: metrics.counter("objects_archived_total", "Objects put away"),
+            archived: metrics
+                .counter("objects_archived_total", "Objects moved to the archive, or deleted"),
             rejected_objects: metrics
                 .counter("objects_rejected_total", "Objects set aside, in whole or for some rows"),
             rejected_rows: metrics.counter("rows_rejected_total", "Rows left out of objects"),
+            bytes: metrics.counter("bytes_loaded_total", "Bytes of the objects loaded, as stored"),
+            copies: metrics.counter("copies_total", "COPYs sent, failed ones included"),
+            retries: metrics.counter(
+                "retries_total",
+                "Loads begun anew: connections lost, conflicts with other transactions",
+            ),
+            copy_seconds: metrics.histogram(
+                "copy_seconds",
+                "How long the COPYs of a run took that sent any",
+                &COPY_SECONDS,
+            ),
+            lock_wait_seconds: metrics.histogram(
+                "lock_wait_seconds",
+                "How long a run with objects to load waited for the ledger",
+                &COPY_SECONDS,
+            ),
+            pending_objects: metrics.gauge(
+                "pending_objects",
+                "Objects listed and not loaded when the latest run ended",
+            ),
+            lag_seconds: metrics.gauge(
+                "lag_seconds",
+                "Age of the oldest object that waited when the latest run began",
+            ),
         }
     }
 
@@ -37,8 +73,23 @@ impl Figures {
         self.objects.add(summary.objects);
         self.rows.add(summary.rows_loaded);
         self.duplicates.add(summary.duplicates);
-        self.archived.add(summary.archived);
+        self.archived.add(summary.archived + summary.deleted);
         self.rejected_objects.add(summary.rejected);
         self.rejected_rows.add(summary.rows_rejected);
+        self.bytes.add(summary.bytes);
+    }
+
+    /// Counts in what a run did and met on its way, whether it came to a good end or not.
+    pub(crate) fn add_counts(&self, counts: &Counts) {
+        self.copies.add(counts.copies);
+        self.retries.add(counts.retries);
+        if 0 < counts.copies {
+            self.copy_seconds.observe(counts.copy_time.as_secs_f64());
+        }
+        if 0 < counts.listed {
+            self.lock_wait_seconds.observe(counts.lock_wait.as_secs_f64());
+        }
+        self.pending_objects.set(counts.listed.saturating_sub(counts.settled) as f64);
+        self.lag_seconds.set(counts.oldest_age.unwrap_or_default().as_secs_f64());
     }
 }

@@ -6,7 +6,7 @@
 //! - An object that COPY cannot read moves to `rejected/` with the reasons, and nothing of it is in
 //!   the table. One with bad rows is loaded without them; what was left out lies under `rejected/`
 //!   before the ledger says that the object was loaded.
-//! - The table gets one row per id, however often an event was stored.
+//! - The table gets one row per id, however often an event was stored, as far as [`window`] looks.
 //! - Nothing is remembered between runs but in Redshift and S3: a run may be killed anywhere, and
 //!   the next one completes it. Runs may overlap; the lock on the ledger orders them.
 //!
@@ -20,12 +20,17 @@ mod figures;
 mod ledger;
 mod load;
 pub mod manifest;
+mod patience;
 mod pending;
 mod plan;
 mod reject;
+mod staging;
 mod store;
 mod summary;
+mod sweep;
+mod tally;
 mod warehouse;
+pub mod window;
 
 #[cfg(test)]
 mod fakes;
@@ -34,20 +39,23 @@ use std::time::Instant;
 
 use runtime::failure::WithHint;
 use runtime::periodic::Done;
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use config::{Args, Config};
 pub use figures::Figures;
-pub use pending::events_prefix;
+pub use pending::{LoadLimits, events_prefix};
 pub use plan::Plan;
 pub use store::StoredObject;
-pub use summary::Summary;
+pub use summary::{Stopped, Summary};
 
+use archive::AfterLoad;
 use error::{LoadError, StoreError};
 use load::Loader;
 use pending::Pending;
 use store::{Bucket, ObjectStore};
+use tally::Tally;
 use warehouse::{Redshift, Warehouse};
 
 /// Loads everything that waits, then ends. `shutdown` is heeded between two loads, and while
@@ -57,7 +65,7 @@ use warehouse::{Redshift, Warehouse};
 /// Whatever stands in [`error`], with a hint where we know the cure. What was committed before the
 /// error stays loaded; the next run goes on from there.
 pub async fn run(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Summary> {
-    upload(config, &Redshift(&config.redshift), &bucket(config).await?, shutdown).await
+    upload(config, shutdown, &Tally::default()).await
 }
 
 /// Everything that could be loaded is, but something was rejected; 2 is clap's, for wrong flags.
@@ -72,7 +80,10 @@ pub async fn run_counted(
     shutdown: &CancellationToken,
     figures: &Figures,
 ) -> anyhow::Result<Done<Summary>> {
-    let summary = run(config, shutdown).await?;
+    let tally = Tally::default();
+    let outcome = upload(config, shutdown, &tally).await;
+    figures.add_counts(&tally.counts());
+    let summary = outcome?;
     figures.add(&summary);
     let exit_code = if summary.rejected == 0 { 0 } else { REJECTED };
     Ok(Done { summary, exit_code })
@@ -95,44 +106,75 @@ async fn bucket(config: &Config) -> anyhow::Result<Bucket> {
 
 async fn upload(
     config: &Config,
+    shutdown: &CancellationToken,
+    tally: &Tally,
+) -> anyhow::Result<Summary> {
+    let (warehouse, store) = (Redshift(&config.redshift), bucket(config).await?);
+    upload_between(config, &warehouse, &store, shutdown, tally).await
+}
+
+async fn upload_between(
+    config: &Config,
     warehouse: &impl Warehouse,
     store: &impl ObjectStore,
     shutdown: &CancellationToken,
+    tally: &Tally,
 ) -> anyhow::Result<Summary> {
-    let started = Instant::now();
+    let (started, started_at) = (Instant::now(), OffsetDateTime::now_utc());
     let prefix = config.bucket.prefix.as_str();
     let statements = &config.statements;
     let lock_wait = config.lock_wait;
-    let loader = Loader { warehouse, store, statements, prefix, lock_wait, shutdown };
+    let loader = Loader { warehouse, store, statements, prefix, lock_wait, shutdown, tally };
     let mut pending = Pending::new(store, prefix);
     let mut summary = Summary::default();
-    while !shutdown.is_cancelled() {
-        let mut candidates = hinted(pending.next(config.objects_max).await, StoreError::hint)?;
+    loop {
+        if shutdown.is_cancelled() {
+            summary.stopped = (!pending.is_at_end()).then_some(Stopped::BetweenLoads);
+            break;
+        }
+        let mut candidates = hinted(pending.next(config.limits).await, StoreError::hint)?;
         if candidates.is_empty() {
             break;
         }
+        // Objects that stay where they are say nothing about how far the table is behind.
+        let oldest_at = pending.oldest_at().filter(|_| config.after_load != AfterLoad::Keep);
+        let oldest_age = oldest_at.map(|at| (started_at - at).try_into().unwrap_or_default());
+        tally.listed(pending.listed_count(), oldest_age);
+        let candidate_count = candidates.len();
         // From here to the end of the loop only the wait for the ledger may be cancelled.
-        let rejects_max = config.rejects_max - summary.rejected;
+        let rejects_max = config.rejects_max.saturating_sub(summary.rejected);
         let outcome = reject::load_good(&loader, &mut candidates, rejects_max).await;
         if let Err(LoadError::Stopped) = outcome {
+            summary.stopped = Some(Stopped::WaitingForTheLedger);
             break;
         }
         let (loaded, rejected_count) = hinted(outcome, LoadError::hint)?;
         summary.add(loaded, rejected_count);
-        let archived = archive::put_away(store, prefix, &candidates, config.after_load)
+        tally.settled(candidate_count);
+        let put_away = archive::put_away(store, prefix, &candidates, config.after_load)
             .await
             .hint("the rows are safe in the table; the next run puts these objects away")?;
-        if 0 < archived {
-            info!(object_count = archived, "objects archived");
+        match config.after_load {
+            AfterLoad::Archive => summary.archived += put_away,
+            AfterLoad::Delete => summary.deleted += put_away,
+            AfterLoad::Keep => {}
         }
-        summary.archived += archived;
+        if 0 < put_away {
+            info!(object_count = put_away, after_load = ?config.after_load, "objects put away");
+        }
     }
     if 0 < pending.ignored_count() {
         let prefix = events_prefix(prefix);
         let object_count = pending.ignored_count();
-        warn!(object_count, prefix, "objects ignored that are neither .json nor .json.gz");
+        warn!(
+            object_count,
+            prefix, "objects ignored that are neither .json, .json.gz nor .json.zst"
+        );
     }
-    summary.seconds = started.elapsed().as_secs_f64();
+    if summary.stopped.is_none() {
+        summary.manifests_swept = sweep::sweep(store, prefix, OffsetDateTime::now_utc()).await;
+    }
+    summary.count(tally.counts(), started.elapsed());
     Ok(summary)
 }
 

@@ -16,22 +16,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::copy_sql::{
-    BEGIN, BadRows, COMMIT, LAST_COPY_ID, ROLLBACK, SESSION_ID, Statements, UNBOUND,
-};
-use crate::error::{
-    COPY_STEP, LoadError, QUERY_CANCELED, RejectedRow, StatementError, UNDEFINED_SCHEMA,
-    UNDEFINED_TABLE,
-};
+use crate::copy_sql::{BEGIN, BadRows, COMMIT, ROLLBACK, Statements, UNBOUND};
+use crate::error::{LoadError, QUERY_CANCELED, StatementError, UNDEFINED_SCHEMA, UNDEFINED_TABLE};
 use crate::ledger;
 use crate::manifest::{self, Compression};
+use crate::patience::Patience;
 use crate::reject;
 use crate::store::{ObjectStore, StoredObject};
+use crate::tally::Tally;
 use crate::warehouse::{Reply, Session, Warehouse};
-
-/// Attempts at one load: one that finds no ledger, one that is cut, one that is cut again, and one
-/// that must do.
-const ATTEMPTS_MAX: usize = 4;
 
 /// Loads objects of one bucket into one table.
 pub(crate) struct Loader<'a, W, S> {
@@ -44,6 +37,8 @@ pub(crate) struct Loader<'a, W, S> {
     pub lock_wait: Duration,
     /// Heeded while another load holds the ledger, when nothing is begun yet.
     pub shutdown: &'a CancellationToken,
+    /// Counts what is done.
+    pub tally: &'a Tally,
 }
 
 /// What to load.
@@ -61,6 +56,8 @@ pub(crate) struct Loaded {
     pub load_id: Uuid,
     /// Objects that were not in the ledger before.
     pub objects: u64,
+    /// Their bytes, as stored.
+    pub bytes: u64,
     /// Rows that the table has more.
     pub rows: u64,
     /// Events whose id the table had already, or that came more than once.
@@ -117,8 +114,19 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
     /// # Errors
     /// As [`Loader::load`]; rows that are bad, but not too many, are none.
     pub(crate) async fn look(&self, objects: &[StoredObject]) -> Result<(), LoadError> {
+        let mut patience = Patience::new(self.shutdown);
         let mut manifests = Vec::new();
-        let outcome = self.look_through(objects, &mut manifests).await;
+        let outcome = loop {
+            match self.look_through(objects, &mut manifests).await {
+                Err(error) if error.is_transient() && patience.allows_another() => {
+                    let error = anyhow::Error::new(error);
+                    warn!(error = format!("{error:#}"), "look at objects starts over");
+                    self.tally.started_over();
+                    patience.pause().await;
+                }
+                outcome => break outcome,
+            }
+        };
         self.delete_manifests(manifests).await;
         outcome
     }
@@ -136,7 +144,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         self.create_staging(&mut session).await?;
         for (manifest_key, compression) in parts {
             let copy = self.statements.copy(&manifest_key, compression, BadRows::Look);
-            if let Err(error) = run(&mut session, COPY_STEP, &copy).await {
+            if let Err(error) = self.run_copy(&mut session, &copy).await {
                 return Err(self.explain(&mut session, error).await);
             }
         }
@@ -157,28 +165,51 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         request: Request<'_>,
         manifests: &mut Vec<String>,
     ) -> Result<Loaded, LoadError> {
+        let mut patience = Patience::new(self.shutdown);
         let mut unknown = None;
-        let mut not_created = None;
-        for _ in 1..ATTEMPTS_MAX {
-            match self.attempt(request, unknown, manifests).await {
+        let mut unanswered = None;
+        let mut not_created: Option<LoadError> = None;
+        loop {
+            let failure = match self.attempt(request, unknown, manifests).await {
                 Ok(loaded) => return Ok(loaded),
-                Err(Failure::NoLedger(_)) => not_created = self.create_ledger().await.err(),
-                Err(Failure::CommitUnknown { loaded, source }) => {
+                Err(failure) => failure,
+            };
+            let is_last = !patience.allows_another();
+            match failure {
+                Failure::NoLedger(source) => {
+                    let refused = not_created.take_if(|error| is_last || !error.is_transient());
+                    if is_last || refused.is_some() {
+                        return Err(refused.unwrap_or_else(|| self.no_ledger(source)));
+                    }
+                    not_created = self.create_ledger().await.err();
+                    if not_created.is_none() {
+                        continue;
+                    }
+                }
+                Failure::CommitUnknown { source, .. } if is_last => {
+                    return Err(LoadError::CommitUnknown(source));
+                }
+                Failure::CommitUnknown { loaded, source } => {
                     warn!(error = %source, "outcome of COMMIT unknown, asking the ledger");
                     unknown = Some(loaded);
+                    unanswered = Some(source);
                 }
-                Err(Failure::Failed(error)) if error.is_transient() => {
+                Failure::Failed(error) => {
+                    let is_gone = matches!(error, LoadError::Connect(_));
+                    // A cluster that was there a moment ago comes back.
+                    let may_return = is_gone && 1 < patience.failure_count();
+                    if is_last || !(error.is_transient() || may_return) {
+                        let is_unasked = is_gone || matches!(error, LoadError::Stopped);
+                        let unanswered = unanswered.filter(|_| is_unasked);
+                        return Err(unanswered.map_or(error, LoadError::CommitUnknown));
+                    }
                     let error = anyhow::Error::new(error);
                     warn!(error = format!("{error:#}"), "load starts over");
                 }
-                Err(Failure::Failed(error)) => return Err(error),
             }
+            self.tally.started_over();
+            patience.pause().await;
         }
-        self.attempt(request, unknown, manifests).await.map_err(|failure| match failure {
-            Failure::NoLedger(source) => not_created.unwrap_or_else(|| self.no_ledger(source)),
-            Failure::CommitUnknown { source, .. } => LoadError::CommitUnknown(source),
-            Failure::Failed(error) => error,
-        })
     }
 
     /// One transaction on one connection. `unknown` is the load whose COMMIT was not answered.
@@ -253,39 +284,18 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
             .await
             .map_err(|source| LoadError::Statement { step: "write the ledger", source })?;
         let objects = left.len() as u64;
-        let loaded = Loaded { load_id, objects, rows, duplicates, bad_objects, bad_rows };
+        let bytes = left.iter().map(|object| object.bytes).sum();
+        let loaded = Loaded { load_id, objects, bytes, rows, duplicates, bad_objects, bad_rows };
         Ok(Prepared::ToCommit(loaded))
-    }
-
-    /// Fills the staging table; returns the rows that were left out.
-    async fn copy(
-        &self,
-        session: &mut W::Session,
-        parts: Vec<(String, Compression)>,
-        is_lenient: bool,
-    ) -> Result<Vec<RejectedRow>, LoadError> {
-        let bad_rows = if is_lenient { BadRows::Skip } else { BadRows::Fail };
-        let mut rejects = Vec::new();
-        for (manifest_key, compression) in parts {
-            let copy = self.statements.copy(&manifest_key, compression, bad_rows);
-            run(session, COPY_STEP, &copy).await?;
-            if is_lenient {
-                let step = "read stl_load_errors";
-                let copy_id = run(session, step, LAST_COPY_ID).await?;
-                let found = match copy_id.count(0) {
-                    Ok(copy_id) => self.rejected_rows(session, Some(copy_id)).await,
-                    Err(error) => Err(error),
-                };
-                rejects.extend(found.map_err(|source| LoadError::Statement { step, source })?);
-            }
-        }
-        Ok(rejects)
     }
 
     /// Waiting for the ledger is waiting for work: the one place where a stop is heeded.
     async fn lock(&self, session: &mut W::Session) -> Result<(), Failure> {
         let lock = self.statements.lock();
-        let Some(locked) = self.shutdown.run_until_cancelled(session.run(&lock)).await else {
+        let started = Instant::now();
+        let locked = self.shutdown.run_until_cancelled(session.run(&lock)).await;
+        self.tally.waited(started.elapsed());
+        let Some(locked) = locked else {
             session.cancel().await;
             return Err(LoadError::Stopped.into());
         };
@@ -327,31 +337,6 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         Ok(parts)
     }
 
-    async fn create_staging(&self, session: &mut W::Session) -> Result<(), LoadError> {
-        match session.run(&self.statements.create_staging()).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is(UNDEFINED_TABLE) || error.is(UNDEFINED_SCHEMA) => {
-                Err(LoadError::NoTable { table: self.statements.table() })
-            }
-            Err(source) => Err(LoadError::Statement { step: "create the staging table", source }),
-        }
-    }
-
-    /// Returns the rows inserted, and the staged rows that were not.
-    async fn insert_new(&self, session: &mut W::Session) -> Result<(u64, u64), LoadError> {
-        let step = "count the staged rows";
-        let counted = run(session, step, &self.statements.count_staged()).await?;
-        let count =
-            |column| counted.count(column).map_err(|source| LoadError::Statement { step, source });
-        let (staged, with_id) = (count(0)?, count(1)?);
-        if with_id < staged {
-            let id_column = self.statements.target().id_column.clone();
-            return Err(LoadError::NoId { count: staged - with_id, id_column });
-        }
-        let inserted = run(session, "insert new rows", &self.statements.insert_new()).await?;
-        Ok((inserted.row_count, staged.saturating_sub(inserted.row_count)))
-    }
-
     /// Creates the ledger. Another run may be doing the same, which `IF NOT EXISTS` does not make
     /// safe: a refusal counts only if the next attempt finds no ledger either.
     async fn create_ledger(&self) -> Result<(), LoadError> {
@@ -366,51 +351,12 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
     fn no_ledger(&self, source: StatementError) -> LoadError {
         LoadError::NoLedger { ledger: self.statements.ledger(), source }
     }
-
-    /// Replaces COPY's "check stl_load_errors" by what stands there. The rows outlive ROLLBACK.
-    async fn explain(&self, session: &mut W::Session, error: LoadError) -> LoadError {
-        match &error {
-            LoadError::Statement { source: StatementError::Refused { message, .. }, .. }
-                if message.contains("load_error") => {}
-            _ => return error,
-        }
-        match self.rejected_rows(session, None).await {
-            Ok(rejects) if !rejects.is_empty() => LoadError::BadRows { rejects },
-            Ok(_) => error,
-            Err(unread) => {
-                warn!(error = %unread, "stl_load_errors not read");
-                error
-            }
-        }
-    }
-
-    /// The bad rows of that COPY, or of the last one that met any.
-    async fn rejected_rows(
-        &self,
-        session: &mut W::Session,
-        copy_id: Option<u64>,
-    ) -> Result<Vec<RejectedRow>, StatementError> {
-        let session_id = session.run(SESSION_ID).await?.count(0)?;
-        let reply = session.run(&self.statements.load_errors(session_id, copy_id)).await?;
-        let latest = reply.text(0, 0).to_owned();
-        let rejects = (0..reply.rows.len())
-            // Session numbers come again; the rows of an earlier COPY are none of ours.
-            .filter(|&row| reply.text(row, 0) == latest)
-            .map(|row| RejectedRow {
-                url: reply.text(row, 1).to_owned(),
-                line_number: reply.text(row, 2).to_owned(),
-                column: reply.text(row, 3).to_owned(),
-                value: reply.text(row, 4).to_owned(),
-                reason: reply.text(row, 5).to_owned(),
-                raw_line: reply.text(row, 6).to_owned(),
-            });
-        Ok(rejects.collect())
-    }
 }
 
 impl Loaded {
     fn nothing(load_id: Uuid) -> Self {
-        Self { load_id, objects: 0, rows: 0, duplicates: 0, bad_objects: 0, bad_rows: 0 }
+        let (objects, bytes, rows, duplicates, bad_objects, bad_rows) = Default::default();
+        Self { load_id, objects, bytes, rows, duplicates, bad_objects, bad_rows }
     }
 }
 
@@ -422,7 +368,7 @@ enum Prepared {
     ToCommit(Loaded),
 }
 
-async fn run(
+pub(crate) async fn run(
     session: &mut impl Session,
     step: &'static str,
     sql: &str,
@@ -430,5 +376,7 @@ async fn run(
     session.run(sql).await.map_err(|source| LoadError::Statement { step, source })
 }
 
+#[cfg(test)]
+mod retry_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -4,11 +4,16 @@
 //! Pure. A manifest holds at most as many objects as one load takes, `--objects-max`.
 
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
 use crate::store::StoredObject;
+
+/// How a key tells the time, in UTC.
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year][month][day]/[hour][minute][second]");
 
 /// How an object is compressed. COPY is told, it does not guess, and one COPY takes one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +22,20 @@ pub enum Compression {
     Plain,
     /// The same, gzipped: `….json.gz`.
     Gzip,
+    /// The same, as Zstandard: `….json.zst`.
+    Zstd,
 }
 
 impl Compression {
     /// Every kind, in the order they are copied.
-    pub const ALL: [Self; 2] = [Self::Gzip, Self::Plain];
+    pub const ALL: [Self; 3] = [Self::Gzip, Self::Zstd, Self::Plain];
 
     /// What the key says; `None` for an object that is not one of ours.
     pub fn of(key: &str) -> Option<Self> {
         if key.ends_with(".json.gz") {
             Some(Self::Gzip)
+        } else if key.ends_with(".json.zst") {
+            Some(Self::Zstd)
         } else if key.ends_with(".json") {
             Some(Self::Plain)
         } else {
@@ -38,6 +47,7 @@ impl Compression {
         match self {
             Self::Plain => "plain",
             Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
         }
     }
 }
@@ -70,10 +80,26 @@ pub fn object_url(bucket: &str, key: &str) -> String {
 /// The key of a manifest. No two loads share one: a late write of a load that lost its connection
 /// must not change what another COPY reads.
 pub fn key(prefix: &str, now: OffsetDateTime, load_id: Uuid, compression: Compression) -> String {
-    let time = now
-        .format(format_description!("[year][month][day]/[hour][minute][second]"))
-        .expect("the format has date and time only");
-    format!("{prefix}manifests/{time}-{load_id}-{}.json", compression.name())
+    let time = now.to_utc().format(TIME).expect("the format has date and time only");
+    format!("{}{time}-{load_id}-{}.json", self::prefix(prefix), compression.name())
+}
+
+/// Where manifests are.
+pub fn prefix(prefix: &str) -> String {
+    format!("{prefix}manifests/")
+}
+
+/// When the manifest with that key was written; `None` if the key is none that [`key`] makes.
+pub fn written_at(prefix: &str, key: &str) -> Option<OffsetDateTime> {
+    let name = key.strip_prefix(&self::prefix(prefix))?.strip_suffix(".json")?;
+    let (time, name) = name.split_at_checked("YYYYMMDD/HHMMSS".len())?;
+    let (load_id, kind) =
+        name.strip_prefix('-')?.split_at_checked(uuid::fmt::Hyphenated::LENGTH)?;
+    let kind = kind.strip_prefix('-')?;
+    let is_ours = Uuid::try_parse(load_id).is_ok()
+        && Compression::ALL.iter().any(|compression| compression.name() == kind);
+    let time = PrimitiveDateTime::parse(time, TIME).ok()?;
+    is_ours.then(|| time.assume_utc())
 }
 
 #[cfg(test)]
@@ -83,7 +109,7 @@ mod tests {
     use super::*;
 
     fn object(key: &str) -> StoredObject {
-        StoredObject { key: key.to_owned(), etag: "e".to_owned(), bytes: 1 }
+        StoredObject { key: key.to_owned(), etag: "e".to_owned(), bytes: 1, stored_at: None }
     }
 
     #[test]
@@ -126,9 +152,32 @@ mod tests {
     }
 
     #[test]
+    fn only_a_name_that_we_give_tells_when_a_manifest_was_written() {
+        let now = datetime!(2026-02-03 04:05:06 UTC);
+        let key = key("pipe/", now, Uuid::nil(), Compression::Zstd);
+        assert_eq!(written_at("pipe/", &key), Some(now));
+        for (from, to) in [
+            ("pipe/", ""),
+            ("manifests/", "mine/"),
+            ("0203/", "0230/"),
+            ("0000-zstd", "0000-lzop"),
+            ("00000000-", "0000000x-"),
+            (".json", ".json.bak"),
+            ("-zstd.json", ".json"),
+            ("20260203/", ""),
+            ("2026", "\u{fc}26"),
+        ] {
+            assert!(key.contains(from), "{key}");
+            assert_eq!(written_at("pipe/", &key.replace(from, to)), None, "{from} -> {to}");
+        }
+    }
+
+    #[test]
     fn the_suffix_tells_the_compression() {
         for (key, expected) in [
             ("events/a.json.gz", Some(Compression::Gzip)),
+            ("events/a.json.zst", Some(Compression::Zstd)),
+            ("events/a.zst", None),
             ("events/a.json", Some(Compression::Plain)),
             ("events/", None),
             ("events/_SUCCESS", None),

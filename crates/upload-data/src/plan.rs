@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::copy_sql::{BEGIN, BadRows, COMMIT, UNBOUND};
+use crate::copy_sql::{BEGIN, BadRows, COMMIT, Statements, UNBOUND};
 use crate::error::{LoadError, StoreError, UNDEFINED_TABLE};
 use crate::hinted;
 use crate::ledger;
@@ -16,6 +16,7 @@ use crate::manifest::{self, Compression, object_url};
 use crate::pending::Pending;
 use crate::store::{ObjectStore, StoredObject};
 use crate::warehouse::{Session, Warehouse};
+use crate::window::Part;
 
 /// What the next load would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +54,7 @@ pub(crate) async fn plan(
     store: &impl ObjectStore,
 ) -> anyhow::Result<Plan> {
     let mut pending = Pending::new(store, &config.bucket.prefix);
-    let candidates = hinted(pending.next(config.objects_max).await, StoreError::hint)?;
+    let candidates = hinted(pending.next(config.limits).await, StoreError::hint)?;
     let (loaded, left) = if candidates.is_empty() {
         (Vec::new(), Vec::new())
     } else {
@@ -107,9 +108,19 @@ fn statements(config: &Config, left: &[StoredObject]) -> Vec<String> {
     }
     statements.extend([
         sql.count_staged(),
-        sql.insert_new(),
+        sql.insert_new(&[to_be_read(sql)]),
         sql.record(left, load_id, now),
         COMMIT.to_owned(),
     ]);
     statements
+}
+
+/// Where the insert will look for ids: that depends on rows which are not staged yet.
+fn to_be_read(sql: &Statements) -> Part {
+    let Some(window) = sql.window() else { return Part::Everything };
+    let days = window.days;
+    Part::Days {
+        since: Some(format!("<first day of the staged rows, less {days}>")),
+        before: Some(format!("<day after the last one, plus {days}>")),
+    }
 }

@@ -5,6 +5,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use time::OffsetDateTime;
 
 use crate::error::StoreError;
 
@@ -17,6 +18,8 @@ pub struct StoredObject {
     pub etag: String,
     /// Size as stored.
     pub bytes: u64,
+    /// When it was stored, by S3's clock.
+    pub stored_at: Option<OffsetDateTime>,
 }
 
 impl StoredObject {
@@ -103,6 +106,9 @@ impl ObjectStore for Bucket {
             objects: objects
                 .into_iter()
                 .map(|object| StoredObject {
+                    stored_at: object
+                        .last_modified
+                        .and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok()),
                     key: object.key.unwrap_or_default(),
                     etag: object.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
                     bytes: object.size.and_then(|size| size.try_into().ok()).unwrap_or_default(),

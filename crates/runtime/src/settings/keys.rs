@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     List,
     SslMode,
     Compression,
+    AfterLoad,
+    Days,
 }
 
 impl Kind {
@@ -54,6 +56,8 @@ impl Kind {
             Self::List => "a list of names separated by commas",
             Self::SslMode => "one of verify-full, disable",
             Self::Compression => "one of gzip, zstd",
+            Self::AfterLoad => "one of archive, delete, keep",
+            Self::Days => "a whole number of days or unlimited",
         }
     }
 
@@ -72,6 +76,8 @@ impl Kind {
             Self::List => value.split(',').any(|name| !name.trim().is_empty()),
             Self::SslMode => matches!(value, "verify-full" | "disable"),
             Self::Compression => matches!(value, "gzip" | "zstd"),
+            Self::AfterLoad => matches!(value, "archive" | "delete" | "keep"),
+            Self::Days => value == "unlimited" || value.parse::<u32>().is_ok(),
         }
     }
 }
@@ -148,6 +154,8 @@ pub const S3_PREFIX: Key = Key::defaulting(Section::Aws, "s3_prefix", "", Kind::
 /// `[aws] compression` of the objects with events: `gzip` or `zstd`.
 pub const COMPRESSION: Key =
     Key::defaulting(Section::Aws, "compression", "gzip", Kind::Compression);
+/// `[aws] after_load`: what becomes of objects once they are loaded.
+pub const AFTER_LOAD: Key = Key::defaulting(Section::Aws, "after_load", "archive", Kind::AfterLoad);
 /// `[redshift] user`.
 pub const REDSHIFT_USER: Key = Key::text(Section::Redshift, "user");
 /// `[redshift] password`.
@@ -178,6 +186,9 @@ pub const REDSHIFT_TIME_COLUMN: Key =
 /// `[redshift] event_column`: the event's name.
 pub const REDSHIFT_EVENT_COLUMN: Key =
     Key::defaulting(Section::Redshift, "event_column", "event", Kind::Text);
+/// `[redshift] duplicate_window_days`: how far from the time of an event its id is looked for.
+pub const REDSHIFT_DUPLICATE_WINDOW_DAYS: Key =
+    Key::defaulting(Section::Redshift, "duplicate_window_days", "7", Kind::Days);
 /// `[events] events_per_sec`, the generator's average rate.
 pub const EVENTS_PER_SEC: Key =
     Key::defaulting(Section::Events, "events_per_sec", "10", Kind::Rate);
@@ -229,6 +240,7 @@ pub const KEYS: &[Key] = &[
     S3_BUCKET,
     S3_PREFIX,
     COMPRESSION,
+    AFTER_LOAD,
     REDSHIFT_USER,
     REDSHIFT_PASSWORD,
     REDSHIFT_HOST,
@@ -241,6 +253,7 @@ pub const KEYS: &[Key] = &[
     REDSHIFT_ID_COLUMN,
     REDSHIFT_TIME_COLUMN,
     REDSHIFT_EVENT_COLUMN,
+    REDSHIFT_DUPLICATE_WINDOW_DAYS,
     EVENTS_PER_SEC,
     EVENTS_POLLING_CYCLES,
     EVENTS_BATCH_EVENTS_MAX,

@@ -39,6 +39,7 @@ fn objects() -> [StoredObject; 2] {
         key: key.to_owned(),
         etag: etag.to_owned(),
         bytes,
+        stored_at: None,
     };
     [
         object("events/20260101/120000-a.json.gz", "9b2cf535f27731c974343645a3985328", 1234),
@@ -59,6 +60,12 @@ fn copy_of_gzipped_objects() {
     COMPUPDATE OFF
     STATUPDATE OFF
     "#);
+}
+
+#[test]
+fn copy_of_zstandard_objects_says_so() {
+    let sql = plain().copy("m", Compression::Zstd, BadRows::Fail);
+    assert!(sql.contains("TIMEFORMAT 'auto'\nZSTD\nCOMPUPDATE OFF"), "{sql}");
 }
 
 #[test]
@@ -178,7 +185,7 @@ fn one_row_per_new_id_is_inserted() {
     SELECT COUNT(*), COUNT("id")
     FROM "blueshift_staging"
     "#);
-    assert_snapshot!(plain().insert_new(), @r#"
+    assert_snapshot!(plain().insert_new(&[Part::Everything]), @r#"
     INSERT INTO "events" ("id", "event", "timestamp")
     SELECT staged."id", staged."event", staged."timestamp"
     FROM (
@@ -197,7 +204,7 @@ fn one_row_per_new_id_is_inserted() {
 
 #[test]
 fn one_row_per_new_id_with_hostile_names() {
-    assert_snapshot!(hostile().insert_new(), @r#"
+    assert_snapshot!(hostile().insert_new(&[Part::Everything]), @r#"
     INSERT INTO "sche""ma"."e'v\nts""; DROP TABLE x; --" ("i""d", "select", "rank_of_id")
     SELECT staged."i""d", staged."select", staged."rank_of_id"
     FROM (
@@ -224,4 +231,72 @@ fn bad_rows_are_read_by_session_and_copy() {
     ORDER BY query DESC, filename, line_number
     LIMIT 1000
     "#);
+}
+
+fn windowed() -> Statements {
+    plain().within(Some(Window { column: "timestamp".to_owned(), days: 7 }))
+}
+
+#[test]
+fn within_a_window_the_times_of_the_staged_rows_are_read() {
+    let statements = windowed();
+    assert_snapshot!(statements.count_staged(), @r#"
+    SELECT COUNT(*), COUNT("id"), COUNT("timestamp"), CAST(MIN("timestamp") AS DATE), CAST(MAX("timestamp") AS DATE)
+    FROM "blueshift_staging"
+    "#);
+    assert_snapshot!(statements.staged_days(statements.window().unwrap()), @r#"
+    SELECT DISTINCT CAST("timestamp" AS DATE)
+    FROM "blueshift_staging"
+    WHERE "timestamp" IS NOT NULL
+    ORDER BY 1
+    LIMIT 1001
+    "#);
+}
+
+#[test]
+fn each_part_of_a_window_is_a_join_with_literals_as_bounds() {
+    let day = |day: &str| Some(day.to_owned());
+    let parts = [
+        Part::Days { since: day("2026-01-01"), before: day("2026-01-16") },
+        Part::Days { since: None, before: day(r"o'clock\") },
+        Part::NoTime,
+    ];
+    let sql = windowed().insert_new(&parts);
+    let (_, joins) = sql.split_once("AS staged\n").unwrap();
+    assert_snapshot!(joins, @r#"
+    WHERE staged."rank_of_id" = 1
+    AND NOT EXISTS (
+    SELECT 1
+    FROM "events" AS loaded
+    WHERE loaded."id" = staged."id"
+    AND loaded."timestamp" >= '2026-01-01'
+    AND loaded."timestamp" < '2026-01-16'
+    )
+    AND NOT EXISTS (
+    SELECT 1
+    FROM "events" AS loaded
+    WHERE loaded."id" = staged."id"
+    AND loaded."timestamp" < 'o''clock\\'
+    )
+    AND NOT EXISTS (
+    SELECT 1
+    FROM "events" AS loaded
+    WHERE loaded."id" = staged."id"
+    AND loaded."timestamp" IS NULL
+    )
+    "#);
+}
+
+#[test]
+fn a_hostile_time_column_stays_inside_its_quotes() {
+    let window = Window { column: r#"a"t"#.to_owned(), days: 0 };
+    let statements = hostile().within(Some(window.clone()));
+    let sql = [
+        statements.count_staged(),
+        statements.staged_days(&window),
+        statements.insert_new(&[Part::NoTime]),
+    ];
+    for sql in sql {
+        assert!(sql.contains(r#""a""t""#), "{sql}");
+    }
 }

@@ -10,7 +10,9 @@ use crate::archive::AfterLoad;
 use crate::config::Config;
 use crate::copy_sql::{Statements, Target};
 use crate::fakes::{FakeStore, FakeWarehouse, Fault, LedgerRow, World};
-use crate::summary::Summary;
+use crate::pending::LoadLimits;
+use crate::summary::{Stopped, Summary};
+use crate::tally::Tally;
 
 pub(crate) fn config() -> Config {
     let target = Target {
@@ -35,14 +37,15 @@ pub(crate) fn config() -> Config {
         statements: Statements::new(target, "lake".to_owned(), "default".to_owned()),
         after_load: AfterLoad::Archive,
         lock_wait: Duration::from_secs(300),
-        objects_max: 100,
+        limits: LoadLimits { objects_max: 100, bytes_max: u64::MAX },
         rejects_max: 1,
     }
 }
 
 pub(crate) async fn upload(config: &Config, world: &RefCell<World>) -> anyhow::Result<Summary> {
     let warehouse = FakeWarehouse::new(world);
-    crate::upload(config, &warehouse, &FakeStore(world), &CancellationToken::new()).await
+    let (store, token, tally) = (FakeStore(world), CancellationToken::new(), Tally::default());
+    crate::upload_between(config, &warehouse, &store, &token, &tally).await
 }
 
 /// Two new objects with doubles in and between them, one loaded by a run that was killed before it
@@ -81,18 +84,23 @@ pub(crate) fn assert_converged(world: &World, case: &str) {
     assert_eq!(world.ledger.as_ref().unwrap().len(), 3, "{case}: {:#?}", world.ledger);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_lock_comes_first_and_the_archive_after_commit() {
     let world = RefCell::new(world());
     let summary = upload(&config(), &world).await.unwrap();
     let expected = Summary {
         objects: 2,
+        bytes: 16,
         rows_loaded: 4,
         duplicates: 3,
         archived: 3,
-        rejected: 0,
-        rows_rejected: 0,
+        loads: 1,
+        copies: 2,
+        listed: 3,
+        copy_seconds: summary.copy_seconds,
+        lock_wait_seconds: summary.lock_wait_seconds,
         seconds: summary.seconds,
+        ..Summary::default()
     };
     assert_eq!(summary, expected);
     let world = world.into_inner();
@@ -121,7 +129,7 @@ async fn the_lock_comes_first_and_the_archive_after_commit() {
     assert!(world.journal[18].starts_with("copy events/"), "{:#?}", world.journal);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_first_run_creates_the_ledger() {
     let world = RefCell::new(World {
         objects: [("events/a.json".to_owned(), "1".to_owned())].into(),
@@ -143,18 +151,18 @@ async fn the_first_run_creates_the_ledger() {
     assert_eq!(world.table, ["1"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_objects_nobody_connects() {
     let world = RefCell::default();
     let summary = upload(&config(), &world).await.unwrap();
     assert_eq!(summary, Summary { seconds: summary.seconds, ..Summary::default() });
-    assert_eq!(world.into_inner().journal, ["list events/"]);
+    assert_eq!(world.into_inner().journal, ["list events/", "list manifests/"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn more_objects_than_one_load_takes_are_loaded_by_several() {
     let world = RefCell::new(world());
-    let config = Config { objects_max: 1, ..config() };
+    let config = Config { limits: LoadLimits { objects_max: 1, ..config().limits }, ..config() };
     let summary = upload(&config, &world).await.unwrap();
     assert_eq!((summary.objects, summary.rows_loaded, summary.duplicates), (2, 4, 3));
     let world = world.into_inner();
@@ -163,7 +171,7 @@ async fn more_objects_than_one_load_takes_are_loaded_by_several() {
     assert_eq!(copies, 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn whatever_fails_wherever_the_next_run_completes_it() {
     let calm = RefCell::new(world());
     upload(&config(), &calm).await.unwrap();
@@ -186,7 +194,7 @@ async fn whatever_fails_wherever_the_next_run_completes_it() {
 }
 
 /// Fails the first call of that name and returns what the run said and did.
-async fn run_with(call: &str, fault: Fault) -> (anyhow::Result<Summary>, World) {
+pub(crate) async fn run_with(call: &str, fault: Fault) -> (anyhow::Result<Summary>, World) {
     let calm = RefCell::new(world());
     upload(&config(), &calm).await.unwrap();
     let at = calm.into_inner().journal.iter().position(|made| made == call).unwrap();
@@ -195,11 +203,11 @@ async fn run_with(call: &str, fault: Fault) -> (anyhow::Result<Summary>, World) 
     (outcome, world.into_inner())
 }
 
-fn count(world: &World, call: &str) -> usize {
+pub(crate) fn count(world: &World, call: &str) -> usize {
     world.journal.iter().filter(|made| *made == call).count()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_commit_without_answer_that_worked_is_not_repeated() {
     let (outcome, world) = run_with("COMMIT", Fault::LoseAnswer).await;
     let summary = outcome.unwrap();
@@ -209,7 +217,7 @@ async fn a_commit_without_answer_that_worked_is_not_repeated() {
     assert_eq!(count(&world, "COPY"), 2, "one per kind of compression");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_commit_without_answer_that_did_not_work_is_started_over() {
     let (outcome, world) = run_with("COMMIT", Fault::Cut).await;
     let summary = outcome.unwrap();
@@ -218,7 +226,7 @@ async fn a_commit_without_answer_that_did_not_work_is_started_over() {
     assert_eq!((count(&world, "COMMIT"), count(&world, "LOCK")), (2, 2));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_copy_that_blames_nobody_is_rolled_back_and_nothing_is_archived() {
     let (outcome, world) = run_with("COPY", Fault::Refuse).await;
     let error = outcome.unwrap_err();
@@ -228,13 +236,14 @@ async fn a_refused_copy_that_blames_nobody_is_rolled_back_and_nothing_is_archive
     assert!(!world.objects.keys().any(|key| key.starts_with("archive/")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn overlapping_runs_load_each_event_once() {
     let world = RefCell::new(world());
     let warehouse = FakeWarehouse::new(&world);
     let (config, token) = (config(), CancellationToken::new());
     let store = FakeStore(&world);
-    let run = || crate::upload(&config, &warehouse, &store, &token);
+    let tally = Tally::default();
+    let run = || crate::upload_between(&config, &warehouse, &store, &token, &tally);
     let (first, second, third) = tokio::join!(run(), run(), run());
     let summaries = [first.unwrap(), second.unwrap(), third.unwrap()];
     let total = |of: fn(&Summary) -> u64| summaries.iter().map(of).sum::<u64>();
@@ -242,7 +251,7 @@ async fn overlapping_runs_load_each_event_once() {
     assert_converged(&world.borrow(), "three runs at once");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_written_anew_is_loaded_again_and_only_its_new_ids_count() {
     let world = RefCell::new(world());
     upload(&config(), &world).await.unwrap();
@@ -252,7 +261,7 @@ async fn an_object_written_anew_is_loaded_again_and_only_its_new_ids_count() {
     assert_eq!((summary.objects, summary.rows_loaded, summary.duplicates), (1, 1, 1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn kept_objects_are_loaded_once_and_deleted_ones_are_gone() {
     for (after_load, left) in [(AfterLoad::Keep, 3), (AfterLoad::Delete, 0)] {
         let world = RefCell::new(world());
@@ -261,11 +270,13 @@ async fn kept_objects_are_loaded_once_and_deleted_ones_are_gone() {
         let second = upload(&config, &world).await.unwrap();
         assert_eq!((first.objects, second.objects), (2, 0), "{after_load:?}");
         assert_eq!((first.archived, second.archived), (0, 0), "{after_load:?}");
+        let deleted = if after_load == AfterLoad::Delete { 3 } else { 0 };
+        assert_eq!((first.deleted, second.deleted), (deleted, 0), "{after_load:?}");
         assert_eq!(world.borrow().objects.len(), left, "{after_load:?}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_dry_run_shows_objects_and_sql_and_changes_nothing() {
     let world = RefCell::new(world());
     let (config, warehouse) = (config(), FakeWarehouse::new(&world));
@@ -282,13 +293,14 @@ async fn a_dry_run_shows_objects_and_sql_and_changes_nothing() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stop_during_the_wait_for_the_ledger_ends_the_wait_and_begins_nothing() {
     let world = RefCell::new(world());
     let warehouse = FakeWarehouse::new(&world);
     let held = warehouse.hold_ledger().await;
     let (config, store, shutdown) = (config(), FakeStore(&world), CancellationToken::new());
-    let run = crate::upload(&config, &warehouse, &store, &shutdown);
+    let tally = Tally::default();
+    let run = crate::upload_between(&config, &warehouse, &store, &shutdown, &tally);
     let stop = async {
         while count(&world.borrow(), "LOCK") == 0 {
             tokio::task::yield_now().await;
@@ -296,7 +308,8 @@ async fn a_stop_during_the_wait_for_the_ledger_ends_the_wait_and_begins_nothing(
         shutdown.cancel();
     };
     let (outcome, ()) = tokio::join!(run, stop);
-    assert_eq!(outcome.unwrap().objects, 0);
+    let summary = outcome.unwrap();
+    assert_eq!((summary.objects, summary.stopped), (0, Some(Stopped::WaitingForTheLedger)));
     drop(held);
     let world = world.into_inner();
     assert_eq!(count(&world, "cancel"), 1, "{:#?}", world.journal);
@@ -304,7 +317,7 @@ async fn a_stop_during_the_wait_for_the_ledger_ends_the_wait_and_begins_nothing(
     assert_eq!(world.objects.len(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_object_written_anew_while_it_is_archived_stays_for_the_next_run() {
     let (key, archive) = ("events/a.json", "archive/events/a.json");
     for after_load in [AfterLoad::Archive, AfterLoad::Delete] {

@@ -35,7 +35,7 @@ fn take_rejected(world: &mut World) -> Vec<String> {
     keys
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn good_rows_beside_bad_ones_are_loaded_and_the_bad_ones_are_kept_with_their_reasons() {
     let world = RefCell::new(world_with(&[(BAD_KEY, "4 bad 1 bad 3")]));
     let summary = upload(&config(), &world).await.unwrap();
@@ -70,7 +70,7 @@ async fn good_rows_beside_bad_ones_are_loaded_and_the_bad_ones_are_kept_with_the
     assert_converged(&world, "one object with bad rows");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_copy_cannot_read_is_set_aside_and_the_rest_is_loaded() {
     let others = [(BAD_KEY, "6 hopeless"), ("events/1.json", "broken"), ("events/2.json", "bad 1")];
     for bad in [&[(BAD_KEY, "6 broken")][..], &[(BAD_KEY, "6 hopeless")], &others] {
@@ -90,7 +90,7 @@ async fn what_copy_cannot_read_is_set_aside_and_the_rest_is_loaded() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_reason_of_an_unreadable_object_is_what_copy_said() {
     let world = RefCell::new(world_with(&[(BAD_KEY, "broken")]));
     upload(&config(), &world).await.unwrap();
@@ -108,7 +108,7 @@ async fn the_reason_of_an_unreadable_object_is_what_copy_said() {
     "#);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn more_bad_objects_than_allowed_fail_the_run_and_none_is_moved() {
     for bodies in [["bad", "bad"], ["broken", "broken"], ["hopeless", "broken"], ["bad", "broken"]]
     {
@@ -134,7 +134,7 @@ async fn more_bad_objects_than_allowed_fail_the_run_and_none_is_moved() {
     "#);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn bad_objects_never_block_the_others_whatever_fails_beside_them() {
     let bad = [(BAD_KEY, "6 broken"), ("events/2.json", "1 bad 2")];
     let config = rejecting(2);
