@@ -258,6 +258,12 @@ impl Session {
             }
             return Ok(());
         }
+        if let Some(Special::Alone(name)) = special {
+            self.relay.drain().await?;
+            if self.relay.in_transaction && !self.relay.is_skipping() {
+                return self.relay.fail(in_transaction(name)).await;
+            }
+        }
         if let Some(Special::ReadsSystemTables(reads)) = special {
             self.refresh(reads, Audience::Errors);
         }
@@ -288,6 +294,7 @@ impl Session {
         let special = match &reading.action {
             Action::Copy(statement) => Some(Special::Copy(Arc::clone(statement))),
             Action::PassThen(statement) => Some(Special::Then(Arc::clone(statement))),
+            Action::PassAlone(name) => Some(Special::Alone(name)),
             Action::Pass if !reading.reads.is_nothing() => {
                 Some(Special::ReadsSystemTables(reading.reads))
             }
@@ -364,6 +371,11 @@ fn must_replay(readings: &[Reading<'_>]) -> bool {
     let mut whole = readings.iter().filter(|reading| !matches!(reading.action, Action::Empty));
     let alone = whole.nth(1).is_none();
     readings.iter().any(|reading| reading.is_special() || (!alone && reading.declares()))
+}
+
+/// The error of a statement that must not share a transaction.
+fn in_transaction(name: &str) -> SqlError {
+    SqlError::new("25001", format!("{name} cannot run inside a transaction block"))
 }
 
 fn malformed(message: &str) -> SessionError {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"),
 /// `version()`, `pg_last_copy_count()` and its like; types; system tables of loads; what tables
 /// declare, and the views that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); what drivers and tools
-/// ask the catalog (`clients.sql`).
+/// ask the catalog (`clients.sql`); Redshift's functions (`functions.sql`).
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
@@ -27,7 +27,9 @@ pub fn template_sql() -> &'static str {
         "\n",
         include_str!("tables.sql"),
         "\n",
-        include_str!("clients.sql")
+        include_str!("clients.sql"),
+        "\n",
+        include_str!("functions.sql")
     )
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Action {
     Pass,
     /// Postgres executes it, and this behind it.
     PassThen(Arc<str>),
+    /// Postgres executes it, unless it would share a transaction; the value is its name.
+    PassAlone(&'static str),
     /// The relay executes it.
     Copy(Arc<CopyStatement>),
 }
@@ -76,7 +78,7 @@ impl Reading<'_> {
 
     /// Whether the relay has to step in when the statement is executed.
     pub(crate) fn is_special(&self) -> bool {
-        matches!(self.action, Action::Copy(_) | Action::PassThen(_))
+        matches!(self.action, Action::Copy(_) | Action::PassThen(_) | Action::PassAlone(_))
     }
 }
 
@@ -145,6 +147,11 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         if statement.leads("truncate") {
             // "TRUNCATE", usage notes.
             reading.action = Action::PassThen(Arc::from("COMMIT"));
+        } else if statement.leads("alter table")
+            && statement.matches(statement.after_name(2), "append from")
+        {
+            // "ALTER TABLE APPEND", usage notes.
+            reading.action = Action::PassAlone("ALTER TABLE APPEND");
         } else if let Some(then) = rewritten.then {
             reading.action = Action::PassThen(Arc::from(then));
         }
@@ -274,6 +281,7 @@ mod tests {
         };
         check("select 1;;-- nothing", "Pass Empty Empty");
         check("/* x */ truncate t", "PassThen");
+        check("alter table a.b append from c", "PassAlone");
         check("create database d isolation level snapshot", "PassThen");
         check("begin; copy t from 's3://b/k' iam_role default; end", "Pass Copy Pass");
     }

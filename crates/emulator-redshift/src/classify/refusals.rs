@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::refusal_rows::Place::{Anywhere, Call, In, Nested, Start, UserData};
+use super::refusal_rows::Place::{Anywhere, Call, Column, In, Nested, Start, UserData};
 use super::refusal_rows::{NOT_EMULATED, REFUSALS, Refusal};
 use super::types::{self, Unavailable};
 use crate::error::SqlError;
@@ -45,6 +45,10 @@ pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
     }
     judge_column_types(statement)?;
     judge_actions(statement)?;
+    judge_merge(statement)?;
+    if !names.catalog {
+        judge_operators(statement)?;
+    }
     Ok(names)
 }
 
@@ -117,9 +121,21 @@ fn applies(refusal: &Refusal, statement: &Statement<'_>, index: usize, catalog: 
         Anywhere => true,
         UserData => !catalog,
         Call => !catalog && is_call(statement, index),
+        Column => !catalog && is_column(statement, index),
         Nested => !catalog && 0 < index && statement.is_symbol(index - 1, b'('),
     };
     in_place && refusal.patterns.iter().any(|pattern| statement.matches(index, pattern))
+}
+
+/// Whether the word names a column that the statement does not make itself.
+fn is_column(statement: &Statement<'_>, index: usize) -> bool {
+    let word = statement.text(index);
+    let named = (1..statement.tokens.len())
+        .any(|at| statement.is_word(at - 1, "as") && statement.text(at).eq_ignore_ascii_case(word));
+    let is_query = ["select", "with", "insert", "update", "delete", "merge"]
+        .iter()
+        .any(|verb| statement.is_word(0, verb));
+    is_query && !named && !statement.is_symbol(index + 1, b'(')
 }
 
 /// Whether the word is the name of a function that is called, and not of a table.
@@ -219,6 +235,58 @@ fn judge_actions(statement: &Statement<'_>) -> Result<(), SqlError> {
         {
             let instead = "only the length of a VARCHAR can be changed";
             return refuse("ALTER COLUMN … TYPE of other types than VARCHAR", instead, change);
+        }
+    }
+    Ok(())
+}
+
+/// MERGE always says what becomes of both kinds of rows, and its target has no other name
+/// ("MERGE").
+fn judge_merge(statement: &Statement<'_>) -> Result<(), SqlError> {
+    if !statement.leads("merge into") {
+        return Ok(());
+    }
+    let using = statement.after_name(2);
+    if !statement.is_word(using, "using") {
+        let message = "Redshift does not support an alias for the target table of MERGE";
+        let hint = "only the source table may have one";
+        return Err(SqlError::new("0A000", message).with_hint(hint).at(statement, using));
+    }
+    let count = |pattern: &str| {
+        (using..statement.tokens.len()).filter(|at| statement.matches(*at, pattern)).count()
+    };
+    if (count("when matched"), count("when not matched")) != (1, 1) {
+        let message = "MERGE needs one WHEN MATCHED and one WHEN NOT MATCHED";
+        let hint = "use UPDATE, DELETE or INSERT for one kind of rows";
+        return Err(SqlError::new("0A000", message).with_hint(hint));
+    }
+    Ok(())
+}
+
+/// Operators of types that Redshift lacks, with these types ("Unsupported PostgreSQL functions").
+const OPERATORS: &[(&str, &str)] = &[
+    ("->", "the operators of JSON"),
+    ("#>", "the operators of JSON"),
+    ("@>", "the operators of arrays and ranges"),
+    ("<@", "the operators of arrays and ranges"),
+    ("&&", "the operators of arrays and ranges"),
+    ("@@", "the operators of text search"),
+    ("?|", "the operators of JSON"),
+];
+
+fn judge_operators(statement: &Statement<'_>) -> Result<(), SqlError> {
+    for (index, pair) in statement.tokens.windows(2).enumerate() {
+        let [first, second] = pair else { continue };
+        if !matches!((first.kind, second.kind), (Kind::Symbol(_), Kind::Symbol(_)))
+            || first.end() != second.start()
+        {
+            continue;
+        }
+        let text = &statement.sql[first.start()..second.end()];
+        if let Some((_, feature)) = OPERATORS.iter().find(|(operator, _)| *operator == text) {
+            let message = format!("Redshift does not support {feature}");
+            let hint = "use functions on a VARCHAR or on SUPER";
+            return Err(SqlError::new("0A000", message).with_hint(hint).at(statement, index));
         }
     }
     Ok(())

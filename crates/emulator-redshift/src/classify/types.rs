@@ -19,7 +19,7 @@ pub(super) enum Unavailable {
 const UNSUPPORTED: &[(&[&str], &str)] = &[
     (&["json", "jsonb", "jsonpath", "hstore", "xml"], "store the text in a VARCHAR, or use SUPER"),
     (&["uuid"], "use VARCHAR(36)"),
-    (&["bytea", "bit"], "use VARBYTE, or VARCHAR with an encoding"),
+    (&["bytea", "bit", "varbit"], "use VARBYTE, or VARCHAR with an encoding"),
     (&["inet", "cidr", "macaddr", "macaddr8"], "use VARCHAR(45)"),
     (&["money"], "use DECIMAL"),
     (
@@ -29,14 +29,47 @@ const UNSUPPORTED: &[(&[&str], &str)] = &[
     (&["tsvector", "tsquery"], "use LIKE or REGEXP_SUBSTR on a VARCHAR"),
     (&["point", "line", "lseg", "box", "path", "polygon", "circle"], "use GEOMETRY"),
     (
-        &["int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"],
+        &[
+            "int4range",
+            "int8range",
+            "numrange",
+            "tsrange",
+            "tstzrange",
+            "daterange",
+            "int4multirange",
+            "int8multirange",
+            "nummultirange",
+            "tsmultirange",
+            "tstzmultirange",
+            "datemultirange",
+        ],
         "use two columns",
     ),
 ];
 
 /// Unsupported as a column only: catalog-minded tools cast to them.
-const UNSUPPORTED_AS_COLUMN: &[&str] =
-    &["oid", "name", "regclass", "regtype", "regproc", "xid", "txid_snapshot", "\"char\""];
+const UNSUPPORTED_AS_COLUMN: &[&str] = &[
+    "oid",
+    "name",
+    "regclass",
+    "regtype",
+    "regproc",
+    "regprocedure",
+    "regoper",
+    "regoperator",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regrole",
+    "cid",
+    "tid",
+    "xid",
+    "xid8",
+    "pg_lsn",
+    "pg_snapshot",
+    "txid_snapshot",
+    "\"char\"",
+];
 
 const NOT_EMULATED: &[&str] = &["geometry", "geography", "hllsketch"];
 

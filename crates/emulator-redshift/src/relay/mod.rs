@@ -35,6 +35,8 @@ pub(crate) struct Relay {
     kept: Vec<Frame>,
     farewell_said: bool,
     client_ended: bool,
+    /// Whether the last ReadyForQuery said so.
+    pub(crate) in_transaction: bool,
     pub(crate) journal: Journal,
 }
 
@@ -47,6 +49,7 @@ impl Relay {
             kept: Vec::new(),
             farewell_said: false,
             client_ended: false,
+            in_transaction: false,
             journal,
         }
     }
@@ -108,6 +111,9 @@ impl Relay {
         self.farewell_said |= fatal;
         for ended in self.pipeline.take_ended() {
             self.journal.end_query(ended.query, ended.aborted);
+        }
+        if tag == b'Z' {
+            self.in_transaction = frame.body() != b"I";
         }
         if tag == b'Z' && frame.body() == b"I" {
             self.journal.transaction_ended();

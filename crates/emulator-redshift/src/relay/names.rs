@@ -26,6 +26,8 @@ pub(crate) struct Prepared {
 pub(crate) enum Special {
     /// The relay executes it; Postgres knows an empty statement under this name.
     Copy(Arc<CopyStatement>),
+    /// It is refused inside a transaction; the value is its name.
+    Alone(&'static str),
     /// This statement follows it.
     Then(Arc<str>),
     /// It reads system tables, which are brought up to date before.

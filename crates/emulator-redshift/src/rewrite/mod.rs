@@ -7,6 +7,7 @@ mod attributes;
 mod databases;
 pub(crate) mod declared;
 mod edits;
+pub(crate) mod functions;
 mod isolation;
 mod maintenance;
 mod queries;
@@ -41,6 +42,7 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Rewritten, SqlError> 
     settings::rewrite(statement, &mut edits);
     words::rewrite(statement, &mut edits);
     queries::rewrite(statement, &mut edits);
+    functions::rewrite(statement, &mut edits)?;
     if let Some(table) = table::TableStatement::read(statement) {
         attributes::rewrite(statement, &table, &mut edits)?;
         declared::rewrite(statement, &table, &mut edits)?;

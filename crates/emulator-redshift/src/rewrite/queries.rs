@@ -91,6 +91,7 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
     }
     for select in selects(statement) {
         unnamed_subqueries(statement, &select, edits);
+        top(statement, &select, edits);
         if asks_catalog {
             list_names(statement, &select, edits);
         }
@@ -192,6 +193,20 @@ fn selects(statement: &Statement<'_>) -> Vec<Select> {
         }
     }
     found
+}
+
+/// `SELECT TOP n`: Postgres has the number at the end ("SELECT", TOP).
+fn top(statement: &Statement<'_>, select: &Select, edits: &mut Edits) {
+    let at = select.list + usize::from(is_any(statement, select.list, &["distinct", "all"]));
+    let number = statement.tokens.get(at + 1);
+    let Some(number) = number.filter(|number| number.kind == Kind::Number) else { return };
+    // A list cannot end with the number: then TOP is a column.
+    if !statement.is_word(at, "top") || select.end <= at + 2 || statement.is_symbol(at + 2, b',') {
+        return;
+    }
+    edits.blank(statement.sql, statement.tokens[at].start()..number.end());
+    let count = number.text(statement.sql);
+    edits.insert(statement.tokens[select.end - 1].end(), format!(" LIMIT {count}"));
 }
 
 fn ended(select: Select, end: usize) -> Select {
@@ -351,6 +366,16 @@ mod tests {
         same("select * from (select 1) a, (select 2) as b join (select 3) \"c\" on true");
         same("select extract(day from (select d)) from f((select 1)) where a in (select 2)");
         same("select * from (t join u on true) where a = (select 1)");
+    }
+
+    #[test]
+    fn top_becomes_a_limit() {
+        check("select top 10 a from t order by b", "select        a from t order by b LIMIT 10");
+        check(
+            "select * from (select distinct top 2 a from t) s",
+            "select * from (select distinct       a from t LIMIT 2) s",
+        );
+        same("select top from t where top 1");
     }
 
     #[test]

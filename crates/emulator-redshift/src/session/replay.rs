@@ -6,7 +6,7 @@
 use pgwire::messages::extendedquery::{Bind, Describe, Execute, Parse, Sync};
 use pgwire::messages::response::CommandComplete;
 
-use super::Session;
+use super::{Session, in_transaction};
 use crate::classify::{Action, Reading};
 use crate::error::SessionError;
 use crate::relay::pipeline::{Audience, Expected, Sent};
@@ -20,10 +20,21 @@ impl Session {
             return Ok(());
         }
         self.note(&script);
+        let is_whole = |reading: &&Reading<'_>| !matches!(reading.action, Action::Empty);
+        let shared = self.relay.in_transaction || 1 < script.iter().filter(is_whole).count();
         for reading in script {
             match &reading.action {
+                Action::PassAlone(name) if shared => {
+                    self.relay.drain().await?;
+                    if !self.relay.is_skipping() {
+                        self.relay.fail(in_transaction(name)).await?;
+                    }
+                    break;
+                }
                 Action::Empty => {}
-                Action::Pass | Action::PassThen(_) => self.replay_statement(&reading),
+                Action::Pass | Action::PassThen(_) | Action::PassAlone(_) => {
+                    self.replay_statement(&reading);
+                }
                 Action::Copy(statement) => {
                     self.relay.drain().await?;
                     if self.relay.is_skipping() {

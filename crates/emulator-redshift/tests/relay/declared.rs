@@ -168,6 +168,19 @@ async fn append_moves_the_rows() {
     session.run("alter table s drop column c").await;
     let lacking = "target table has column \"b\", which the source table lacks";
     assert_eq!(refused("alter table t append from s").await, lacking);
+    for begun in ["begin; select 1", "begin"] {
+        session.run(begun).await;
+        let alone = "ALTER TABLE APPEND cannot run inside a transaction block";
+        assert_eq!(refused("alter table t append from s filltarget").await, alone);
+        session.run("rollback").await;
+        let sql = "select 1; alter table t append from s filltarget";
+        assert_eq!(refused(sql).await, alone);
+    }
+    session.run("begin").await;
+    let sql = "alter table t append from s filltarget";
+    let error = session.client.execute(sql, &[]).await.unwrap_err();
+    assert_eq!(said(&error).0, "25001");
+    session.run("rollback").await;
     session.run("alter table t append from public.s filltarget").await;
     assert_eq!(session.value("select sum(a) || ' ' || sum(b) from t").await, "4 14");
     assert_eq!(session.value("select count(*) from s").await, "0");

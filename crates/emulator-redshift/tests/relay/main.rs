@@ -9,6 +9,7 @@ mod copy_failures;
 mod declared;
 mod dialect;
 mod faults;
+mod functions;
 mod isolation;
 mod pipelines;
 mod protocol;
