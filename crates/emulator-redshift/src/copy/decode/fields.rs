@@ -67,8 +67,10 @@ impl FieldFormat {
                 csv(row, start, Csv { delimiter, quote }, scratch)
             }
             FieldFormat::Delimited { delimiter, escape, remove_quotes } => {
-                if remove_quotes && matches!(row.get(start), Some(b'\'' | b'"')) {
-                    return unquote(row, start, delimiter, escape, scratch);
+                // The guide's example of ESCAPE with REMOVEQUOTES has a blank before the quote.
+                let opening = || skip_to_quote(row, start, delimiter);
+                if remove_quotes && let Some(opening) = opening() {
+                    return unquote(row, opening, delimiter, escape, scratch);
                 }
                 if escape {
                     let end = find_unescaped(row, start, delimiter);
@@ -147,6 +149,14 @@ fn quoted<'a>(
         }
     };
     Ok(Field { bytes, plain, escaped_null: false, next: next(row, after) })
+}
+
+/// Where the field begins with a quote, blanks before it aside; none if it does not.
+fn skip_to_quote(row: &[u8], start: usize, delimiter: u8) -> Option<usize> {
+    let text = row.get(start..)?;
+    let visible = |byte: &u8| !is_field_blank(*byte) || *byte == delimiter;
+    let opening = start + text.iter().position(visible)?;
+    matches!(row[opening], b'\'' | b'"').then_some(opening)
 }
 
 /// Strips the quotes of a field that begins with one: up to the first that stands before a

@@ -133,7 +133,8 @@ fn removequotes_strips_one_pair() {
         ("''Black''", &["'Black'"]),
         ("''", &[""]),
         ("'it's'|\"a'\"", &["it's", "a'"]),
-        (" 'a'|b", &[" 'a'", "b"]),
+        (" 'a'|b", &["a", "b"]),
+        (" a'|b", &[" a'", "b"]),
     ] {
         check(delimited(false, true), row, expected);
     }
