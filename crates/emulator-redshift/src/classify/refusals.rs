@@ -320,7 +320,9 @@ fn refused(refusal: &Refusal, emulated: bool) -> SqlError {
         SqlError::new("0A000", format!("Redshift does not support {feature}"))
             .with_hint(refusal.instead)
     } else {
-        SqlError::new("0A000", format!("{feature}: not emulated yet by this Redshift stand-in"))
+        let message = format!("{feature}: not emulated yet by this Redshift stand-in");
+        let hint = (!refusal.instead.is_empty()).then(|| refusal.instead.to_owned());
+        SqlError { hint, ..SqlError::new("0A000", message) }
     }
 }
 
