@@ -1,6 +1,7 @@
 //! Why a stack did not start, in words, with the cure where we know it.
 
 use crate::certificates::CertificateError;
+use crate::init::InitError;
 use crate::postgres::PostgresError;
 use crate::provision::ProvisionError;
 
@@ -44,6 +45,9 @@ pub enum StackError {
     /// What the settings name cannot be made.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
+    /// An init script failed.
+    #[error(transparent)]
+    Init(#[from] InitError),
     /// There is no certificate for Redshift.
     #[error("no TLS")]
     Certificates(#[from] CertificateError),
@@ -69,6 +73,7 @@ impl StackError {
             Self::Listen { .. }
             | Self::Upstream { .. }
             | Self::Provision(_)
+            | Self::Init(_)
             | Self::Certificates(_) => None,
             Self::Postgres(error) => error.hint(),
         }

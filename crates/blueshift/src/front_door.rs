@@ -1,6 +1,7 @@
 //! The one HTTP port: tells SQS from S3 and both from the kit's own pages.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use emulator_core::faults::Faults;
 use emulator_core::serve::{Request, Response, ResponseFuture, Service, full};
@@ -9,7 +10,9 @@ use emulator_sqs::Sqs;
 use http::{Method, StatusCode, header};
 use serde_json::json;
 
-use crate::fault_pages;
+use crate::readiness::Readiness;
+use crate::reset::Reset;
+use crate::{fault_pages, localstack_pages};
 
 /// Routes by what a request is signed for; what is not SQS's nor the kit's is S3's.
 pub(crate) struct FrontDoor {
@@ -18,6 +21,8 @@ pub(crate) struct FrontDoor {
     /// Where the last COPYs are written down.
     pub(crate) copies: SystemTables,
     pub(crate) faults: Faults,
+    pub(crate) readiness: Readiness,
+    pub(crate) reset: Reset,
 }
 
 impl Service for FrontDoor {
@@ -25,6 +30,16 @@ impl Service for FrontDoor {
         let path = request.uri().path();
         if path == "/_blueshift/faults" || path.starts_with("/_blueshift/faults/") {
             return fault_pages::answer(self.faults.clone(), request);
+        }
+        if request.method() == Method::POST
+            && matches!(path, "/_blueshift/reset" | "/_localstack/state/reset")
+        {
+            let reset = self.reset.clone();
+            return Box::pin(async move { reset_page(&reset).await });
+        }
+        if let Some(page) = path.strip_prefix("/_localstack/") {
+            let answer = localstack_pages::answer(&self.readiness, request.method(), page);
+            return Box::pin(async move { answer });
         }
         if let Some(page) = path.strip_prefix("/_blueshift/") {
             let answer = self.kit_page(request.method(), page);
@@ -42,7 +57,13 @@ impl FrontDoor {
         match (method, page) {
             (&Method::GET | &Method::HEAD, "health") => {
                 let services = json!({ "sqs": "running", "s3": "running", "redshift": "running" });
-                answer(StatusCode::OK, &json!({ "status": "running", "services": services }))
+                let (status, word) = if self.readiness.is_ready() {
+                    (StatusCode::OK, "running")
+                } else {
+                    (StatusCode::SERVICE_UNAVAILABLE, "starting")
+                };
+                let init = self.readiness.scripts();
+                answer(status, &json!({ "status": word, "services": services, "init": init }))
             }
             (&Method::GET | &Method::HEAD, "copies") => {
                 let mut copies = self.copies.copies();
@@ -50,10 +71,26 @@ impl FrontDoor {
                 answer(StatusCode::OK, &json!({ "copies": copies }))
             }
             _ => {
-                let known = "GET /_blueshift/health, /_blueshift/copies and /_blueshift/faults";
+                let known = "GET /_blueshift/health, /_blueshift/copies and /_blueshift/faults; \
+                             POST /_blueshift/reset";
                 let error = format!("no page {method} /_blueshift/{page}; there are {known}");
                 answer(StatusCode::NOT_FOUND, &json!({ "error": error }))
             }
+        }
+    }
+}
+
+/// `POST /_blueshift/reset`, for which LocalStack's path of the same purpose does too.
+async fn reset_page(reset: &Reset) -> Response {
+    let began_at = Instant::now();
+    match reset.run().await {
+        Ok(()) => {
+            let seconds = began_at.elapsed().as_secs_f64();
+            answer(StatusCode::OK, &json!({ "status": "running", "reset_seconds": seconds }))
+        }
+        Err(error) => {
+            let body = json!({ "error": format!("{:#}", anyhow::Error::from(error)) });
+            answer(StatusCode::INTERNAL_SERVER_ERROR, &body)
         }
     }
 }

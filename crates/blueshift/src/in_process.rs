@@ -23,8 +23,12 @@ use crate::certificates;
 use crate::endpoints::Endpoints;
 use crate::error::StackError;
 use crate::front_door::FrontDoor;
+use crate::init::Scripts;
 use crate::postgres::{self, Catalog, Cluster};
+use crate::preparation::Preparation;
 use crate::provision::Resources;
+use crate::readiness::Readiness;
+use crate::reset::Reset;
 use crate::stack::{Running, Stack};
 
 /// How long connections may take to end once the stack is told to stop.
@@ -58,6 +62,8 @@ pub struct InProcess {
     pub postgres_binaries: Option<PathBuf>,
     /// A settings file whose queue, dead-letter queue, bucket and table are made.
     pub settings: Option<PathBuf>,
+    /// A folder whose `.sql` and `.sh` files run before the stack is ready.
+    pub init: Option<PathBuf>,
 }
 
 impl Default for InProcess {
@@ -71,6 +77,7 @@ impl Default for InProcess {
             region: None,
             postgres_binaries: None,
             settings: None,
+            init: None,
         }
     }
 }
@@ -106,24 +113,39 @@ impl InProcess {
         Self { settings: Some(file.as_ref().to_owned()), ..self }
     }
 
+    /// Runs the `.sql` and `.sh` files of a folder, in the order of their names: SQL through
+    /// Redshift, shell scripts with the environment block.
+    pub fn init(self, folder: impl AsRef<Path>) -> Self {
+        Self { init: Some(folder.as_ref().to_owned()), ..self }
+    }
+
     /// Starts all services and returns once they answer.
     ///
     /// # Errors
-    /// If a port is taken, Postgres cannot be started, or what the settings name cannot be made.
+    /// If a port is taken, Postgres cannot be started, what the settings name cannot be made, or an
+    /// init script fails.
     pub async fn start(self) -> Result<Stack, StackError> {
         let resources = self.settings.as_deref().map(Resources::from_settings).transpose()?;
         let of_settings = resources.as_ref().and_then(|resources| resources.region.clone());
         let region = self.region.clone().or(of_settings).unwrap_or_else(|| REGION.to_owned());
-        let (servers, endpoints) = self.serve(region).await?;
+        let scripts = self.init.as_deref().map(Scripts::in_folder).transpose()?;
+        let (servers, endpoints) = self.serve(region, resources, scripts).await?;
+        // The stack first: if the preparation fails, dropping it ends the servers.
         let mut stack =
             Stack { endpoints, provisioned: None, running: Running::InProcess(servers) };
-        if let Some(resources) = resources {
-            stack.provisioned = Some(resources.provision(&stack.endpoints).await?);
-        }
+        let Running::InProcess(servers) = &stack.running;
+        let provisioned = servers.reset.preparation.run().await?;
+        servers.reset.preparation.readiness.set_ready();
+        stack.provisioned = provisioned;
         Ok(stack)
     }
 
-    async fn serve(self, region: String) -> Result<(Servers, Endpoints), StackError> {
+    async fn serve(
+        self,
+        region: String,
+        resources: Option<Resources>,
+        scripts: Option<Scripts>,
+    ) -> Result<(Servers, Endpoints), StackError> {
         // The ports first: a taken one is known at once, before Postgres is started.
         let http = listen(self.host, self.port, "SQS and S3", "--port").await?;
         let redshift = listen(self.host, self.redshift_port, "Redshift", "--redshift-port").await?;
@@ -141,20 +163,14 @@ impl InProcess {
             region: endpoints.region.clone(),
             clock: clock.clone(),
         });
-        let s3: Arc<dyn Service> = Arc::new(emulator_s3::service(S3Store::new(clock.clone())));
+        let store = S3Store::new(clock.clone());
+        let s3: Arc<dyn Service> = Arc::new(emulator_s3::service(store.clone()));
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let faults = Faults::default();
         let redshift = emulator_redshift::start(RedshiftConfig {
             listener: redshift,
-            upstream: Upstream {
-                address: UpstreamAddress::Unix {
-                    directory: postgres.socket_folder().to_owned(),
-                    port: postgres::SOCKET_PORT,
-                },
-                role: None,
-                password: None,
-            },
+            upstream: upstream(&postgres),
             s3: S3Access { client: s3_client(&endpoints) },
             clock: clock.clone(),
             faults: faults.clone(),
@@ -165,17 +181,34 @@ impl InProcess {
         })
         .expect("a bound listener has an address");
         let copies = redshift.system_tables().clone();
+        let readiness = Readiness::default();
+        let reset = Reset {
+            sqs: sqs.clone(),
+            s3: store,
+            system_tables: copies.clone(),
+            faults: faults.clone(),
+            postgres: postgres.cleaner(),
+            preparation: Preparation {
+                resources,
+                scripts,
+                endpoints: endpoints.clone(),
+                readiness: readiness.clone(),
+            },
+            turn: Arc::default(),
+        };
         let faulty = |inner, dialect| Arc::new(Faulty::new(inner, dialect, faults.clone()));
         let front_door = Arc::new(FrontDoor {
             sqs: faulty(Arc::new(sqs.clone()), Dialect::Sqs),
             s3: faulty(s3, Dialect::S3),
             copies,
             faults: faults.clone(),
+            readiness,
+            reset: reset.clone(),
         });
         tasks.spawn(serve(http, front_door, shutdown.clone()));
         tasks.spawn(redshift.stopped());
         tasks.close();
-        Ok((Servers { sqs, clock, faults, shutdown, tasks, postgres }, endpoints))
+        Ok((Servers { sqs, clock, faults, reset, shutdown, tasks, postgres }, endpoints))
     }
 }
 
@@ -193,6 +226,7 @@ pub(crate) struct Servers {
     sqs: Sqs,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    pub(crate) reset: Reset,
     shutdown: CancellationToken,
     tasks: TaskTracker,
     // Last, so that the servers in front of it are told to stop before it goes.
@@ -231,6 +265,13 @@ pub(crate) fn catalog() -> Catalog {
     let mut fingerprint = emulator_redshift::catalog::fingerprint();
     fingerprint.truncate(FINGERPRINT_DIGITS);
     Catalog { fingerprint, scripts }
+}
+
+/// The private Postgres as the relay reaches it.
+pub(crate) fn upstream(postgres: &Cluster) -> Upstream {
+    let directory = postgres.socket_folder().to_owned();
+    let address = UpstreamAddress::Unix { directory, port: postgres::SOCKET_PORT };
+    Upstream { address, role: None, password: None }
 }
 
 pub(crate) async fn listen(

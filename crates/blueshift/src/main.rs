@@ -1,16 +1,22 @@
 //! `blueshift`: the kit as a program. `blueshift up` starts SQS, S3 and Redshift and prints the
-//! environment block that points any program at them; `blueshift redshift` starts Redshift alone.
+//! environment block that points any program at them, in the foreground or in the background
+//! (`down`, `status`, `env`); `blueshift redshift` starts Redshift alone.
 
+mod detached;
+mod down_command;
+mod env_command;
 mod redshift_command;
+mod status_command;
+mod up_command;
 
-use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use blueshift::{InProcess, Isolation, Stack, StackError};
+use blueshift::StackError;
+use blueshift::postgres::PostgresError;
+use blueshift::stacks::{Stacks, StacksError, checked_name};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -36,39 +42,40 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start a stack; print its environment block, then `ready`; stop it at SIGINT or SIGTERM.
-    Up(Up),
+    Up(Box<up_command::Up>),
+    /// Stop a stack that `up --detach` started.
+    Down(down_command::Down),
+    /// Say whether a stack runs. Exit codes: 0 it does, 3 it does not, 1 that cannot be told.
+    Status(status_command::Status),
+    /// Print the environment block of a stack that `up --detach` started, for `eval`.
+    Env(env_command::Env),
     /// Start Redshift alone, in front of any Postgres and any S3.
     Redshift(redshift_command::RedshiftCommand),
 }
 
-/// Start a stack.
+/// Which of the stacks in the background.
 #[derive(Debug, clap::Args)]
-struct Up {
-    /// Port of SQS and S3; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 4566)]
-    port: u16,
-    /// Port of Redshift; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 5439)]
-    redshift_port: u16,
-    /// Check that Redshift's clients give this password [default: take any].
-    #[arg(long, value_name = "PASSWORD")]
-    redshift_password: Option<String>,
-    /// Isolation of Redshift's databases: snapshot, or serializable (error 1023 on conflicts).
-    #[arg(long, value_name = "LEVEL", default_value_t)]
-    isolation: Isolation,
-    /// Address to listen on. Anybody who reaches it can use the stack: it asks for no password.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    host: IpAddr,
-    /// Make the queue, dead-letter queue, bucket and table this settings file names.
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
-    /// AWS region of all resources [default: that of the settings file, else us-east-1].
-    #[arg(long, value_name = "REGION", env = "AWS_REGION")]
-    region: Option<String>,
-    /// Folder of Postgres' initdb and postgres [default: PATH, then the usual places].
-    #[arg(long, value_name = "DIR", env = "BLUESHIFT_POSTGRES_BIN")]
-    // Not a path yet: clap refuses a blank one, which counts as not given.
-    postgres_binaries: Option<OsString>,
+struct Named {
+    /// The stack's name.
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = checked_name)]
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Where stacks in the background are written down.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// Folder of the state files [default: /run/blueshift for root, else stacks in the cache].
+    #[arg(long, value_name = "DIR", env = "BLUESHIFT_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl Place {
+    fn stacks(&self) -> Stacks {
+        let folder = self.state_dir.as_deref().filter(|folder| !folder.as_os_str().is_empty());
+        Stacks::in_folder(folder)
+    }
 }
 
 #[tokio::main]
@@ -77,11 +84,17 @@ async fn main() -> ExitCode {
     let outcome = match start_logs(&cli.log_filter) {
         Ok(()) => match cli.command {
             Command::Up(up) => up.run().await,
+            Command::Down(down) => down.run().await,
+            Command::Status(status) => status.run().await,
+            Command::Env(env) => env.run(),
             Command::Redshift(redshift) => redshift.run().await,
         },
         Err(error) => Err(error),
     };
-    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let error = match outcome {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
     let mut text = format!("blueshift failed: {error:#}\n");
     if let Some(hint) = hint(&error) {
         text.push_str(&format!("hint: {hint}\n"));
@@ -102,7 +115,12 @@ fn start_logs(filter: &str) -> anyhow::Result<()> {
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {
-    error.downcast_ref::<StackError>().and_then(StackError::hint)
+    if let Some(StacksError::Taken { name, .. }) = error.downcast_ref() {
+        let another = "or start this one beside it: --name OTHER";
+        return Some(format!("blueshift env --name {name} prints its block; {another}"));
+    }
+    let postgres = error.downcast_ref::<PostgresError>().and_then(PostgresError::hint);
+    postgres.or_else(|| error.downcast_ref::<StackError>().and_then(StackError::hint))
 }
 
 /// SIGINT or SIGTERM, from the moment this is called.
@@ -118,55 +136,16 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 /// Prints the variables and says that all is ready.
-fn print_block(environment: Vec<(String, String)>) -> anyhow::Result<()> {
+fn print_block(environment: &[(String, String)]) -> anyhow::Result<()> {
     let mut block = String::new();
     for (name, value) in environment {
         block.push_str(&format!("{name}={value}\n"));
     }
     block.push_str("ready\n");
-    let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(block.as_bytes())
-        .and_then(|()| stdout.flush())
-        .context("print the environment block")
+    print(&block)
 }
 
-impl Up {
-    async fn run(self) -> anyhow::Result<()> {
-        let stop = stop_signal()?;
-        tokio::pin!(stop);
-        let mut stack = None;
-        // A signal during the start drops what has been started, Postgres included.
-        let started = tokio::select! {
-            started = self.start(&mut stack) => started,
-            () = &mut stop => return Ok(()),
-        };
-        if started.is_ok() {
-            stop.await;
-        }
-        if let Some(stack) = stack {
-            stack.shutdown().await;
-        }
-        started
-    }
-
-    /// Starts the stack and prints the environment block.
-    async fn start(&self, stack: &mut Option<Stack>) -> anyhow::Result<()> {
-        let options = InProcess {
-            host: self.host,
-            port: self.port,
-            redshift_port: self.redshift_port,
-            redshift_password: self.redshift_password.clone(),
-            redshift_isolation: self.isolation,
-            region: self.region.clone().filter(|region| !region.trim().is_empty()),
-            settings: self.settings.clone(),
-            postgres_binaries: self
-                .postgres_binaries
-                .as_ref()
-                .filter(|folder| !folder.is_empty())
-                .map(PathBuf::from),
-        };
-        let started = stack.insert(options.start().await?);
-        print_block(started.environment())
-    }
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("print on stdout")
 }

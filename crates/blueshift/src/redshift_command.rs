@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use blueshift::{Isolation, Server, Standalone};
 
@@ -36,7 +37,7 @@ pub(crate) struct RedshiftCommand {
 }
 
 impl RedshiftCommand {
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         // Before anything starts, so that no signal is missed.
         let stop = crate::stop_signal()?;
         tokio::pin!(stop);
@@ -52,13 +53,13 @@ impl RedshiftCommand {
         };
         let server = tokio::select! {
             started = Server::start(options) => started?,
-            () = &mut stop => return Ok(()),
+            () = &mut stop => return Ok(ExitCode::SUCCESS),
         };
-        let printed = crate::print_block(server.environment());
+        let printed = crate::print_block(&server.environment());
         if printed.is_ok() {
             stop.await;
         }
         server.stop().await;
-        printed
+        printed.map(|()| ExitCode::SUCCESS)
     }
 }

@@ -4,6 +4,7 @@ use emulator_core::clock::Clock;
 use emulator_core::faults::Faults;
 
 use crate::endpoints::Endpoints;
+use crate::error::StackError;
 use crate::in_process::{InProcess, Servers};
 use crate::provision::Provisioned;
 use crate::redshift_client::SessionError;
@@ -86,6 +87,18 @@ impl Stack {
             (Running::InProcess(_), Need::ServiceFaults | Need::StatementFaults | Need::Clock) => {
                 None
             }
+        }
+    }
+
+    /// Back to how it was when it started: queues, buckets, faults, databases, users and journals go,
+    /// Redshift's sessions end, and what the settings and init scripts ask for is made again.
+    /// `POST /_blueshift/reset` does the same. The clock stays where it is.
+    ///
+    /// # Errors
+    /// If Postgres refuses, or what had been made cannot be made again.
+    pub async fn reset(&self) -> Result<(), StackError> {
+        match &self.running {
+            Running::InProcess(servers) => servers.reset.run().await,
         }
     }
 

@@ -122,10 +122,8 @@ impl Server {
 async fn private_postgres(options: &Standalone) -> Result<Behind, StackError> {
     let binaries = options.postgres_binaries.as_deref();
     let postgres = postgres::start(&in_process::catalog(), binaries).await?;
-    let directory = postgres.socket_folder().to_owned();
-    let address = UpstreamAddress::Unix { directory, port: postgres::SOCKET_PORT };
     Ok(Behind {
-        upstream: Upstream { address, role: None, password: None },
+        upstream: in_process::upstream(&postgres),
         user: Endpoints::REDSHIFT_USER.to_owned(),
         database: Endpoints::REDSHIFT_DATABASE.to_owned(),
         postgres: Some(postgres),

@@ -47,6 +47,13 @@ pub use crate::system_tables::copies::{CopiedFile, CopyRecord, CopyStatus};
 pub use crate::system_tables::{COPIES_MAX, LOAD_ERRORS_MAX, QUERIES_MAX, SystemTables};
 pub use crate::upstream::{SERVER_VERSION, Upstream, UpstreamAddress};
 
+/// The statements of a script, one by one as psql sends them: comments stay with the statement after
+/// them, pieces without a statement are left out.
+pub fn statements(script: &str) -> Vec<&str> {
+    let pieces = sql::statement::split(script).into_iter();
+    pieces.filter(|piece| !sql::statement::Statement::new(piece).is_empty()).collect()
+}
+
 /// What [`start`] needs.
 pub struct RedshiftConfig {
     /// Where clients connect; the caller has bound it.

@@ -9,6 +9,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::account::Account;
 use super::binaries::Binaries;
+use super::clean::Cleaner;
 use super::error::PostgresError;
 use super::{Catalog, SOCKET_PORT, SUPERUSER, leftovers, template};
 
@@ -62,6 +63,11 @@ impl Cluster {
     /// The folder of the Unix socket, for a connection's `host`.
     pub fn socket_folder(&self) -> &Path {
         &self.server.folder
+    }
+
+    /// What can bring it back to its template's state while it runs.
+    pub(crate) fn cleaner(&self) -> Cleaner {
+        Cleaner::new(self.server.folder.clone())
     }
 }
 
@@ -122,19 +128,7 @@ impl Server {
 
     /// A connection of the superuser.
     pub(crate) async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
-        let (client, connection) = tokio_postgres::Config::new()
-            .host_path(&self.folder)
-            .port(SOCKET_PORT)
-            .user(SUPERUSER)
-            .dbname(database)
-            .connect(NoTls)
-            .await?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection to the private postgres ended");
-            }
-        });
-        Ok(client)
+        connect(&self.folder, database).await
     }
 
     fn pid(&self) -> Option<Pid> {
@@ -190,6 +184,26 @@ impl Drop for Server {
         }
         remove(&self.folder);
     }
+}
+
+/// A connection of the superuser to the cluster whose socket is in `folder`.
+pub(super) async fn connect(
+    folder: &Path,
+    database: &str,
+) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::Config::new()
+        .host_path(folder)
+        .port(SOCKET_PORT)
+        .user(SUPERUSER)
+        .dbname(database)
+        .connect(NoTls)
+        .await?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection to the private postgres ended");
+        }
+    });
+    Ok(client)
 }
 
 fn remove(folder: &Path) {

@@ -42,6 +42,15 @@ pub enum PostgresError {
         /// The end of its log.
         log: String,
     },
+    /// A running cluster could not be brought back to its template's state.
+    #[error("databases and users cannot be dropped: {reason}")]
+    NotCleaned {
+        /// The server's words.
+        reason: String,
+        /// The client library's error.
+        #[source]
+        source: Box<tokio_postgres::Error>,
+    },
     /// The catalog's SQL was refused.
     #[error("the catalog was refused in database {database}: {reason}")]
     Catalog {

@@ -18,7 +18,7 @@ const FOLDER_BYTES_MAX: usize = 107 - "/.s.PGSQL.5432".len();
 /// Makes a folder for one running cluster, and first removes what killed owners left behind.
 pub(crate) fn make_folder(account: Account) -> Result<PathBuf, PostgresError> {
     let parent = parent();
-    sweep(&parent, account);
+    sweep(&parent, account, |owner| !is_alive(owner));
     let random = uuid::Uuid::new_v4().simple().to_string();
     let folder = parent.join(format!("{NAME_PREFIX}{}-{}", std::process::id(), &random[..8]));
     std::fs::DirBuilder::new()
@@ -29,6 +29,17 @@ pub(crate) fn make_folder(account: Account) -> Result<PathBuf, PostgresError> {
     Ok(folder)
 }
 
+/// Stops the clusters of a process that the caller knows to be gone, and removes their folders.
+/// Its id may still be in use: by a zombie that nobody waits for, or by another process.
+///
+/// # Errors
+/// If we are root and there is no user that Postgres could have run as.
+pub fn sweep_leftovers_of(pid: u32) -> Result<(), PostgresError> {
+    let gone = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    sweep(&parent(), Account::pick()?, |owner| gone == Some(owner));
+    Ok(())
+}
+
 /// The system's folder for temporary files, unless its path leaves no room for a socket.
 fn parent() -> PathBuf {
     let temporary = std::env::temp_dir();
@@ -36,13 +47,13 @@ fn parent() -> PathBuf {
     if temporary.as_os_str().len() <= room { temporary } else { PathBuf::from("/tmp") }
 }
 
-fn sweep(parent: &Path, account: Account) {
+fn sweep(parent: &Path, account: Account, is_gone: impl Fn(Pid) -> bool) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let ours = entry
             .metadata()
             .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == account.user_id());
-        if ours && owner(&name).is_some_and(|owner| !is_alive(owner)) {
+        if ours && owner(&name).is_some_and(&is_gone) {
             stop_server(&entry.path());
             match std::fs::remove_dir_all(entry.path()) {
                 Ok(()) => tracing::info!(folder = %entry.path().display(), "leftover removed"),

@@ -8,13 +8,16 @@
 
 mod account;
 mod binaries;
+mod clean;
 mod cluster;
 mod error;
 mod leftovers;
 mod template;
 
+pub(crate) use clean::Cleaner;
 pub use cluster::{Cluster, start};
 pub use error::PostgresError;
+pub use leftovers::sweep_leftovers_of;
 pub(crate) use template::cache_folder;
 
 /// The SQL that turns a fresh cluster into the template, and the name under which it is cached.

@@ -1,0 +1,96 @@
+//! `blueshift up --detach`: the process in the foreground, which starts the one in the background,
+//! waits until it is ready, and passes on what it printed.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+use blueshift::stacks::{Stacks, StacksError, State};
+use rustix::process::{Pid, Signal};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::{print, stop_signal};
+
+/// How long a start that is given up may take to clean up behind itself.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// How much of a failed start's log is shown.
+const LOG_BYTES_MAX: u64 = 16 * 1024;
+
+/// Starts the same command once more, in the background.
+pub(crate) async fn start(stacks: &Stacks, name: &str) -> anyhow::Result<ExitCode> {
+    let pid = match stacks.state(name)? {
+        State::Absent | State::Stale(_) => None,
+        State::Starting { pid } => Some(pid),
+        State::Running(record) => Some(Some(record.pid)),
+    };
+    if let Some(pid) = pid {
+        return Err(StacksError::Taken { name: name.to_owned(), pid }.into());
+    }
+    let stop = stop_signal()?;
+    tokio::pin!(stop);
+    let log = stacks.new_log(name)?;
+    let mut command = Command::new(std::env::current_exe().context("find this program")?);
+    let mut child = command
+        .args(std::env::args_os().skip(1))
+        .arg("--detached-child")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .context("start the process in the background")?;
+    let block = tokio::select! {
+        block = block(&mut child) => block?,
+        () = &mut stop => {
+            give_up(&mut child).await;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    if let Some(block) = block {
+        print(&block)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    child.wait().await.context("wait for the process in the background")?;
+    // It has said itself why it failed, hint included.
+    let said = tail(&stacks.log_path(name)).context("read the log")?;
+    let _ = std::io::stderr().lock().write_all(said.as_bytes());
+    Ok(ExitCode::FAILURE)
+}
+
+/// What the process prints up to `ready`; `None` if it ends before.
+async fn block(child: &mut Child) -> anyhow::Result<Option<String>> {
+    let stdout = child.stdout.take().expect("stdout is piped");
+    let mut lines = BufReader::new(stdout).lines();
+    let mut block = String::new();
+    while let Some(line) = lines.next_line().await.context("read the environment block")? {
+        block.push_str(&line);
+        block.push('\n');
+        if line == "ready" {
+            return Ok(Some(block));
+        }
+    }
+    Ok(None)
+}
+
+/// Stops a process that is not ready yet.
+async fn give_up(child: &mut Child) {
+    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = id {
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(pid, Signal::TERM);
+    }
+    if tokio::time::timeout(STOP_WITHIN, child.wait()).await.is_err() {
+        tracing::warn!(waited = ?STOP_WITHIN, "the process in the background did not stop");
+    }
+}
+
+fn tail(path: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES_MAX)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

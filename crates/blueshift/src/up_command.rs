@@ -1,0 +1,147 @@
+//! `blueshift up`: the whole stack, in the foreground or detached.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use blueshift::stacks::{Held, Ports, Record, checked_name};
+use blueshift::{Endpoints, InProcess, Isolation, Stack};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::{Place, detached, print_block, stop_signal};
+
+/// Start a stack.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Port of SQS and S3; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 4566)]
+    port: u16,
+    /// Port of Redshift; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 5439)]
+    redshift_port: u16,
+    /// Check that Redshift's clients give this password [default: take any].
+    #[arg(long, value_name = "PASSWORD", value_parser = one_line)]
+    redshift_password: Option<String>,
+    /// Isolation of Redshift's databases: snapshot, or serializable (error 1023 on conflicts).
+    #[arg(long, value_name = "LEVEL", default_value_t)]
+    isolation: Isolation,
+    /// Address to listen on. Anybody who reaches it can use the stack: it asks for no password.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Make the queue, dead-letter queue, bucket and table this settings file names.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Run the .sql and .sh files of this folder, in the order of their names, before `ready`:
+    /// .sql through Redshift, .sh with the environment block. The first failure ends it.
+    #[arg(long, value_name = "DIR")]
+    init: Option<PathBuf>,
+    /// AWS region of all resources [default: that of the settings file, else us-east-1].
+    #[arg(long, value_name = "REGION", env = "AWS_REGION")]
+    region: Option<String>,
+    /// Folder of Postgres' initdb and postgres [default: PATH, then the usual places].
+    #[arg(long, value_name = "DIR", env = "BLUESHIFT_POSTGRES_BIN")]
+    // Not a path yet: clap refuses a blank one, which counts as not given.
+    postgres_binaries: Option<OsString>,
+    /// Return once it is ready, and leave it running: `blueshift down` stops it.
+    #[arg(long)]
+    detach: bool,
+    /// Its name among those in the background [default: default].
+    #[arg(long, value_name = "NAME", requires = "detach", value_parser = checked_name)]
+    name: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    /// This is the process in the background.
+    #[arg(long, hide = true)]
+    detached_child: bool,
+}
+
+/// The block has one line per variable.
+fn one_line(text: &str) -> Result<String, String> {
+    if text.contains(char::is_control) {
+        return Err("it has a line break or another control character".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+impl Up {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let name = self.name.as_deref().unwrap_or("default");
+        if self.detach && !self.detached_child {
+            return detached::start(&self.place.stacks(), name).await;
+        }
+        let held = if self.detached_child {
+            // Away from the terminal: neither Ctrl-C nor its end reaches us.
+            rustix::process::setsid().context("leave the terminal's session")?;
+            Some(self.place.stacks().hold(name).await?)
+        } else {
+            None
+        };
+        let stop = stop_signal()?;
+        tokio::pin!(stop);
+        let mut stack = None;
+        // A signal during the start drops what has been started, Postgres included.
+        let started = tokio::select! {
+            started = self.start(&mut stack, held.as_ref()) => started,
+            () = &mut stop => return Ok(ExitCode::SUCCESS),
+        };
+        if started.is_ok() {
+            stop.await;
+        }
+        if let Some(stack) = stack {
+            stack.shutdown().await;
+        }
+        started.map(|()| ExitCode::SUCCESS)
+    }
+
+    /// Starts the stack and prints the environment block.
+    async fn start(&self, stack: &mut Option<Stack>, held: Option<&Held>) -> anyhow::Result<()> {
+        let options = InProcess {
+            host: self.host,
+            port: self.port,
+            redshift_port: self.redshift_port,
+            redshift_password: self.redshift_password.clone(),
+            redshift_isolation: self.isolation,
+            region: self.region.clone().filter(|region| !region.trim().is_empty()),
+            settings: self.settings.clone(),
+            init: self.init.clone(),
+            postgres_binaries: self
+                .postgres_binaries
+                .as_ref()
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
+        };
+        let started = stack.insert(options.start().await?);
+        let environment = started.environment();
+        if let Some(held) = held {
+            held.write(&self.record(started.endpoints(), &environment)?)?;
+        }
+        print_block(&environment)
+    }
+
+    fn record(
+        &self,
+        endpoints: &Endpoints,
+        environment: &[(String, String)],
+    ) -> anyhow::Result<Record> {
+        let name = self.name.as_deref().unwrap_or("default");
+        let url = endpoints.aws_url().unwrap_or_default().to_owned();
+        Ok(Record {
+            name: name.to_owned(),
+            pid: std::process::id(),
+            ready_at: OffsetDateTime::now_utc()
+                .replace_nanosecond(0)
+                .map(|now| now.format(&Rfc3339).unwrap_or_default())
+                .context("tell the time")?,
+            ports: Ports {
+                http: url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default(),
+                redshift: endpoints.redshift.port,
+            },
+            url,
+            log: self.place.stacks().log_path(name),
+            environment: environment.to_vec(),
+        })
+    }
+}
