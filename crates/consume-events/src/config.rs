@@ -144,14 +144,10 @@ struct ConsumeArgs {
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where in AWS, and as whom.
-    pub aws: AwsSettings,
-    /// The queues.
-    pub queue: QueueSettings,
+    /// Account, queues and table.
+    pub shared: Shared,
     /// The bucket.
     pub bucket: BucketSettings,
-    /// The table that the events must fit.
-    pub table: TableSettings,
     /// Long polls at once, 1 to 256.
     pub poller_count: usize,
     /// When a batch is stored.
@@ -164,6 +160,17 @@ pub struct Config {
     pub until_empty: bool,
     /// How long a stop waits for services that do not answer.
     pub stop_timeout: Duration,
+}
+
+/// What all parts of the program need to know.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// Where in AWS, and as whom.
+    pub aws: AwsSettings,
+    /// The queues.
+    pub queue: QueueSettings,
+    /// The table that the events must fit.
+    pub table: TableSettings,
 }
 
 /// Why the settings do not go together.
@@ -219,30 +226,20 @@ impl Args {
     /// If a setting is missing or wrong, or two contradict each other.
     pub fn resolve(&self) -> Result<Config, ConfigError> {
         let file = self.settings.load()?;
-        let queue = self.queue.resolve(&file)?;
-        if queue.name == queue.dead_letter_name {
-            return Err(ConfigError::OneQueue { name: queue.name });
-        }
+        let shared = self.shared(&file)?;
         let events =
             EventsArgs { polling_cycles: self.consume.polling_cycles, ..EventsArgs::default() };
         let cycles = events.resolve(&file).polling_cycles;
-        let table = TableArgs {
-            create_table: self.create_table.clone(),
-            id_column: self.id_column.clone(),
-            ..TableArgs::default()
-        };
         let consume = &self.consume;
         let age_max = consume
             .batch_age_max
             .or_else(|| file.value(&keys::EVENTS_BATCH_AGE_MAX).and_then(|it| seconds(it).ok()))
-            .unwrap_or_else(|| queue.polling_timeout.saturating_mul(cycles).max(AGE_MIN));
+            .unwrap_or_else(|| shared.queue.polling_timeout.saturating_mul(cycles).max(AGE_MIN));
         let asked = consume.visibility_timeout.map(Duration::from_secs);
         Ok(Config {
             visibility_timeout: visibility_timeout(asked, age_max)?,
-            aws: self.aws.resolve(&file),
-            queue,
+            shared,
             bucket: self.bucket.resolve(&file)?,
-            table: table.resolve(&file),
             poller_count: consume.pollers,
             limits: BatchLimits {
                 events_max: consume
@@ -260,6 +257,29 @@ impl Args {
             until_empty: consume.until_empty,
             stop_timeout: consume.stop_timeout,
         })
+    }
+}
+
+impl Args {
+    /// What looking after dead letters needs of it.
+    ///
+    /// # Errors
+    /// If a setting is missing or wrong.
+    pub fn resolve_shared(&self) -> Result<Shared, ConfigError> {
+        self.shared(&self.settings.load()?)
+    }
+
+    fn shared(&self, file: &SettingsFile) -> Result<Shared, ConfigError> {
+        let queue = self.queue.resolve(file)?;
+        if queue.name == queue.dead_letter_name {
+            return Err(ConfigError::OneQueue { name: queue.name });
+        }
+        let table = TableArgs {
+            create_table: self.create_table.clone(),
+            id_column: self.id_column.clone(),
+            ..TableArgs::default()
+        };
+        Ok(Shared { aws: self.aws.resolve(file), queue, table: table.resolve(file) })
     }
 }
 

@@ -15,10 +15,12 @@
 
 mod acknowledge;
 pub mod batch;
+pub mod cli;
 mod collect;
 pub mod config;
 mod custody;
 pub mod dead_letter;
+pub mod dead_letters;
 pub mod error;
 mod full_queue;
 mod in_flight;
@@ -40,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use aws_config::SdkConfig;
 use aws_sdk_sqs::config::StalledStreamProtectionConfig;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
@@ -51,7 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Args, Config};
 
-use crate::config::{ANOTHER_QUEUE, ConfigError};
+use crate::config::{ANOTHER_QUEUE, ConfigError, Shared};
 use crate::error::CallError;
 use crate::pipeline::{Pipeline, Tuning};
 use crate::progress::Progress;
@@ -135,7 +138,7 @@ pub async fn run_observed(
     health: &Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<Summary> {
-    let validator = Arc::new(read_table(&config.table)?);
+    let validator = Arc::new(read_table(&config.shared.table)?);
     let clients = connect(&config).await?;
     let found = find_queues(&clients.sqs, &config, metrics, &shutdown).await?;
     let Some((queue, dead_letters)) = found else {
@@ -158,8 +161,8 @@ pub async fn run_observed(
             poller_count: config.poller_count,
             polling: Polling {
                 visibility_timeout: config.visibility_timeout,
-                wait: config.queue.polling_timeout,
-                wait_again: config.queue.polling_timeout,
+                wait: config.shared.queue.polling_timeout,
+                wait_again: config.shared.queue.polling_timeout,
             },
             limits: config.limits,
             until_empty: config.until_empty,
@@ -195,24 +198,38 @@ struct Clients {
     s3: aws_sdk_s3::Client,
 }
 
-/// The SDK tries each call once; trying again is [`retry`]'s, which knows when to stop.
 async fn connect(config: &Config) -> anyhow::Result<Clients> {
-    let shared = runtime::aws::load(&config.aws).await;
-    if let Err(error) = runtime::aws::find_credentials(&shared).await {
+    let account = sign_in(&config.shared).await?;
+    let s3 = runtime::aws::s3(&trying_once(&account, S3_TIMEOUT));
+    Ok(Clients { sqs: sqs_client(&account, &config.shared), s3 })
+}
+
+/// A client for SQS alone.
+async fn connect_sqs(shared: &Shared) -> anyhow::Result<aws_sdk_sqs::Client> {
+    Ok(sqs_client(&sign_in(shared).await?, shared))
+}
+
+async fn sign_in(shared: &Shared) -> anyhow::Result<SdkConfig> {
+    let account = runtime::aws::load(&shared.aws).await;
+    if let Err(error) = runtime::aws::find_credentials(&account).await {
         let hint = error.hint();
         return Err(error).hint(hint);
     }
-    let with_timeout = |attempt| {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).build();
-        let once = shared.clone().into_builder().retry_config(RetryConfig::disabled());
-        once.timeout_config(timeouts)
-    };
-    let sqs = with_timeout(config.queue.polling_timeout + SQS_TIMEOUT)
-        // A long poll is silent on purpose.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .build();
-    let s3 = with_timeout(S3_TIMEOUT).build();
-    Ok(Clients { sqs: runtime::aws::sqs(&sqs), s3: runtime::aws::s3(&s3) })
+    Ok(account)
+}
+
+fn sqs_client(account: &SdkConfig, shared: &Shared) -> aws_sdk_sqs::Client {
+    let once = trying_once(account, shared.queue.polling_timeout + SQS_TIMEOUT);
+    // A long poll is silent on purpose.
+    let silent = StalledStreamProtectionConfig::disabled();
+    runtime::aws::sqs(&once.into_builder().stalled_stream_protection(silent).build())
+}
+
+/// The SDK tries each call once; trying again is [`retry`]'s, which knows when to stop.
+fn trying_once(account: &SdkConfig, attempt_timeout: Duration) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt_timeout).build();
+    let once = account.clone().into_builder().retry_config(RetryConfig::disabled());
+    once.timeout_config(timeouts).build()
 }
 
 /// The queue of events and, if there is one, that of dead letters; `None` if the program is stopped
@@ -231,8 +248,8 @@ async fn find_queues(
         persistence.call(move || SqsQueue::find(sqs.clone(), name))
     };
     let both = async {
-        let queue = hinted(find(&config.queue.name).await)?;
-        let name = config.queue.dead_letter_name.as_str();
+        let queue = hinted(find(&config.shared.queue.name).await)?;
+        let name = config.shared.queue.dead_letter_name.as_str();
         let dead_letters = match find(name).await {
             Err(CallError::Missing(_)) => {
                 let hint = format!("aws sqs create-queue --queue-name {name}");

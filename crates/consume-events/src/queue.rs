@@ -102,10 +102,10 @@ pub trait Queue: Clone + Send + Sync + 'static {
 /// A queue of SQS.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
-    client: aws_sdk_sqs::Client,
-    url: String,
+    pub(crate) client: aws_sdk_sqs::Client,
+    pub(crate) url: String,
     /// For errors: `queue <name>`.
-    resource: String,
+    pub(crate) resource: String,
 }
 
 impl SqsQueue {
@@ -242,7 +242,7 @@ impl Queue for SqsQueue {
 }
 
 /// Every bound of SQS that is a time is less than a day.
-fn whole_seconds(duration: Duration) -> i32 {
+pub(crate) fn whole_seconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
 }
 
@@ -259,7 +259,7 @@ fn message(received: aws_sdk_sqs::types::Message) -> Message {
 }
 
 /// The entries, of `count` whose ids are `0`, `1`, …, that the answer does not call successful.
-fn unconfirmed<'a>(
+pub(crate) fn unconfirmed<'a>(
     count: usize,
     successful: impl ExactSizeIterator<Item = &'a str>,
     failed: &[BatchResultErrorEntry],

@@ -145,6 +145,10 @@ impl Counters {
         self.rejected.get()
     }
 
+    pub(crate) fn deleted(&self) -> u64 {
+        self.deleted.get()
+    }
+
     pub(crate) fn objects(&self) -> u64 {
         self.objects.get()
     }

@@ -139,6 +139,16 @@ impl Running {
         Ok(Finished { result, seconds })
     }
 
+    /// Waits for the end, which must be a good one, and returns all that was printed.
+    pub async fn finish_text(mut self) -> anyhow::Result<String> {
+        let status = self.wait().await?;
+        if !status.success() {
+            return Err(self.ended(status));
+        }
+        std::fs::read_to_string(&self.result)
+            .with_context(|| format!("read {}", self.result.display()))
+    }
+
     /// SIGTERM, then [`Running::finish`].
     pub async fn terminate(self) -> anyhow::Result<Finished> {
         self.signal(Signal::TERM)?;

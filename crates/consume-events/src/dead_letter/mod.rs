@@ -21,6 +21,7 @@ use crate::queue::{ENTRIES_MAX, Queue, Receipt};
 use crate::retry::Persistence;
 use crate::state::{Counters, Failure};
 
+pub(crate) use letter::readable_time;
 pub use letter::{LETTER_BYTES_MAX, Letter};
 
 /// How long the first letter of a group waits for others, to save requests.

@@ -6,7 +6,8 @@
 
 use std::ffi::OsStr;
 
-use clap::{Command, Parser};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Command, Parser};
 
 use super::keys::Key;
 
@@ -20,15 +21,27 @@ pub(crate) fn value(key: &Key) -> Option<String> {
 /// begins with this instead of [`Parser::parse`]. Ends the process, as that does, after `--help`,
 /// `--version` and with exit code 2 when the flags are wrong.
 pub fn parse_args<P: Parser>() -> P {
-    let mut command = without_blanks(P::command());
+    parse_args_of(P::command(), |_, _| Ok(()))
+}
+
+/// [`parse_args`] of a command that differs from what `P` says, with a check of what was given;
+/// what the check says ends the process too.
+pub fn parse_args_of<P: Parser>(
+    command: Command,
+    check: impl FnOnce(&Command, &ArgMatches) -> Result<(), String>,
+) -> P {
+    let mut command = without_blanks(command);
     let mut matches = command.get_matches_mut();
+    if let Err(problem) = check(&command, &matches) {
+        command.error(ErrorKind::ArgumentConflict, problem).exit();
+    }
     let parsed = P::from_arg_matches_mut(&mut matches);
     parsed.unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
 #[expect(clippy::disallowed_methods, reason = "clap tells the name of a variable, not its value")]
 fn without_blanks(command: Command) -> Command {
-    command.mut_args(|arg| {
+    command.mut_subcommands(without_blanks).mut_args(|arg| {
         let value = arg.get_env().and_then(std::env::var_os);
         let is_unset = value.is_some_and(|value| is_blank(&value));
         if is_unset { arg.env(None::<&'static str>) } else { arg }

@@ -5,12 +5,12 @@ use crate::error::CallError;
 use crate::object::Compression;
 use crate::pipeline::Tuning;
 
-const EVENTS: u64 = 30_000;
+const EVENTS: u64 = 8_000;
 
 /// One batch of everything, in parts of few bytes.
 fn in_parts(compression: Compression) -> Tuning {
     let mut tuning = Tuning { part_bytes: 1_000, compression, ..tuning() };
-    tuning.limits.events_max = 20_000;
+    tuning.limits.events_max = 5_000;
     tuning.limits.bytes_max = usize::MAX;
     tuning
 }
@@ -24,7 +24,7 @@ async fn a_large_object_goes_in_parts_and_is_whole() {
         assert!(fakes.object_keys().iter().all(|key| key.ends_with(compression.extension())));
         assert!(2 * fakes.object_keys().len() < fakes.calls("put_part") as usize);
         // What the compressor keeps to itself comes at once at times: a block of it.
-        assert!(fakes.part_bytes_max() < 200_000, "{}", fakes.part_bytes_max());
+        assert!(fakes.part_bytes_max() < 150_000, "{}", fakes.part_bytes_max());
         assert_eq!((fakes.unfinished_uploads(), fakes.left()), (0, (0, 0)));
     }
 }
@@ -45,22 +45,22 @@ async fn what_fails_on_the_way_is_tried_again_and_the_object_is_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unclear_completion_is_resolved_by_looking() {
-    let fakes = Fakes::with_events(15_000);
+    let fakes = Fakes::with_events(5_000);
     fakes.fail("complete", &[Fault::AnswerLost]);
     fakes.fail("is_there", &[Fault::Unavailable]);
     run(&fakes, in_parts(Compression::Gzip)).await.unwrap();
-    assert_eq!(fakes.stored(), all_good(15_000), "stored once");
+    assert_eq!(fakes.stored(), all_good(5_000), "stored once");
     assert_eq!((fakes.calls("is_there"), fakes.given_back()), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_somebody_aborted_costs_another_try_of_its_messages() {
-    let fakes = Fakes::with_events(15_000);
+    let fakes = Fakes::with_events(5_000);
     let (_shutdown, running) = start(&fakes, in_parts(Compression::Gzip));
     until("a part is stored", || 0 < fakes.calls("put_part")).await;
     fakes.forget_uploads();
     running.await.unwrap().unwrap();
-    assert_eq!(distinct(fakes.stored()), all_good(15_000));
+    assert_eq!(distinct(fakes.stored()), all_good(5_000));
     assert!(0 < fakes.given_back());
     assert_eq!(fakes.left(), (0, 0));
 }
@@ -77,7 +77,7 @@ async fn a_bucket_that_refuses_a_part_gets_no_more_and_the_rest_is_aborted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_while_s3_is_away_leaves_no_upload_and_gives_back_everything() {
-    let fakes = Fakes::with_events(15_000);
+    let fakes = Fakes::with_events(5_000);
     let (shutdown, running) = start(&fakes, in_parts(Compression::Gzip));
     until("a part is stored", || 0 < fakes.calls("put_part")).await;
     fakes.fail("put_part", &[Fault::Unavailable; 1_000]);
@@ -85,5 +85,5 @@ async fn a_stop_while_s3_is_away_leaves_no_upload_and_gives_back_everything() {
     shutdown.cancel();
     running.await.unwrap().unwrap();
     assert_eq!((fakes.stored().len(), fakes.unfinished_uploads()), (0, 0));
-    assert_eq!(fakes.left(), (15_000, 0));
+    assert_eq!(fakes.left(), (5_000, 0));
 }

@@ -1,0 +1,138 @@
+//! The command line: consuming without a subcommand, and what else the program can do.
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, Parser, Subcommand};
+
+use crate::config::Args;
+use crate::dead_letters::DeadLetters;
+
+/// Flags that mean the same to all parts of the program, before or after the subcommand.
+const SHARED: [&str; 9] = [
+    "settings",
+    "region",
+    "sqs_name",
+    "sqs_dead_letter_name",
+    "create_table",
+    "redshift_id_column",
+    "log_format",
+    "log_filter",
+    "output",
+];
+
+/// Moves events from SQS to S3, one compressed object per batch.
+///
+/// Every message is checked against the table; one that the table could not take goes to the
+/// dead-letter queue with the reason, or, without such a queue, to rejected/messages/ in the
+/// bucket. A message is deleted only after S3 has confirmed the object that holds it, so nothing is
+/// lost whenever this program is killed. Any number of these may share one queue. SIGTERM or
+/// SIGINT: stores what is open, then ends.
+///
+/// SQS or S3 may be away for as long as it takes: nothing is received meanwhile, nothing lost, and
+/// a warning says so once a minute. What is refused from the start (a missing permission, a wrong
+/// name) ends the program with a hint; a permission that is taken away later is waited for, except
+/// with --until-empty.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "consume-events", version, after_help = EXAMPLES, subcommand_negates_reqs = true)]
+pub struct Program {
+    /// Everything but the subcommand.
+    #[command(flatten)]
+    pub args: Args,
+    /// `None`: consume.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Consume for ever, as settings.ini in the working directory says:
+    consume-events
+  Move what is there now, and end:
+    consume-events --until-empty
+  Large objects, each after 100 MB or five minutes, in Zstandard:
+    consume-events --compression zstd --batch-bytes 100000000 --batch-age-max 300
+  A hundred thousand a second, with figures for Prometheus:
+    consume-events --pollers 16 --metrics-listen 127.0.0.1:9090
+  Without a settings file, on a local stack (blueshift up):
+    consume-events --sqs-name events --s3-bucket blueshift-events --create-table create_table.sql
+  What could the table not take, and why?
+    consume-events dead-letters list";
+
+/// What the program does besides consuming.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Looks at the messages that the table could not take, and sends them back.
+    DeadLetters(DeadLetters),
+}
+
+impl Program {
+    /// Reads the command line; ends the process if it is wrong, or asks for help.
+    pub fn parse_args() -> Self {
+        runtime::settings::parse_args_of(Self::described(), unheeded)
+    }
+
+    fn described() -> clap::Command {
+        Self::command().mut_args(|arg| {
+            let is_shared = SHARED.contains(&arg.get_id().as_str());
+            if is_shared { arg.global(true) } else { arg }
+        })
+    }
+}
+
+/// The flag, if there is one, that stands before a subcommand which does not heed it.
+fn unheeded(command: &clap::Command, matches: &ArgMatches) -> Result<(), String> {
+    let Some(name) = matches.subcommand_name() else { return Ok(()) };
+    let mut given = command.get_arguments().filter(|arg| {
+        let is_given =
+            matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+        is_given && !SHARED.contains(&arg.get_id().as_str())
+    });
+    match given.find_map(|arg| arg.get_long()) {
+        Some(flag) => Err(format!("--{flag} means nothing to {name}")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    fn parse(line: &[&str]) -> Result<Program, String> {
+        let mut command = Program::described();
+        let line = std::iter::once("consume-events").chain(line.iter().copied());
+        let matches = command.try_get_matches_from_mut(line).map_err(|error| error.to_string())?;
+        unheeded(&command, &matches)?;
+        Program::from_arg_matches(&matches).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flags_are_well_formed() {
+        Program::described().debug_assert();
+    }
+
+    #[test]
+    fn shared_flags_stand_before_or_after_the_subcommand() {
+        for line in [
+            &["--sqs-name", "q", "--output", "json", "dead-letters", "list", "--sample", "5"][..],
+            &["dead-letters", "list", "--sample", "5", "--sqs-name", "q", "--output", "json"],
+        ] {
+            let program = parse(line).expect("well formed");
+            assert!(matches!(program.command, Some(Command::DeadLetters(_))));
+            let shared = program.args.resolve_shared().expect("complete");
+            assert_eq!(shared.queue.dead_letter_name, "q-dead-letter", "{line:?}");
+            assert_eq!(program.args.output.output, runtime::telemetry::Format::Json);
+        }
+        assert!(parse(&["--until-empty"]).expect("well formed").command.is_none());
+    }
+
+    #[test]
+    fn a_flag_that_means_nothing_to_the_subcommand_is_refused() {
+        let before = parse(&["--pollers", "3", "dead-letters", "list"]).expect_err("unheeded");
+        assert_eq!(before, "--pollers means nothing to dead-letters");
+        assert!(parse(&["dead-letters", "list", "--pollers", "3"]).is_err());
+        assert!(parse(&["dead-letters"]).is_err());
+        let contradiction = ["dead-letters", "redrive", "--file", "f", "--code", "integer"];
+        assert!(parse(&contradiction).is_err());
+    }
+}

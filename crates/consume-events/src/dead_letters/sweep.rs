@@ -1,0 +1,124 @@
+//! Goes through the dead-letter queue, each message once, and hands back what is not deleted.
+//!
+//! SQS offers no way to look without receiving, so what is looked at is hidden from others until
+//! the sweep ends: two minutes at most if this process is killed meanwhile.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::letter::DeadLetter;
+use super::{DeadLetterQueue, Desk};
+use crate::error::CallError;
+use crate::queue::{Depth, Receipt};
+
+/// How long a message that is looked at is hidden from others, at most.
+const HIDDEN_FOR: Duration = Duration::from_secs(120);
+
+/// How long a sweep that only looks may take: well before the first message returns by itself.
+const LOOK_FOR: Duration = Duration::from_secs(60);
+
+/// How long a receive waits: long enough to ask all servers of SQS.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// Empty answers in a row that mean the end.
+const EMPTY_ANSWERS: u32 = 2;
+
+/// Answers in a row with nothing but what was seen before, which mean the end too.
+const REPEATS: u32 = 3;
+
+/// Messages held at once: a queue hands out about 120,000.
+const HELD_MAX: usize = 100_000;
+
+/// A way through the queue.
+#[derive(Debug)]
+pub(crate) struct Sweep<'a, Q> {
+    desk: &'a Desk<Q>,
+    /// By message id, so that one that returns meanwhile is known.
+    held: HashMap<String, Receipt>,
+    started: Instant,
+    only_looks: bool,
+    is_complete: bool,
+}
+
+impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
+    pub(crate) fn new(desk: &'a Desk<Q>) -> Self {
+        let (held, started) = (HashMap::new(), Instant::now());
+        Self { desk, held, started, only_looks: false, is_complete: false }
+    }
+
+    /// It only looks, and must not take long.
+    pub(crate) fn only_looking(self, only_looks: bool) -> Self {
+        Self { only_looks, ..self }
+    }
+
+    /// How many messages the queue has, about.
+    pub(crate) async fn depth(&self) -> Result<Depth, CallError> {
+        self.desk.sqs.call(|| self.desk.dead_letters.depth()).await
+    }
+
+    /// Dead letters that were not seen before; `None` at the end. Each must be deleted, or given to
+    /// [`Sweep::keep`].
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<DeadLetter>>, CallError> {
+        let (mut empty_answers, mut repeats) = (0, 0);
+        while !self.must_end() {
+            let read = || self.desk.dead_letters.read(HIDDEN_FOR, WAIT);
+            let mut letters = self.desk.sqs.call(read).await?;
+            if letters.is_empty() {
+                empty_answers += 1;
+                if EMPTY_ANSWERS <= empty_answers {
+                    self.is_complete = true;
+                    break;
+                }
+                continue;
+            }
+            letters.retain(|letter| match self.held.get_mut(&letter.message_id) {
+                Some(receipt) => {
+                    *receipt = Receipt::clone(&letter.receipt_handle);
+                    false
+                }
+                None => true,
+            });
+            if !letters.is_empty() {
+                return Ok(Some(letters));
+            }
+            repeats += 1;
+            if REPEATS <= repeats {
+                self.is_complete = true;
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn must_end(&self) -> bool {
+        self.is_complete
+            || self.desk.shutdown.is_cancelled()
+            || HELD_MAX <= self.held.len()
+            || self.only_looks && LOOK_FOR <= self.started.elapsed()
+    }
+
+    /// Holds the letter until the end, and hands it back then.
+    pub(crate) fn keep(&mut self, letter: &DeadLetter) {
+        self.held.insert(letter.message_id.clone(), Receipt::clone(&letter.receipt_handle));
+    }
+
+    /// Whether everything in the queue was seen.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// How many are held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Hands back what is held. The end of every sweep, also of one that failed.
+    pub(crate) async fn hand_back(self) {
+        let receipts: Vec<Receipt> = self.held.into_values().collect();
+        if !receipts.is_empty() {
+            self.desk.acknowledger.give_back(&receipts).await;
+        }
+    }
+}
