@@ -124,6 +124,8 @@ pub struct Config {
     pub record: Option<PathBuf>,
     /// Where it is counted.
     pub metrics: Metrics,
+    /// Whether a terminal may show a bar: not if it belongs to others too.
+    pub show_progress: bool,
 }
 
 /// What to send.
@@ -164,6 +166,7 @@ impl Args {
             input: self.input()?,
             record: self.record.clone(),
             metrics: Metrics::new("generate-events"),
+            show_progress: true,
         })
     }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use runtime::failure::WithHint;
 use runtime::settings::SettingsError;
 
 use crate::run::Summary;
@@ -120,6 +121,17 @@ pub enum SendError {
         /// What the SDK says, all of it.
         reason: String,
     },
+}
+
+/// Adds the hint that the error itself knows.
+///
+/// # Errors
+/// Always: the error given.
+pub fn hinted<T>(error: GenerateError) -> anyhow::Result<T> {
+    match error.hint() {
+        Some(hint) => Err(error).hint(hint),
+        None => Err(error.into()),
+    }
 }
 
 impl GenerateError {

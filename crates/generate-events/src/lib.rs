@@ -15,5 +15,5 @@ pub mod send;
 pub mod source;
 
 pub use config::{Args, Config};
-pub use error::GenerateError;
+pub use error::{GenerateError, hinted};
 pub use run::{Summary, run, run_with};

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use generate_events::{Args, GenerateError, Summary};
-use runtime::failure::{self, WithHint};
+use generate_events::{Args, GenerateError, Summary, hinted};
+use runtime::failure;
 use runtime::metrics::Health;
 use runtime::telemetry::Format;
 use runtime::{shutdown, telemetry};
@@ -32,30 +32,12 @@ async fn generate(args: &Args) -> anyhow::Result<()> {
     outcome.map(|_| ()).or_else(hinted)
 }
 
-fn hinted<T>(error: GenerateError) -> anyhow::Result<T> {
-    match error.hint() {
-        Some(hint) => Err(error).hint(hint),
-        None => Err(error.into()),
-    }
-}
-
-fn print(summary: &Summary, format: Format) -> std::io::Result<()> {
-    let Summary { sent, malformed, duplicates, late, took } = summary;
-    let seconds = took.as_secs_f64();
+fn print(summary: &Summary, format: Format) -> anyhow::Result<()> {
     let line = match format {
-        Format::Human => format!(
-            "sent {sent} messages ({malformed} malformed, {duplicates} duplicates, {late} late) \
-             in {seconds:.1} s"
-        ),
-        Format::Json => serde_json::json!({
-            "sent": sent,
-            "malformed": malformed,
-            "duplicates": duplicates,
-            "late": late,
-            "seconds": seconds,
-        })
-        .to_string(),
+        Format::Human => summary.to_string(),
+        Format::Json => serde_json::to_string(summary)?,
     };
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
+    Ok(())
 }

@@ -15,8 +15,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Begins; `count` is how many messages there will be, if they ever end.
-    pub(crate) fn start(count: Option<u64>) -> Progress {
-        let bar = std::io::stderr().is_terminal().then(|| match count {
+    pub(crate) fn start(may_show_bar: bool, count: Option<u64>) -> Progress {
+        let shows_bar = may_show_bar && std::io::stderr().is_terminal();
+        let bar = shows_bar.then(|| match count {
             Some(count) => ProgressBar::new(count).with_style(style(
                 "{bar:40} {human_pos}/{human_len} messages, {per_sec}, {eta} left",
             )),

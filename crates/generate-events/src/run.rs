@@ -1,6 +1,7 @@
 //! The sending itself: takes what is due, keeps several batches in flight, ends in order.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -22,7 +23,7 @@ use crate::source::{Class, Outgoing, Source};
 const IN_FLIGHT_MAX: usize = 16;
 
 /// What SQS has confirmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Summary {
     /// All messages.
     pub sent: u64,
@@ -33,7 +34,24 @@ pub struct Summary {
     /// Good events that happened long ago.
     pub late: u64,
     /// How long it took.
+    #[serde(rename = "seconds", serialize_with = "as_seconds")]
     pub took: Duration,
+}
+
+fn as_seconds<S: serde::Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(took.as_secs_f64())
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, malformed, duplicates, late, took } = self;
+        let seconds = took.as_secs_f64();
+        write!(
+            formatter,
+            "sent {sent} messages ({malformed} malformed, {duplicates} duplicates, {late} late) \
+             in {seconds:.1} s"
+        )
+    }
 }
 
 /// Sends until the input ends, `shutdown` is cancelled, or something fails.
@@ -72,7 +90,7 @@ pub async fn run_with(
     // The order of a file is kept by sending one batch after the other.
     let in_flight_max = if matches!(source, Source::File(_)) { 1 } else { IN_FLIGHT_MAX };
     let mut dispatch = Dispatch {
-        progress: Progress::start(source.left()),
+        progress: Progress::start(config.show_progress, source.left()),
         source,
         pace: Pace::new(seed, config.rate, config.flat_out),
         look_at: Duration::ZERO,

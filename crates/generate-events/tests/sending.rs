@@ -29,6 +29,7 @@ fn config(input: Input, record: Option<PathBuf>) -> Config {
         input,
         record,
         metrics: Metrics::new("generate-events"),
+        show_progress: false,
     }
 }
 

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 /// The packages whose programs the harness runs.
-pub const PACKAGES: [&str; 5] =
-    ["blueshift", "consume-events", "generate-events", "upload-data", "visualize"];
+pub const PACKAGES: [&str; 6] =
+    ["blueshift", "consume-events", "generate-events", "run-pipeline", "upload-data", "visualize"];
 
 /// Where the programs are.
 #[derive(Debug, Clone)]

@@ -34,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 pub struct ScheduleFlags {
     /// Stay, and run at these times, instead of once: cron's five fields (minute, hour, day of
     /// month, month, day of week), such as "*/5 * * * *", six with seconds before them, or @hourly.
-    #[arg(long, value_name = "CRON", env = "SCHEDULE", value_parser = expression)]
+    #[arg(long, value_name = "CRON", env = "SCHEDULE", value_parser = parse_expression)]
     pub schedule: Option<Expression>,
     /// The time zone of the schedule, such as Europe/Berlin [default: UTC].
     #[arg(
@@ -42,7 +42,7 @@ pub struct ScheduleFlags {
         value_name = "ZONE",
         env = "TIME_ZONE",
         requires = "schedule",
-        value_parser = zone
+        value_parser = parse_zone
     )]
     pub time_zone: Option<Zone>,
 }
@@ -144,15 +144,6 @@ impl fmt::Display for Zone {
     }
 }
 
-/// For clap, which shows an error's text but not its source.
-fn expression(text: &str) -> Result<Expression, ScheduleError> {
-    text.parse()
-}
-
-fn zone(name: &str) -> Result<Zone, ScheduleError> {
-    name.parse()
-}
-
 /// When to run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
@@ -188,6 +179,22 @@ impl fmt::Display for Schedule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} ({})", self.expression, self.zone)
     }
+}
+
+/// For clap: such an argument of another name than `--schedule`.
+///
+/// # Errors
+/// If it is not a cron expression, or never comes.
+pub fn parse_expression(text: &str) -> Result<Expression, ScheduleError> {
+    text.parse()
+}
+
+/// For clap: such an argument of another name than `--time-zone`.
+///
+/// # Errors
+/// If there is no such zone.
+pub fn parse_zone(name: &str) -> Result<Zone, ScheduleError> {
+    name.parse()
 }
 
 /// What became of all runs of a schedule.

@@ -4,7 +4,7 @@
 //! cannot see them. A variable that is set but blank, as `EVENTS_PER_SEC=` in an environment file,
 //! counts as not set, as a blank key of the settings file does.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, Parser};
@@ -37,6 +37,31 @@ pub fn parse_args_of<P: Parser>(
     }
     let parsed = P::from_arg_matches_mut(&mut matches);
     parsed.unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// [`parse_args`], with what clap knows of where each value came from.
+pub fn parse_args_and_matches<P: Parser>() -> (P, ArgMatches) {
+    let mut command = without_blanks(P::command());
+    let matches = command.get_matches_mut();
+    let parsed = P::from_arg_matches(&matches);
+    (parsed.unwrap_or_else(|error| error.format(&mut command).exit()), matches)
+}
+
+/// Parses the line of a program that is called as a library: as [`parse_args`], but without ending
+/// the process, and without the environment of the flags that are the caller's own.
+///
+/// # Errors
+/// If the flags are wrong; clap's own words.
+pub fn parse_args_from<P: Parser>(
+    line: Vec<OsString>,
+    callers_own: &[&str],
+) -> Result<P, clap::Error> {
+    let command = without_blanks(P::command());
+    let command = command.mut_args(|arg| {
+        let is_callers = arg.get_long().is_some_and(|long| callers_own.contains(&long));
+        if is_callers { arg.env(None::<&'static str>) } else { arg }
+    });
+    P::from_arg_matches_mut(&mut command.try_get_matches_from(line)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "clap tells the name of a variable, not its value")]
@@ -73,6 +98,15 @@ mod tests {
         let matches = matches.try_get_matches_from(line).expect("nothing is wrong");
         let flags = <Flags as clap::FromArgMatches>::from_arg_matches(&matches).expect("complete");
         assert_eq!((flags.number, flags.name.as_deref()), (7, Some("runtime")));
+    }
+
+    #[test]
+    fn the_environment_of_a_callers_own_flags_is_not_read() {
+        let line = || vec![OsString::from("flags"), OsString::from("--number=1")];
+        let flags: Flags = parse_args_from(line(), &[]).expect("complete");
+        assert_eq!(flags.name.as_deref(), Some("runtime"));
+        let flags: Flags = parse_args_from(line(), &["name"]).expect("complete");
+        assert_eq!((flags.number, flags.name), (1, None));
     }
 
     #[test]

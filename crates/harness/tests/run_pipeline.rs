@@ -1,0 +1,192 @@
+//! `run-pipeline` as a user meets it: one process, and everything arrives.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use blueshift::Stack;
+use harness::binaries::{binaries, workspace_root};
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// A stack, and a folder in which the program runs.
+struct Stage {
+    stack: Stack,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A stack without anything on it.
+    async fn start() -> Self {
+        let folder = folder();
+        let stack = Stack::in_process().start().await.expect("the stack starts");
+        Self { stack, folder }
+    }
+
+    /// Everything made by the kit.
+    async fn provisioned() -> Self {
+        let folder = folder();
+        let stack = Stack::in_process().settings(folder.path().join("settings.ini"));
+        Self { stack: stack.start().await.expect("the stack starts"), folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program, with the environment block and nothing else of the environment.
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        let log = std::fs::File::create(self.path("log")).expect("a file");
+        let output = std::fs::File::create(self.path("out")).expect("a file");
+        Command::new(binaries().expect("built").path("run-pipeline"))
+            .args(arguments)
+            .env_clear()
+            .envs(self.stack.environment())
+            .env("AWS_SQS_POLLING_TIMEOUT", "1")
+            .current_dir(self.folder.path())
+            .stdin(std::process::Stdio::null())
+            .stdout(output)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts")
+    }
+
+    async fn wait(&self, child: &mut Child) -> Option<i32> {
+        let ended = tokio::time::timeout(WITHIN, child.wait()).await;
+        let Ok(status) = ended else { panic!("it still runs: {}", self.log()) };
+        status.expect("a child").code()
+    }
+
+    /// Runs to the end: exit code and stdout.
+    async fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let code = self.wait(&mut self.spawn(arguments)).await;
+        (code, self.output())
+    }
+
+    fn output(&self) -> String {
+        std::fs::read_to_string(self.path("out")).expect("what it printed")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).expect("what it said")
+    }
+
+    /// Waits until what it printed or said pleases `has`.
+    async fn until(&self, what: &str, has: impl Fn(&str, &str) -> bool) {
+        let looking = async {
+            while !has(&self.output(), &self.log()) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let seen = tokio::time::timeout(WITHIN, looking).await;
+        assert!(seen.is_ok(), "no {what}: {}", self.log());
+    }
+
+    /// How many rows the table has, by a connection of our own.
+    async fn row_count(&self) -> i64 {
+        let url = self.stack.endpoints().redshift_url();
+        let (client, connection) =
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("a session");
+        let driver = tokio::spawn(connection);
+        let row = client.query_one("SELECT count(DISTINCT id) FROM events", &[]).await;
+        driver.abort();
+        row.expect("a count").get(0)
+    }
+}
+
+/// With our settings and table.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let read = |name: &str| std::fs::read_to_string(workspace_root().join(name)).expect("a file");
+    let settings = read("settings.ini").replace("# create_table =", "create_table =");
+    std::fs::write(folder.path().join("settings.ini"), settings).expect("written");
+    std::fs::write(folder.path().join("create_table.sql"), read("create_table.sql"))
+        .expect("written");
+    folder
+}
+
+fn results(output: &str, part: &str) -> Vec<Value> {
+    let lines = output.lines().map(|line| serde_json::from_str(line).expect("JSON lines"));
+    lines.filter(|line: &Value| line["part"] == part).collect()
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id().expect("it runs")).ok().and_then(Pid::from_raw);
+    rustix::process::kill_process(pid.expect("a pid"), signal).expect("it can be signalled");
+}
+
+#[tokio::test]
+async fn so_many_events_go_all_the_way_to_the_charts() {
+    let stage = Stage::provisioned().await;
+    let flags = ["--events=500", "--flat-out", "--seed=7", "--malformed=0.02", "--duplicates=0.02"];
+    let (code, output) = stage.run(&[&flags[..], &["--output=json"]].concat()).await;
+    assert_eq!(code, Some(0), "{}", stage.log());
+    let sent = &results(&output, "generate-events")[0];
+    let consumed = &results(&output, "consume-events")[0];
+    let loaded: u64 = results(&output, "upload-data")
+        .iter()
+        .map(|run| run["rows_loaded"].as_u64().expect("a count"))
+        .sum();
+    assert_eq!(sent["sent"], 500, "{output}");
+    assert_eq!(consumed["dead_lettered"], sent["malformed"], "{output}");
+    let good = 500 - sent["malformed"].as_u64().expect("a count");
+    let duplicates = sent["duplicates"].as_u64().expect("a count");
+    assert!(0 < duplicates && duplicates < good, "{output}");
+    assert_eq!(loaded, good - duplicates, "{output}");
+    assert_eq!(stage.row_count().await, i64::try_from(loaded).expect("small"));
+    let charts = &results(&output, "visualize").pop().expect("a last run")["charts"];
+    assert_eq!(charts.as_array().map(Vec::len), Some(4), "{output}");
+    stage.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn by_a_signal_it_ends_in_order_and_loads_once_more_if_told_to() {
+    let stage = Stage::provisioned().await;
+    let flags = ["--output=json", "--rate=200", "--final-upload", "--batch-age-max=0.5"];
+    // The figures and the health of all parts, on a port of its own choice.
+    let flags = [&flags[..], &["--metrics-listen=127.0.0.1:0", "--log-format=json"]].concat();
+    let mut child = stage.spawn(&flags);
+    stage.until("stored batch", |_, log| log.contains("batch stored")).await;
+    signal(&child, Signal::TERM);
+    assert_eq!(stage.wait(&mut child).await, Some(0), "{}", stage.log());
+    let output = stage.output();
+    let order: Vec<Value> =
+        output.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let order: Vec<&str> = order.iter().filter_map(|line| line["part"].as_str()).collect();
+    assert_eq!(order, ["generate-events", "consume-events", "upload-data", "visualize"]);
+    let loaded = results(&output, "upload-data")[0]["rows_loaded"].as_u64().expect("a count");
+    assert!(0 < loaded, "{output}");
+    assert_eq!(stage.row_count().await, i64::try_from(loaded).expect("small"));
+    stage.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn uploads_follow_their_schedule() {
+    let stage = Stage::provisioned().await;
+    let schedule = ["--upload-schedule=* * * * * *", "--batch-age-max=0.5", "--rate=100"];
+    let parts = ["--parts=generate-events,consume-events,upload-data", "--output=json"];
+    let mut child = stage.spawn(&[&schedule[..], &parts].concat());
+    let is_load = |run: &Value| run["rows_loaded"].as_u64() > Some(0);
+    let loads =
+        |output: &str| results(output, "upload-data").iter().filter(|it| is_load(it)).count();
+    stage.until("two loads", |output, _| output.ends_with('\n') && 2 <= loads(output)).await;
+    signal(&child, Signal::INT);
+    assert_eq!(stage.wait(&mut child).await, Some(0), "{}", stage.log());
+    stage.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_part_that_fails_again_and_again_ends_all_in_order() {
+    let stage = Stage::start().await;
+    let flags = ["--parts=generate-events,upload-data", "--output=json"];
+    let (code, output) = stage.run(&flags).await;
+    assert_eq!((code, output.as_str()), (Some(1), ""), "{}", stage.log());
+    let log = stage.log();
+    assert_eq!(log.matches("part failed; it is started again").count(), 2, "{log}");
+    assert!(log.contains("there is no queue events"), "{log}");
+    assert!(log.contains("part given up"), "{log}");
+    stage.stack.shutdown().await;
+}

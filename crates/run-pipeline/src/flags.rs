@@ -1,0 +1,241 @@
+//! What the user says.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, ValueEnum};
+use runtime::metrics::MetricsFlags;
+use runtime::run_record::RunRecordFlags;
+use runtime::schedule::{Expression, Zone, parse_expression, parse_zone};
+use runtime::settings::{
+    AwsArgs, BucketArgs, CopyArgs, CreateTableArgs, EventColumnArgs, IdColumnArgs, QueueArgs,
+    RedshiftArgs, SettingsArgs, TableNameArgs, TimeColumnArgs,
+};
+use runtime::telemetry::OutputArgs;
+
+const AFTER_HELP: &str = "\
+Examples:
+  blueshift up --settings settings.ini            in another terminal: SQS, S3 and Redshift here
+  run-pipeline --events 1000 --duration 60        try it out: 1,000 events, or a minute, to charts
+  run-pipeline                                    run until Ctrl-C
+  run-pipeline --parts consume-events,upload-data --metrics-listen 127.0.0.1:9090
+
+All settings of the four programs hold here too: the settings file, their environment variables, and
+the flags below. Stopping: the generator first, then the consumers store what they hold, then a load
+that has begun ends; with --final-upload one more load and the charts follow.
+
+Exit codes:
+  0  all went well
+  1  a part failed three times within a minute, which ended all, or a scheduled run failed
+  2  the flags are wrong
+  4  loaded, but something was rejected";
+
+/// Runs the whole pipeline in one process: generator, consumers, upload and charts
+///
+/// Generator and consumers run all the time, upload and charts by their schedules. A part that
+/// fails is started again, after a pause; the others go on.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "run-pipeline",
+    version,
+    after_help = AFTER_HELP
+)]
+pub struct Args {
+    /// How to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// How to run.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct RunArgs {
+    /// Which parts run.
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "PIPELINE_PARTS",
+        value_delimiter = ',',
+        default_value = "generate-events,consume-events,upload-data,visualize"
+    )]
+    pub parts: Vec<PartName>,
+    /// End after so many events: they are sent, consumed, loaded and drawn.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub events: Option<u64>,
+    /// End after so many seconds: what was sent by then is consumed, loaded and drawn.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=31_536_000)
+    )]
+    pub duration: Option<u64>,
+    /// After a signal too, load and draw once more before the end.
+    #[arg(long, env = "PIPELINE_FINAL_UPLOAD")]
+    pub final_upload: bool,
+    /// Consumers at once.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "PIPELINE_CONSUMERS",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(1..=16)
+    )]
+    pub consumers: u8,
+    /// When to upload, as cron writes it.
+    #[arg(
+        long,
+        value_name = "CRON",
+        env = "UPLOAD_SCHEDULE",
+        default_value = "*/5 * * * *",
+        value_parser = parse_expression
+    )]
+    pub upload_schedule: Expression,
+    /// When to draw.
+    #[arg(
+        long,
+        value_name = "CRON",
+        env = "VISUALIZE_SCHEDULE",
+        default_value = "0 */2 * * *",
+        value_parser = parse_expression
+    )]
+    pub visualize_schedule: Expression,
+    /// The time zone of both schedules.
+    #[arg(
+        long,
+        value_name = "ZONE",
+        env = "TIME_ZONE",
+        default_value = "UTC",
+        value_parser = parse_zone
+    )]
+    pub time_zone: Zone,
+    /// Failures of one part within a minute that end all.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "PIPELINE_FAILURES_MAX",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u8).range(1..)
+    )]
+    pub failures_max: u8,
+    /// Flags that go to the parts as they are.
+    #[command(flatten)]
+    pub passed: PassedArgs,
+    /// Where everything is.
+    #[command(flatten)]
+    pub shared: SharedArgs,
+    /// Records of runs.
+    #[command(flatten)]
+    pub run_records: RunRecordFlags,
+    /// Figures of all parts on one port.
+    #[command(flatten)]
+    pub metrics: MetricsFlags,
+}
+
+/// Flags of single parts. Their values are checked by the part, which has the same flag.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Parts")]
+pub struct PassedArgs {
+    /// Average events per second of the generator [default: EVENTS_PER_SEC in the environment,
+    /// else events_per_sec in the settings file, else 10].
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
+    /// Generate as fast as SQS takes it.
+    #[arg(long, conflicts_with = "rate")]
+    pub flat_out: bool,
+    /// Seed of the generator's chance.
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<String>,
+    /// Share of messages that the table cannot take, 0 to 1 [default: 0].
+    #[arg(long, value_name = "SHARE")]
+    pub malformed: Option<String>,
+    /// Share of messages that repeat an earlier good event, 0 to 1 [default: 0].
+    #[arg(long, value_name = "SHARE")]
+    pub duplicates: Option<String>,
+    /// Share of events that happened 1 to 72 hours ago, 0 to 1 [default: 0].
+    #[arg(long, value_name = "SHARE")]
+    pub late: Option<String>,
+    /// Seconds after its first event that a consumer stores a batch [default: polling cycles times
+    /// polling timeout].
+    #[arg(long, value_name = "SECONDS")]
+    pub batch_age_max: Option<String>,
+    /// The directory for the charts [default: VISUALIZE_OUT in the environment, else charts].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Names of the events to draw, separated by commas [default: EVENTS_REPORT_EVENTS in the
+    /// environment, else report_events in the settings file].
+    #[arg(long, value_name = "NAMES")]
+    pub report_events: Option<String>,
+}
+
+/// Where everything is: each part takes the flags that it has.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SharedArgs {
+    /// The settings file.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// The AWS account.
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// The queues.
+    #[command(flatten)]
+    pub queue: QueueArgs,
+    /// The bucket.
+    #[command(flatten)]
+    pub bucket: BucketArgs,
+    /// The warehouse.
+    #[command(flatten)]
+    pub redshift: RedshiftArgs,
+    /// What its table is like.
+    #[command(flatten)]
+    pub create_table: CreateTableArgs,
+    /// The table.
+    #[command(flatten)]
+    pub table_name: TableNameArgs,
+    /// What tells its rows apart.
+    #[command(flatten)]
+    pub id_column: IdColumnArgs,
+    /// What orders its rows.
+    #[command(flatten)]
+    pub time_column: TimeColumnArgs,
+    /// What names an event.
+    #[command(flatten)]
+    pub event_column: EventColumnArgs,
+    /// How COPY may read the bucket.
+    #[command(flatten)]
+    pub copy: CopyArgs,
+    /// Logs and results.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// A part of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PartName {
+    /// The generator.
+    GenerateEvents,
+    /// The consumers.
+    ConsumeEvents,
+    /// The upload.
+    UploadData,
+    /// The charts.
+    Visualize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_fit_together() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn by_default_everything_runs_as_the_prototypes_container_did() {
+        let run = Args::try_parse_from(["run-pipeline"]).expect("nothing is needed").run;
+        assert_eq!(run.parts.len(), 4);
+        assert_eq!(run.upload_schedule.to_string(), "*/5 * * * *");
+        assert_eq!(run.visualize_schedule.to_string(), "0 */2 * * *");
+        let run = Args::try_parse_from(["run-pipeline", "--parts=visualize,upload-data"]);
+        assert_eq!(run.expect("fine").run.parts, [PartName::Visualize, PartName::UploadData]);
+    }
+}

@@ -1,0 +1,363 @@
+//! Starts the parts together and ends them in order.
+//!
+//! ```text
+//! stop ─► generator ─► consumers store what they hold ─► upload ends ─► charts end
+//!                      └ with a limit: until the queue is empty
+//!                                                        └ one more    └ one more
+//! ```
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use generate_events::GenerateError;
+use generate_events::config::Input;
+use runtime::failure;
+use runtime::metrics::{Health, Metrics};
+use runtime::periodic::{Done, Periodic};
+use runtime::run_record::{Place, RunRecord};
+use runtime::schedule::{Runs, Schedule};
+use runtime::telemetry::Format;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::flags::{PartName, RunArgs};
+use crate::parts::Configs;
+use crate::results::{self, Sums};
+use crate::supervise::{Part, keep_running};
+
+const GENERATE: &str = "generate-events";
+const CONSUME: &str = "consume-events";
+const UPLOAD: &str = "upload-data";
+const VISUALIZE: &str = "visualize";
+
+/// Everything a run needs.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// How to run.
+    pub args: RunArgs,
+    /// What the parts do.
+    pub configs: Configs,
+    /// Where records of runs are kept.
+    pub place: Option<Place>,
+    /// The figures of all parts.
+    pub metrics: Metrics,
+    /// The health of all parts.
+    pub health: Health,
+}
+
+/// Why everything ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// `shutdown` was cancelled.
+    Signal,
+    /// So many events, or so many seconds.
+    Limit,
+    /// A part failed for good.
+    GivenUp,
+}
+
+/// A part that runs.
+struct Running<T> {
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<T>>,
+}
+
+impl<T> Running<T> {
+    /// Stops it and waits for its end.
+    async fn end(self) -> anyhow::Result<T> {
+        self.stop.cancel();
+        self.task.await.unwrap_or_else(|panic| Err(anyhow!(panic)))
+    }
+}
+
+/// Runs until a limit is reached, a part is given up, or `shutdown` is cancelled; answers with the
+/// exit code.
+///
+/// # Errors
+/// If a limit and the parts contradict each other, or stdout is closed.
+pub async fn run(pipeline: Pipeline, shutdown: &CancellationToken) -> anyhow::Result<u8> {
+    let args = &pipeline.args;
+    if args.events.is_some() && !args.parts.contains(&PartName::GenerateEvents) {
+        bail!("--events counts what generate-events sends, and --parts leaves that out");
+    }
+    // Boxed, as the parts are: their types together are deeper than the compiler looks.
+    Box::pin(Arc::new(pipeline).run(shutdown)).await
+}
+
+impl Pipeline {
+    async fn run(self: Arc<Self>, shutdown: &CancellationToken) -> anyhow::Result<u8> {
+        let given_up = CancellationToken::new();
+        let has = |part| self.args.parts.contains(&part);
+        let sent = CancellationToken::new();
+        let mut generator = has(PartName::GenerateEvents).then(|| {
+            let (this, sent) = (Arc::clone(&self), sent.clone());
+            spawn(GENERATE, &given_up, async move |stop| {
+                let sums = this.generate(&stop).await;
+                sent.cancel();
+                sums
+            })
+        });
+        let consumer_count = if has(PartName::ConsumeEvents) { self.args.consumers } else { 0 };
+        let consumers: Vec<_> = (0..consumer_count)
+            .map(|_| {
+                let this = Arc::clone(&self);
+                spawn(CONSUME, &given_up, async move |stop| this.consume(&stop).await)
+            })
+            .collect();
+        let upload = has(PartName::UploadData).then(|| {
+            let this = Arc::clone(&self);
+            spawn(UPLOAD, &given_up, async move |stop| Ok(this.upload(&stop).await))
+        });
+        let charts = has(PartName::Visualize).then(|| {
+            let this = Arc::clone(&self);
+            spawn(VISUALIZE, &given_up, async move |stop| Ok(this.visualize(&stop).await))
+        });
+        let end = self.wait(shutdown, &sent, &given_up).await;
+        tracing::info!(because = ?end, "stopping: generator, consumers, upload, charts");
+        let mut codes = Runs::default();
+        if let Some(generator) = generator.take() {
+            let outcome = generator.end().await;
+            self.settle(GENERATE, outcome, &mut codes)?;
+        }
+        self.end_consumers(consumers, end, shutdown, &mut codes).await?;
+        // After a signal its token is cancelled already; the last load is to happen all the same.
+        let last = if end == End::Limit { shutdown.clone() } else { CancellationToken::new() };
+        let once_more = end == End::Limit || (end == End::Signal && self.args.final_upload);
+        if let Some(upload) = upload {
+            codes.add(self.exit_code(UPLOAD, upload.end().await));
+            if once_more {
+                codes.add(self.upload_once(&last).await);
+            }
+        }
+        if let Some(charts) = charts {
+            codes.add(self.exit_code(VISUALIZE, charts.end().await));
+            if once_more {
+                codes.add(self.visualize_once(&last).await);
+            }
+        }
+        Ok(codes.exit_code)
+    }
+
+    async fn wait(
+        &self,
+        shutdown: &CancellationToken,
+        sent: &CancellationToken,
+        given_up: &CancellationToken,
+    ) -> End {
+        let time_is_up = async {
+            match self.args.duration {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => End::Signal,
+            () = given_up.cancelled() => End::GivenUp,
+            () = sent.cancelled(), if self.args.events.is_some() => End::Limit,
+            () = time_is_up => End::Limit,
+        }
+    }
+
+    /// Stops the consumers together; after a limit one more empties the queue.
+    async fn end_consumers(
+        &self,
+        consumers: Vec<Running<Sums>>,
+        end: End,
+        shutdown: &CancellationToken,
+        codes: &mut Runs,
+    ) -> anyhow::Result<()> {
+        if consumers.is_empty() {
+            return Ok(());
+        }
+        consumers.iter().for_each(|consumer| consumer.stop.cancel());
+        let mut sums = Ok(Sums::default());
+        for consumer in consumers {
+            sums = results::both(sums, consumer.end().await);
+        }
+        if end == End::Limit && sums.is_ok() {
+            let span = tracing::info_span!("part", name = CONSUME);
+            let drained = self.consume_once(&self.configs.drain, shutdown).instrument(span).await;
+            sums = results::both(sums, drained);
+        }
+        self.settle(CONSUME, sums, codes)
+    }
+
+    async fn generate(&self, stop: &CancellationToken) -> anyhow::Result<Sums> {
+        let part = Part::new(GENERATE, &self.metrics, &self.health);
+        let sent = Mutex::new(Sums::default());
+        keep_running(&part, self.args.failures_max.into(), stop, async || {
+            let sums = || sent.lock().unwrap_or_else(PoisonError::into_inner);
+            let config = self.rest_to_send(sums().count("sent"), part.restarts.get());
+            let outcome = Box::pin(generate_events::run(&config, stop)).await;
+            if let Ok(summary) | Err(GenerateError::Interrupted { sent: summary, .. }) = &outcome {
+                sums().add(&Sums::of(summary)?);
+            }
+            outcome.map(|_| ()).or_else(generate_events::hinted)
+        })
+        .await?;
+        Ok(sent.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is left after `sent_count` messages. Another start has another seed, or it would send
+    /// the same events again.
+    fn rest_to_send(&self, sent_count: u64, restart_count: u64) -> generate_events::Config {
+        let mut config = self.configs.generate.clone();
+        config.metrics = self.metrics.part(GENERATE);
+        config.show_progress = false;
+        if let Input::Random { count, seed, .. } = &mut config.input {
+            *count = count.map(|count| count.saturating_sub(sent_count));
+            *seed = seed.map(|seed| seed.wrapping_add(restart_count));
+        }
+        config
+    }
+
+    async fn consume(&self, stop: &CancellationToken) -> anyhow::Result<Sums> {
+        let part = Part::new(CONSUME, &self.metrics, &self.health);
+        keep_running(&part, self.args.failures_max.into(), stop, async || {
+            self.consume_once(&self.configs.consume, stop).await
+        })
+        .await
+    }
+
+    async fn consume_once(
+        &self,
+        config: &consume_events::Config,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Sums> {
+        let summary = Box::pin(consume_events::run(config.clone(), stop.clone())).await?;
+        Sums::of(&summary)
+    }
+
+    async fn upload(&self, stop: &CancellationToken) -> Runs {
+        let schedule = self.schedule(&self.args.upload_schedule);
+        let figures = upload_data::Figures::new(&self.metrics.part(UPLOAD));
+        let config = &self.configs.upload;
+        let mut job = || Box::pin(upload_data::run_counted(config, stop, &figures));
+        let print = |record: &RunRecord, _: &upload_data::Summary| self.print_run(record);
+        self.periodic(UPLOAD).run_scheduled(&schedule, stop, &mut job, &print).await
+    }
+
+    async fn upload_once(&self, stop: &CancellationToken) -> u8 {
+        let figures = upload_data::Figures::new(&self.metrics.part(UPLOAD));
+        let work = upload_data::run_counted(&self.configs.upload, stop, &figures);
+        self.once(UPLOAD, Box::pin(work)).await
+    }
+
+    async fn visualize(&self, stop: &CancellationToken) -> Runs {
+        let schedule = self.schedule(&self.args.visualize_schedule);
+        let figures = visualize::Figures::new(&self.metrics.part(VISUALIZE));
+        let config = &self.configs.visualize;
+        let mut job = || Box::pin(visualize::run_counted(config, stop, &figures));
+        let print = |record: &RunRecord, _: &visualize::Summary| self.print_run(record);
+        self.periodic(VISUALIZE).run_scheduled(&schedule, stop, &mut job, &print).await
+    }
+
+    async fn visualize_once(&self, stop: &CancellationToken) -> u8 {
+        let figures = visualize::Figures::new(&self.metrics.part(VISUALIZE));
+        let config = &self.configs.visualize;
+        self.once(VISUALIZE, Box::pin(visualize::run_counted(config, stop, &figures))).await
+    }
+
+    /// One run beside the schedule; a failure is logged, and the exit code says so.
+    async fn once<S: serde::Serialize>(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = anyhow::Result<Done<S>>>,
+    ) -> u8 {
+        let span = tracing::info_span!("part", name);
+        let (record, outcome) = self.periodic(name).run_once(work).instrument(span).await;
+        match outcome.and_then(|_| self.print_run(&record)) {
+            Ok(()) => record.exit_code,
+            Err(error) => self.exit_code(name, Err(error)),
+        }
+    }
+
+    fn periodic(&self, name: &'static str) -> Periodic {
+        let (metrics, health) = (self.metrics.part(name), self.health.part(name));
+        Periodic::new(name, self.place.clone(), &metrics, &health)
+    }
+
+    fn schedule(&self, expression: &runtime::schedule::Expression) -> Schedule {
+        Schedule::new(expression.clone(), self.args.time_zone.clone())
+    }
+
+    /// Prints what a part did, or logs why it failed.
+    fn settle(
+        &self,
+        name: &'static str,
+        outcome: anyhow::Result<Sums>,
+        codes: &mut Runs,
+    ) -> anyhow::Result<()> {
+        match outcome {
+            Ok(sums) => self.print(name, &sums.value()),
+            Err(error) => {
+                codes.add(self.exit_code(name, Err(error)));
+                Ok(())
+            }
+        }
+    }
+
+    fn exit_code(&self, name: &'static str, outcome: anyhow::Result<Runs>) -> u8 {
+        match outcome {
+            Ok(runs) => runs.exit_code,
+            Err(error) => {
+                let hint = failure::hint(&error);
+                tracing::error!(part = name, hint, error = format!("{error:#}"), "part failed");
+                1
+            }
+        }
+    }
+
+    fn print_run(&self, record: &RunRecord) -> anyhow::Result<()> {
+        let mut result = record.summary.clone();
+        result["run_id"] = Value::from(record.run_id.to_string());
+        self.print(record.program, &result)
+    }
+
+    fn print(&self, name: &'static str, result: &Value) -> anyhow::Result<()> {
+        let line = match self.args.shared.output.output {
+            Format::Human => format!("{name}: {}", results::human(result)),
+            Format::Json => {
+                let mut line = json!({ "part": name });
+                for (key, value) in result.as_object().into_iter().flatten() {
+                    line[key] = value.clone();
+                }
+                line.to_string()
+            }
+        };
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("print the result")
+    }
+}
+
+/// Starts a part, on a thread of its own; if it fails for good, or panics, `given_up` is cancelled.
+fn spawn<T, Work>(
+    name: &'static str,
+    given_up: &CancellationToken,
+    work: impl FnOnce(CancellationToken) -> Work + Send + 'static,
+) -> Running<T>
+where
+    T: Send + 'static,
+    Work: Future<Output = anyhow::Result<T>>,
+{
+    let stop = CancellationToken::new();
+    let part_stop = stop.clone();
+    let given_up = given_up.clone();
+    let task = tokio::spawn(async move {
+        let part = tokio::task::spawn_blocking(move || {
+            let work = work(part_stop).instrument(tracing::info_span!("part", name));
+            tokio::runtime::Handle::current().block_on(work)
+        });
+        let outcome = part.await.unwrap_or_else(|panic| Err(anyhow!(panic)));
+        if outcome.is_err() {
+            given_up.cancel();
+        }
+        outcome
+    });
+    Running { stop, task }
+}
