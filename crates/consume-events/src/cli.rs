@@ -55,7 +55,15 @@ Examples:
   Without a settings file, on a local stack (blueshift up):
     consume-events --sqs-name events --s3-bucket blueshift-events --create-table create_table.sql
   What could the table not take, and why?
-    consume-events dead-letters list";
+    consume-events dead-letters list
+
+Permissions:
+  queue of events     sqs:GetQueueUrl, ReceiveMessage, DeleteMessage, ChangeMessageVisibility,
+                      GetQueueAttributes (for --until-empty, and to say that a queue is full)
+  dead-letter queue   sqs:GetQueueUrl, SendMessage; for dead-letters also ReceiveMessage,
+                      DeleteMessage, ChangeMessageVisibility, GetQueueAttributes
+  bucket              s3:PutObject, s3:AbortMultipartUpload; s3:GetObject and s3:ListBucket
+                      help to resolve an upload whose answer was lost";
 
 /// What the program does besides consuming.
 #[derive(Debug, Clone, Subcommand)]

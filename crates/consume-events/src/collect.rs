@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use time::OffsetDateTime;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
@@ -36,6 +36,9 @@ pub(crate) struct Portion {
     /// In milliseconds since 1970.
     pub(crate) oldest_sent_at: Option<u64>,
     pub(crate) held: Held,
+    /// What the lines take of the room between the pollers and the collector.
+    #[expect(dead_code, reason = "dropping it is its use: there is room again")]
+    pub(crate) room: OwnedSemaphorePermit,
 }
 
 impl Portion {

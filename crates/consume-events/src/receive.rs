@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::{Validator, Verdict};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,10 @@ const EMPTY_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long a stop waits for the answer of a queue that has messages.
 const LAST_ANSWER: Duration = Duration::from_millis(250);
+
+/// How many bytes of lines wait for the collector, all pollers together; a single receive may
+/// bring more.
+pub(crate) const ROOM_BYTES: usize = 8 * 1024 * 1024;
 
 /// How a queue is polled.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +63,8 @@ pub(crate) struct Poller<Q> {
     pub(crate) custody: Arc<Custody>,
     pub(crate) fullness: Arc<Fullness>,
     pub(crate) portions: mpsc::Sender<Portion>,
+    /// Bytes of lines that may wait for the collector.
+    pub(crate) room: Arc<Semaphore>,
     pub(crate) undeliverables: mpsc::Sender<Undeliverable>,
     pub(crate) silence: Arc<Silence>,
     pub(crate) counters: Arc<Counters>,
@@ -151,7 +157,10 @@ impl<Q: Queue> Poller<Q> {
         }
         let mut held_apart = held.split(undeliverables.len());
         if !receipt_handles.is_empty() {
-            let portion = Portion { lines, receipt_handles, oldest_sent_at, held };
+            let bytes = u32::try_from(lines.len().min(ROOM_BYTES)).expect("bounded");
+            let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
+            let room = room.expect("nobody closes the semaphore");
+            let portion = Portion { lines, receipt_handles, oldest_sent_at, held, room };
             let sent = self.portions.send(portion).await;
             sent.expect("the collector lives as long as the pollers");
         }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use events::Validator;
 use runtime::metrics::{Health, Metrics};
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,7 @@ use crate::in_flight::{IN_FLIGHT_MAX, InFlight};
 use crate::object::Compression;
 use crate::progress::Progress;
 use crate::queue::Queue;
-use crate::receive::{Poller, Polling};
+use crate::receive::{Poller, Polling, ROOM_BYTES};
 use crate::rejected::Rejecter;
 use crate::retry::{Ceiling, Checkup, Outage, Persistence};
 use crate::state::{Counters, Failure};
@@ -284,6 +284,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
             polling.wait_again = WAIT_AGAIN_UNTIL_EMPTY;
         }
         let sqs = shared.persist_until_stop();
+        let room = Arc::new(Semaphore::new(ROOM_BYTES));
         for index in 0..poller_count {
             let poller = Poller {
                 index,
@@ -297,6 +298,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
                 custody: Arc::clone(&shared.custody),
                 fullness: Arc::clone(&shared.fullness),
                 portions: portions.clone(),
+                room: Arc::clone(&room),
                 undeliverables: undeliverables.clone(),
                 silence: Arc::clone(&shared.silence),
                 counters: Arc::clone(&shared.counters),
