@@ -24,7 +24,7 @@ use crate::endpoints::Endpoints;
 use crate::error::StackError;
 use crate::front_door::FrontDoor;
 use crate::init::Scripts;
-use crate::postgres::{self, Catalog, Cluster};
+use crate::postgres::{self, Catalog, Cluster, Download};
 use crate::preparation::Preparation;
 use crate::provision::Resources;
 use crate::readiness::Readiness;
@@ -60,6 +60,8 @@ pub struct InProcess {
     pub region: Option<String>,
     /// Folder of `initdb` and `postgres`; `None` searches the usual places.
     pub postgres_binaries: Option<PathBuf>,
+    /// Where to download Postgres from if there is none; the default is GitHub.
+    pub postgres_download: Download,
     /// A settings file whose queue, dead-letter queue, bucket and table are made.
     pub settings: Option<PathBuf>,
     /// A folder whose `.sql` and `.sh` files run before the stack is ready.
@@ -76,6 +78,7 @@ impl Default for InProcess {
             redshift_isolation: Isolation::default(),
             region: None,
             postgres_binaries: None,
+            postgres_download: Download::default(),
             settings: None,
             init: None,
         }
@@ -149,7 +152,8 @@ impl InProcess {
         // The ports first: a taken one is known at once, before Postgres is started.
         let http = listen(self.host, self.port, "SQS and S3", "--port").await?;
         let redshift = listen(self.host, self.redshift_port, "Redshift", "--redshift-port").await?;
-        let postgres = postgres::start(&catalog(), self.postgres_binaries.as_deref()).await?;
+        let binaries = self.postgres_binaries.as_deref();
+        let postgres = postgres::start(&catalog(), binaries, &self.postgres_download).await?;
         let folder = postgres::cache_folder().join("certificates");
         let certificates =
             certificates::ensure(&folder, self.host, time::OffsetDateTime::now_utc())?;

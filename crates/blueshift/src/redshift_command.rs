@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use blueshift::postgres::Download;
 use blueshift::{Isolation, Server, Standalone};
 
 /// Start Redshift alone.
@@ -28,6 +29,16 @@ pub(crate) struct RedshiftCommand {
     /// Folder of Postgres' initdb and postgres [default: PATH, then the usual places].
     #[arg(long, value_name = "DIR", env = "BLUESHIFT_POSTGRES_BIN")]
     postgres_binaries: Option<PathBuf>,
+    /// Where to download Postgres from if none is installed: a URL laid out as the releases of
+    /// github.com/theseus-rs/postgresql-binaries, or `never`.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BLUESHIFT_POSTGRES_DOWNLOAD",
+        default_value_t,
+        hide_default_value = true
+    )]
+    postgres_download: Download,
     /// Where COPY reads, e.g. LocalStack's or MinIO's address [default: the AWS SDK's].
     #[arg(long, value_name = "URL")]
     s3_endpoint: Option<String>,
@@ -48,6 +59,7 @@ impl RedshiftCommand {
             isolation: self.isolation,
             postgres_url: self.postgres_url,
             postgres_binaries: self.postgres_binaries,
+            postgres_download: self.postgres_download,
             s3_endpoint: self.s3_endpoint,
             region: self.region,
         };

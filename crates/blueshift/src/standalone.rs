@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::endpoints::{Endpoints, RedshiftEndpoint};
 use crate::error::StackError;
 use crate::in_process::{address, listen};
-use crate::postgres::{self, Cluster};
+use crate::postgres::{self, Cluster, Download};
 use crate::{certificates, in_process};
 
 /// How long sessions may take to end once the server is told to stop.
@@ -43,6 +43,8 @@ pub struct Standalone {
     pub postgres_url: Option<String>,
     /// Folder of `initdb` and `postgres` for a private one; `None` searches the usual places.
     pub postgres_binaries: Option<PathBuf>,
+    /// Where to download Postgres from if there is none; the default is GitHub.
+    pub postgres_download: Download,
     /// Where COPY reads; `None` leaves that to the SDK: real S3, or its AWS_ENDPOINT_URL.
     pub s3_endpoint: Option<String>,
     /// The S3's region; `None` leaves it to the SDK, and is us-east-1 if that knows none.
@@ -121,7 +123,8 @@ impl Server {
 
 async fn private_postgres(options: &Standalone) -> Result<Behind, StackError> {
     let binaries = options.postgres_binaries.as_deref();
-    let postgres = postgres::start(&in_process::catalog(), binaries).await?;
+    let postgres =
+        postgres::start(&in_process::catalog(), binaries, &options.postgres_download).await?;
     Ok(Behind {
         upstream: in_process::upstream(&postgres),
         user: Endpoints::REDSHIFT_USER.to_owned(),

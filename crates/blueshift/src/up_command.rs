@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use blueshift::postgres::Download;
 use blueshift::stacks::{Held, Ports, Record, checked_name};
 use blueshift::{Endpoints, InProcess, Isolation, Stack};
 use time::OffsetDateTime;
@@ -45,6 +46,16 @@ pub(crate) struct Up {
     #[arg(long, value_name = "DIR", env = "BLUESHIFT_POSTGRES_BIN")]
     // Not a path yet: clap refuses a blank one, which counts as not given.
     postgres_binaries: Option<OsString>,
+    /// Where to download Postgres from if none is installed: a URL laid out as the releases of
+    /// github.com/theseus-rs/postgresql-binaries, or `never`.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BLUESHIFT_POSTGRES_DOWNLOAD",
+        default_value_t,
+        hide_default_value = true
+    )]
+    postgres_download: Download,
     /// Return once it is ready, and leave it running: `blueshift down` stops it.
     #[arg(long)]
     detach: bool,
@@ -112,6 +123,7 @@ impl Up {
                 .as_ref()
                 .filter(|folder| !folder.is_empty())
                 .map(PathBuf::from),
+            postgres_download: self.postgres_download.clone(),
         };
         let started = stack.insert(options.start().await?);
         let environment = started.environment();

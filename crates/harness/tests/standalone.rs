@@ -51,7 +51,9 @@ async fn it_serves_any_postgres_and_any_s3_and_installs_its_catalog_once() {
     let body = ByteStream::from_static(b"{\"a\": 1}\n{\"a\": 2}");
     s3.put_object().bucket("lake").key("k/1").body(body).send().await.expect("an object");
     let plain = Catalog { fingerprint: "none".to_owned(), scripts: Vec::new() };
-    let cluster = postgres::start(&plain, None).await.expect("a Postgres without our catalog");
+    let cluster = postgres::start(&plain, None, &postgres::Download::Never)
+        .await
+        .expect("a Postgres without our catalog");
     let folder = cluster.socket_folder().display().to_string().replace('/', "%2F");
     let url = format!("postgresql://{}@{folder}/postgres", postgres::SUPERUSER);
     let s3_url = stack.endpoints().aws_url().expect("it is local").to_owned();

@@ -10,6 +10,7 @@ use tokio_postgres::{Client, NoTls};
 use super::account::Account;
 use super::binaries::Binaries;
 use super::clean::Cleaner;
+use super::download::{self, Download};
 use super::error::PostgresError;
 use super::{Catalog, SOCKET_PORT, SUPERUSER, leftovers, template};
 
@@ -43,10 +44,25 @@ pub struct Cluster {
 
 /// Copies the template (made first, if there is none yet) and starts a server on the copy.
 ///
-/// `binaries` names the folder of `initdb` and `postgres`; without it the usual places are searched.
-pub async fn start(catalog: &Catalog, binaries: Option<&Path>) -> Result<Cluster, PostgresError> {
-    let binaries = Binaries::find(binaries)?;
+/// `binaries` names the folder of `initdb` and `postgres`; without it the usual places are searched, and if there is
+/// none there either, one is downloaded, if it may be.
+pub async fn start(
+    catalog: &Catalog,
+    binaries: Option<&Path>,
+    download: &Download,
+) -> Result<Cluster, PostgresError> {
     let account = Account::pick()?;
+    let binaries = match (Binaries::find(binaries), download) {
+        (Err(PostgresError::NotInstalled { searched }), Download::From(source))
+            if binaries.is_none() =>
+        {
+            tracing::warn!(searched, source, "no Postgres server found: using a downloaded one");
+            let cache = template::cache_folder();
+            template::make_cache_folder(&cache, account)?;
+            download::ensure(source, &cache).await.map_err(PostgresError::NotDownloaded)?
+        }
+        (found, _) => found?,
+    };
     let template = template::ensure(&binaries, account, catalog).await?;
     let folder = leftovers::make_folder(account)?;
     let data = folder.join("data");

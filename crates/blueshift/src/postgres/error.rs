@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::download::DownloadError;
+
+const INSTALL: &str = "install one: apt-get install postgresql (Debian, Ubuntu), dnf install \
+                       postgresql-server (Fedora), brew install postgresql (macOS)";
+
 /// Why the private Postgres did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
@@ -12,6 +17,9 @@ pub enum PostgresError {
         /// The folders looked at.
         searched: String,
     },
+    /// None on this machine, and none could be downloaded.
+    #[error("no Postgres server is installed, and none can be downloaded")]
+    NotDownloaded(#[source] DownloadError),
     /// A folder or file of ours cannot be made, written or read.
     #[error("cannot {action} {}", path.display())]
     Folder {
@@ -76,11 +84,11 @@ impl PostgresError {
     /// What the user can do, where we know.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotInstalled { .. } => Some(
-                "install one: apt-get install postgresql (Debian, Ubuntu), dnf install \
-                 postgresql-server (Fedora), brew install postgresql (macOS)"
-                    .to_owned(),
-            ),
+            Self::NotInstalled { .. } => Some(INSTALL.to_owned()),
+            Self::NotDownloaded(_) => Some(format!(
+                "{INSTALL}; or name a mirror of github.com/theseus-rs/postgresql-binaries: \
+                 --postgres-download URL"
+            )),
             Self::Folder { path, .. } => Some(format!(
                 "make {} writable, or name another place: TMPDIR for running clusters, \
                  XDG_CACHE_HOME for the template",

@@ -10,12 +10,14 @@ mod account;
 mod binaries;
 mod clean;
 mod cluster;
+mod download;
 mod error;
 mod leftovers;
 mod template;
 
 pub(crate) use clean::Cleaner;
 pub use cluster::{Cluster, start};
+pub use download::{Download, DownloadError};
 pub use error::PostgresError;
 pub use leftovers::sweep_leftovers_of;
 pub(crate) use template::cache_folder;

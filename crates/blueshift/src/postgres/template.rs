@@ -114,7 +114,7 @@ pub(crate) fn cache_folder() -> PathBuf {
         .join("blueshift")
 }
 
-fn make_cache_folder(cache: &Path, account: Account) -> Result<(), PostgresError> {
+pub(crate) fn make_cache_folder(cache: &Path, account: Account) -> Result<(), PostgresError> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o755)
