@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Take safeguards out of a copy of the programs, one at a time; a scenario must notice each.
     Mutants(Mutants),
+    /// Build the container image of the kit and the programs (compose/Dockerfile).
+    Images(Images),
     /// What CI runs, in its order: format, lints, tests, end-to-end scenarios.
     Ci,
 }
@@ -111,4 +113,20 @@ pub(crate) struct Up {
     /// Flags of `blueshift up`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
     pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Images {
+    /// The image's name.
+    #[arg(long, value_name = "NAME", default_value = "blueshift:local")]
+    pub(crate) tag: String,
+    /// The image it stands on, a Debian with apt [default: debian:trixie-slim].
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) base: Option<String>,
+    /// The image that compiles the programs [default: rust:1.95-trixie].
+    #[arg(long, value_name = "IMAGE", conflicts_with = "binaries")]
+    pub(crate) builder: Option<String>,
+    /// Take the programs in this folder, such as target/release, instead of compiling them there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) binaries: Option<std::path::PathBuf>,
 }

@@ -25,7 +25,8 @@ pub(crate) fn run(flags: &Images) -> anyhow::Result<ExitCode> {
         None => workspace_root().to_owned(),
         Some(binaries) => {
             docker.args(["--target", "copied"]);
-            let folder = std::env::temp_dir().join(format!("blueshift-image-{}", std::process::id()));
+            let folder =
+                std::env::temp_dir().join(format!("blueshift-image-{}", std::process::id()));
             std::fs::create_dir_all(folder.join("bin")).context("make the build context")?;
             let gathered = gather(binaries, &folder);
             if gathered.is_err() {

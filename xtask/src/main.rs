@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod e2e;
 mod flags;
+mod images;
 mod mutants;
 #[cfg(test)]
 mod tidy;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Command::Mutants(flags) => mutants::run(&flags),
         Command::Up(flags) => up::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
+        Command::Images(flags) => images::run(&flags),
         Command::Ci => ci::run(),
     };
     outcome.unwrap_or_else(|error| {
