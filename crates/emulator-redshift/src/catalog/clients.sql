@@ -54,6 +54,45 @@ CREATE VIEW pg_catalog.blueshift_pg_attrdef AS
 SELECT defaults.*, pg_catalog.pg_get_expr(defaults.adbin, defaults.adrelid) AS adsrc
 FROM pg_catalog.pg_attrdef AS defaults;
 
+-- A key that is declared and not enforced is a row of pg_constraint without an index. Drivers look
+-- for primary keys in pg_index; here each such key is an index whose oid is the constraint's.
+CREATE VIEW pg_catalog.blueshift_keyed_pg_index AS
+SELECT present.* FROM pg_catalog.pg_index AS present
+UNION ALL
+SELECT (jsonb_populate_record(NULL::pg_catalog.pg_index, jsonb_build_object(
+    'indexrelid', declared.oid::int8, 'indrelid', declared.conrelid::int8,
+    'indnatts', cardinality(declared.conkey), 'indnkeyatts', cardinality(declared.conkey),
+    'indisunique', true, 'indisprimary', declared.contype = 'p', 'indisexclusion', false,
+    'indimmediate', true, 'indisclustered', false, 'indisvalid', true, 'indcheckxmin', false,
+    'indisready', true, 'indislive', true, 'indisreplident', false,
+    'indkey', array_to_string(declared.conkey, ' ')
+))).*
+FROM pg_catalog.pg_constraint AS declared
+WHERE declared.contype IN ('p', 'u') AND declared.conindid = 0;
+
+CREATE VIEW pg_catalog.blueshift_keyed_pg_class AS
+SELECT present.* FROM pg_catalog.pg_class AS present
+UNION ALL
+SELECT (jsonb_populate_record(relation, jsonb_build_object(
+    'oid', declared.oid::int8, 'relname', declared.conname, 'relkind', 'i',
+    'relnatts', cardinality(declared.conkey)
+))).*
+FROM pg_catalog.pg_constraint AS declared
+JOIN pg_catalog.pg_class AS relation ON relation.oid = declared.conrelid
+WHERE declared.contype IN ('p', 'u') AND declared.conindid = 0;
+
+CREATE VIEW pg_catalog.blueshift_keyed_pg_attribute AS
+SELECT present.* FROM pg_catalog.pg_attribute AS present
+UNION ALL
+SELECT (jsonb_populate_record(part, jsonb_build_object(
+    'attrelid', declared.oid::int8, 'attnum', key.number
+))).*
+FROM pg_catalog.pg_constraint AS declared
+CROSS JOIN LATERAL unnest(declared.conkey) WITH ORDINALITY AS key (attnum, number)
+JOIN pg_catalog.pg_attribute AS part
+    ON part.attrelid = declared.conrelid AND part.attnum = key.attnum
+WHERE declared.contype IN ('p', 'u') AND declared.conindid = 0;
+
 CREATE VIEW pg_catalog.pg_proc_info AS
 SELECT procedures.oid AS prooid, procedures.*
 FROM pg_catalog.pg_proc AS procedures;
@@ -273,7 +312,9 @@ WHERE relation.relkind IN ('r', 'v', 'm', 'f');
 
 GRANT SELECT ON
     pg_catalog.blueshift_pg_class, pg_catalog.blueshift_pg_attribute,
-    pg_catalog.blueshift_pg_attrdef, pg_catalog.pg_proc_info, pg_catalog.pg_external_schema,
+    pg_catalog.blueshift_pg_attrdef, pg_catalog.blueshift_keyed_pg_index,
+    pg_catalog.blueshift_keyed_pg_class, pg_catalog.blueshift_keyed_pg_attribute,
+    pg_catalog.pg_proc_info, pg_catalog.pg_external_schema,
     pg_catalog.svv_external_schemas, pg_catalog.svv_external_databases,
     pg_catalog.svv_external_tables, pg_catalog.svv_external_columns,
     pg_catalog.svv_external_partitions, pg_catalog.svv_tables, pg_catalog.svv_columns,

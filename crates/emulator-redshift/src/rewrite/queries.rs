@@ -18,6 +18,11 @@ const WIDER_RELATIONS: &[&str] = &["pg_class", "pg_attribute", "pg_attrdef"];
 const WIDER_COLUMNS: &[&str] =
     &["reldiststyle", "attisdistkey", "attsortkeyord", "attencodingtype", "adsrc"];
 
+/// Relations of the catalog that show keys as indexes (`blueshift_keyed_…` in `clients.sql`), and
+/// the column by which drivers look for a primary key.
+const KEYED_RELATIONS: &[&str] = &["pg_class", "pg_attribute", "pg_index"];
+const KEYED_COLUMNS: &[&str] = &["indisprimary"];
+
 /// Words that end an expression in WHERE or ON, or go on with it.
 const AFTER_CONDITION: &[&str] = &[
     "and",
@@ -131,14 +136,22 @@ fn condition(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
     }
 }
 
-/// Reads `pg_class` and its like with Redshift's columns, if the statement names any of them.
+/// Reads `pg_class` and its like with Redshift's columns, if the statement names any of them, and
+/// with keys, if it looks for them: a key that nothing enforces has no index in Postgres.
 fn wider_relations(statement: &Statement<'_>, edits: &mut Edits) {
-    let words = 0..statement.tokens.len();
-    if !words.clone().any(|index| is_any(statement, index, WIDER_COLUMNS)) {
-        return;
+    let names =
+        |columns| (0..statement.tokens.len()).any(|index| is_any(statement, index, columns));
+    if names(WIDER_COLUMNS) {
+        read_instead(statement, WIDER_RELATIONS, "blueshift_", edits);
+    } else if names(KEYED_COLUMNS) {
+        read_instead(statement, KEYED_RELATIONS, "blueshift_keyed_", edits);
     }
-    for index in words {
-        let Some(name) = WIDER_RELATIONS.iter().find(|name| statement.is_word(index, name)) else {
+}
+
+/// Puts the views with `prefix` in the place of relations of the catalog.
+fn read_instead(statement: &Statement<'_>, relations: &[&str], prefix: &str, edits: &mut Edits) {
+    for index in 0..statement.tokens.len() {
+        let Some(name) = relations.iter().find(|name| statement.is_word(index, name)) else {
             continue;
         };
         let qualified = 2 <= index && statement.matches(index - 2, "pg_catalog .");
@@ -153,7 +166,7 @@ fn wider_relations(statement: &Statement<'_>, edits: &mut Edits) {
             || (statement.is_identifier(index + 1) && !is_any(statement, index + 1, AFTER_TABLE));
         let alias = if named { String::new() } else { format!(" AS {name}") };
         let range = statement.tokens[first].start()..statement.tokens[index].end();
-        edits.replace(range, format!("pg_catalog.blueshift_{name}{alias}"));
+        edits.replace(range, format!("pg_catalog.{prefix}{name}{alias}"));
     }
 }
 
@@ -407,6 +420,15 @@ mod tests {
              pg_catalog.blueshift_pg_attrdef AS pg_attrdef where adsrc = 'pg_class'",
         );
         same("select c.relname from pg_catalog.pg_class c where pg_class.oid = 1");
+    }
+
+    #[test]
+    fn who_looks_for_a_primary_key_finds_it() {
+        check(
+            "select ci.relname from pg_catalog.pg_class ci, pg_index i where i.indisprimary",
+            "select ci.relname from pg_catalog.blueshift_keyed_pg_class ci, \
+             pg_catalog.blueshift_keyed_pg_index i where i.indisprimary",
+        );
     }
 
     proptest::proptest! {

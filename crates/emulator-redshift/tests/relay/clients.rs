@@ -60,6 +60,31 @@ async fn sqlalchemy_reflects_columns() {
 }
 
 #[tokio::test]
+async fn redshift_connector_finds_primary_keys() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session
+        .run(
+            "create schema shop; create table shop.items (note int unique, price int, \
+             id int not null, day date not null, primary key (day, id))",
+        )
+        .await;
+    let sql = "SELECT current_database() AS TABLE_CAT, n.nspname AS TABLE_SCHEM, \
+        ct.relname AS TABLE_NAME, a.attname AS COLUMN_NAME, a.attnum AS KEY_SEQ, \
+        ci.relname AS PK_NAME \
+        FROM pg_catalog.pg_namespace n, pg_catalog.pg_class ct, pg_catalog.pg_class ci, \
+        pg_catalog.pg_attribute a, pg_catalog.pg_index i \
+        WHERE ct.oid=i.indrelid AND ci.oid=i.indexrelid AND a.attrelid=ci.oid AND i.indisprimary \
+        AND ct.relnamespace = n.oid AND n.nspname = 'shop' \
+        ORDER BY table_name, pk_name, key_seq";
+    let database = &kit.database;
+    assert_eq!(
+        rows(&session, sql).await,
+        format!("{database}|shop|items|day|1|items_pkey\n{database}|shop|items|id|2|items_pkey\n")
+    );
+}
+
+#[tokio::test]
 async fn redshift_connector_lists_tables_and_columns() {
     let kit = Kit::start().await;
     let session = kit.connect().await;
