@@ -45,6 +45,9 @@ impl Stage {
             .env_clear()
             .envs(self.stack.environment())
             .env("AWS_SQS_POLLING_TIMEOUT", "1")
+            // The kit takes any; see `wait`.
+            .env("AWS_SECRET_ACCESS_KEY", "hunter2-of-aws")
+            .env("REDSHIFT_PASSWORD", "hunter2-of-redshift")
             .current_dir(self.folder.path())
             .stdin(std::process::Stdio::null())
             .stdout(output)
@@ -57,6 +60,8 @@ impl Stage {
     async fn wait(&self, child: &mut Child) -> Option<i32> {
         let ended = tokio::time::timeout(WITHIN, child.wait()).await;
         let Ok(status) = ended else { panic!("it still runs: {}", self.log()) };
+        let said = self.output() + &self.log();
+        assert!(!said.contains("hunter2"), "a secret: {said}");
         status.expect("a child").code()
     }
 
@@ -188,5 +193,117 @@ async fn a_part_that_fails_again_and_again_ends_all_in_order() {
     assert_eq!(log.matches("part failed; it is started again").count(), 2, "{log}");
     assert!(log.contains("there is no queue events"), "{log}");
     assert!(log.contains("part given up"), "{log}");
+    stage.stack.shutdown().await;
+}
+
+/// State and resource of every finding.
+fn findings(output: &str) -> Vec<(String, String)> {
+    let all: Vec<Value> = serde_json::from_str(output).expect("a list");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    all.iter().map(|it| (text(&it["resource"]), text(&it["state"]))).collect()
+}
+
+fn all(state: &str) -> Vec<(String, String)> {
+    let resources = ["dead-letter queue", "queue", "bucket", "table", "ledger"];
+    resources.map(|resource| (resource.to_owned(), state.to_owned())).to_vec()
+}
+
+#[tokio::test]
+async fn provision_makes_everything_once_and_overwrites_nothing_unasked() {
+    let stage = Stage::start().await;
+    let provision = async |flag: &str| {
+        let flags = ["provision", "--output=json", flag];
+        let (code, output) = stage.run(&flags[..if flag.is_empty() { 2 } else { 3 }]).await;
+        assert!(output.starts_with('['), "{flag}: {code:?} {output} {}", stage.log());
+        (code, findings(&output))
+    };
+    assert_eq!(provision("--check").await, (Some(1), all("missing")));
+    assert_eq!(provision("--check").await, (Some(1), all("missing")), "nothing was made");
+    assert_eq!(provision("").await, (Some(0), all("made")));
+    assert_eq!(provision("").await, (Some(0), all("ok")), "the second time there is nothing to do");
+    let client = stage.stack.redshift().await.expect("a session");
+    client.batch_execute("ALTER TABLE events DROP COLUMN user_id").await.expect("dropped");
+    let mut expected = all("ok");
+    expected[3].1 = "differs".to_owned();
+    assert_eq!(provision("").await, (Some(4), expected.clone()));
+    assert_eq!(provision("--check").await, (Some(4), expected.clone()));
+    expected[3].1 = "updated".to_owned();
+    assert_eq!(provision("--update").await, (Some(0), expected));
+    assert_eq!(provision("--check").await, (Some(0), all("ok")));
+    stage.stack.shutdown().await;
+}
+
+/// What the doctor marks so, as `check: text`.
+fn marked(output: &str, status: &str) -> Vec<String> {
+    let report: Value = serde_json::from_str(output).expect("a report");
+    let checks = report["checks"].as_array().expect("a list");
+    let marked = checks.iter().filter(|check| check["status"] == status);
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    marked.map(|it| format!("{}: {}", text(&it["check"]), text(&it["text"]))).collect()
+}
+
+#[tokio::test]
+async fn the_doctor_finds_nothing_wrong_with_what_provision_made() {
+    let stage = Stage::start().await;
+    assert_eq!(stage.run(&["provision"]).await.0, Some(0), "{}", stage.log());
+    let (code, output) = stage.run(&["doctor", "--output=json"]).await;
+    assert_eq!(marked(&output, "fail"), Vec::<String>::new());
+    assert_eq!(marked(&output, "warn"), Vec::<String>::new());
+    assert_eq!(code, Some(0));
+    let ok = marked(&output, "ok").join("\n");
+    for seen in ["clock: ", "sqs:DeleteMessage is allowed", "copy: the role may read the bucket"] {
+        assert!(ok.contains(seen), "{seen}: {ok}");
+    }
+    let (code, human) = stage.run(&["doctor"]).await;
+    assert!(human.contains("[redshift] password = ***  (REDSHIFT_PASSWORD)"), "{human}");
+    assert_eq!(code, Some(0));
+    let (code, _) = stage.run(&["--events=20", "--flat-out"]).await;
+    assert_eq!(code, Some(0), "{}", stage.log());
+    assert_eq!(stage.row_count().await, 20);
+    stage.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_doctor_names_each_thing_that_is_missing_or_refused() {
+    let stage = Stage::start().await;
+    let (code, output) = stage.run(&["doctor", "--output=json"]).await;
+    assert_eq!(code, Some(1), "{}", stage.log());
+    let missing = [
+        "queue: there is no queue events",
+        "bucket: there is no bucket blueshift-events",
+        r#"table: there is no table "events""#,
+    ];
+    assert_eq!(marked(&output, "fail"), missing, "{output}");
+    assert_eq!(stage.run(&["provision"]).await.0, Some(0), "{}", stage.log());
+    for (flag, expected) in [
+        ("--redshift-port=1", "redshift: no session with redshift at 127.0.0.1:1"),
+        ("--create-table=none.sql", "settings: the CREATE TABLE file none.sql cannot be read"),
+        ("--settings=none.ini", "settings: settings file none.ini cannot be read"),
+        ("--redshift-id-column=uuid", r#"settings: id_column is "uuid""#),
+    ] {
+        let (code, output) = stage.run(&["doctor", "--output=json", flag]).await;
+        let failed = marked(&output, "fail");
+        assert!(failed[0].starts_with(expected) && code == Some(1), "{flag}: {failed:?}");
+    }
+    let forbid = |operation: &str| {
+        let rule = serde_json::json!({ "name": "forbidden", "operation": operation,
+            "action": {"refuse": {"status": 403, "code": "AccessDenied"}} });
+        serde_json::from_value(serde_json::json!({ "rules": [rule] })).expect("a plan")
+    };
+    let faults = stage.stack.faults().expect("in this process").clone();
+    for (operation, expected) in [
+        ("ReceiveMessage", "queue: sqs:ReceiveMessage: forbidden: AccessDenied"),
+        ("DeleteMessageBatch", "queue: sqs:DeleteMessage: forbidden: AccessDenied"),
+        ("GetQueueUrl", "queue: events: forbidden: AccessDenied"),
+        ("PutObject", "bucket: write s3://blueshift-events/runs/doctor/"),
+        ("DeleteObject", "bucket: delete s3://blueshift-events/runs/doctor/"),
+    ] {
+        faults.set_plan(forbid(operation));
+        let (code, output) = stage.run(&["doctor", "--output=json"]).await;
+        let failed = marked(&output, "fail");
+        let seen = failed.iter().any(|failed| failed.starts_with(expected));
+        assert!(seen && code == Some(1), "{operation}: {failed:?}");
+    }
+    faults.clear();
     stage.stack.shutdown().await;
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use runtime::metrics::MetricsFlags;
 use runtime::run_record::RunRecordFlags;
 use runtime::schedule::{Expression, Zone, parse_expression, parse_zone};
@@ -15,6 +15,8 @@ use runtime::telemetry::OutputArgs;
 const AFTER_HELP: &str = "\
 Examples:
   blueshift up --settings settings.ini            in another terminal: SQS, S3 and Redshift here
+  run-pipeline doctor                             is everything there, reachable and allowed?
+  run-pipeline provision                          make what is missing
   run-pipeline --events 1000 --duration 60        try it out: 1,000 events, or a minute, to charts
   run-pipeline                                    run until Ctrl-C
   run-pipeline --parts consume-events,upload-data --metrics-listen 127.0.0.1:9090
@@ -37,12 +39,76 @@ Exit codes:
 #[command(
     name = "run-pipeline",
     version,
-    after_help = AFTER_HELP
+    after_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true
 )]
 pub struct Args {
+    /// What else to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// How to run.
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+/// What else to do than run.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Make queue, dead-letter queue, bucket, table and ledger, as far as they are not there yet.
+    ///
+    /// May be run again and again, on any stack. What is there and differs is named and left alone.
+    #[command(after_help = PROVISION_HELP)]
+    Provision(ProvisionArgs),
+    /// Say what is missing, unreachable or forbidden, with the cure.
+    ///
+    /// Looks at settings, credentials, clock, queues, bucket and Redshift as the programs would use
+    /// them. No message is received; an empty object under runs/doctor/ is written and deleted.
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
+}
+
+const PROVISION_HELP: &str = "\
+Examples:
+  run-pipeline provision             make what is missing
+  run-pipeline provision --check     only say what is missing or differs
+  run-pipeline provision --update    also change redrive policy and visibility timeout, add columns
+
+Exit codes:
+  0  everything is as it should be
+  1  something could not be made or, with --check, is missing
+  2  the flags are wrong
+  4  everything is there, but something differs";
+
+const DOCTOR_HELP: &str = "\
+Examples:
+  run-pipeline doctor
+  run-pipeline doctor --output json --settings /etc/blueshift/settings.ini
+
+Exit codes:
+  0  the pipeline can start; what is marked warn should be looked at
+  1  something fails; the hints say what to do
+  2  the flags are wrong";
+
+/// How far to go.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ProvisionArgs {
+    /// Change nothing.
+    #[arg(long, conflicts_with = "update")]
+    pub check: bool,
+    /// Change what differs, where that risks no rows and no messages.
+    #[arg(long)]
+    pub update: bool,
+    /// Where everything is.
+    #[command(flatten)]
+    pub shared: SharedArgs,
+}
+
+/// What to look at.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct DoctorArgs {
+    /// Where everything is.
+    #[command(flatten)]
+    pub shared: SharedArgs,
 }
 
 /// How to run.

@@ -1,12 +1,16 @@
 //! `run-pipeline`: the program around [`run_pipeline::run`].
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use run_pipeline::flags::{Args, Command, DoctorArgs, ProvisionArgs, RunArgs};
 use run_pipeline::parts::{self, Configs, Given};
-use run_pipeline::run::Pipeline;
-use run_pipeline::{Args, flags::RunArgs};
+use run_pipeline::provision::{self, Mode, Wanted};
+use run_pipeline::{doctor, run::Pipeline};
 use runtime::metrics::{Health, Metrics};
+use runtime::settings::TableArgs;
+use runtime::telemetry::Format;
 use runtime::{failure, shutdown, telemetry};
 
 #[tokio::main]
@@ -26,7 +30,51 @@ async fn main() -> ExitCode {
 }
 
 async fn start(args: &Args, given: &Given) -> anyhow::Result<u8> {
-    run(&args.run, given).await
+    match &args.command {
+        None => run(&args.run, given).await,
+        Some(Command::Provision(args)) => make(args, given).await,
+        Some(Command::Doctor(args)) => examine(args, given).await,
+    }
+}
+
+async fn make(args: &ProvisionArgs, given: &Given) -> anyhow::Result<u8> {
+    let shared = &args.shared;
+    telemetry::start(&shared.output)?;
+    let file = shared.settings.load()?;
+    let upload: upload_data::Args = given.part(&[])?;
+    let table = TableArgs { create_table: shared.create_table.clone(), ..TableArgs::default() };
+    let wanted = Wanted {
+        queue: shared.queue.resolve(&file)?,
+        upload: upload.resolve()?,
+        create_table: table.resolve(&file).read_create_table()?,
+    };
+    let mode = match (args.check, args.update) {
+        (true, _) => Mode::Check,
+        (false, true) => Mode::Update,
+        (false, false) => Mode::Make,
+    };
+    let findings = provision::provision(&wanted, mode).await;
+    let lines = match shared.output.output {
+        Format::Json => serde_json::to_string(&findings)?,
+        Format::Human => {
+            let lines = findings.iter().map(ToString::to_string);
+            lines.collect::<Vec<_>>().join("\n")
+        }
+    };
+    writeln!(std::io::stdout().lock(), "{lines}").context("print the findings")?;
+    Ok(provision::exit_code(&findings))
+}
+
+async fn examine(args: &DoctorArgs, given: &Given) -> anyhow::Result<u8> {
+    let output = &args.shared.output;
+    telemetry::start(output)?;
+    let report = doctor::examine(&args.shared, given).await;
+    let text = match output.output {
+        Format::Json => serde_json::to_string(&report)?,
+        Format::Human => report.to_string(),
+    };
+    writeln!(std::io::stdout().lock(), "{text}").context("print the report")?;
+    Ok(u8::from(!report.is_ok()))
 }
 
 async fn run(args: &RunArgs, given: &Given) -> anyhow::Result<u8> {

@@ -19,17 +19,37 @@ const OURS: &[&str] = &["schedule", "time-zone", "metrics-listen", "dry-run"];
 /// The flags as they were given, to be passed on.
 #[derive(Debug, Clone)]
 pub struct Given {
-    line: Vec<(String, Option<OsString>)>,
+    line: Vec<Flag>,
+}
+
+#[derive(Debug, Clone)]
+struct Flag {
+    long: String,
+    /// The environment variable that it wins over.
+    variable: Option<String>,
+    /// `None`: a flag without one.
+    value: Option<OsString>,
 }
 
 impl Given {
-    /// What was given on the command line, as opposed to the environment and defaults.
+    /// What was given on the command line, as opposed to the environment and defaults; behind a
+    /// subcommand, if there is one.
     pub fn of(matches: &ArgMatches) -> Self {
-        let command = Args::command();
+        let mut command = Args::command();
+        command.build();
+        let (command, matches) = match matches.subcommand() {
+            Some((name, of_subcommand)) => {
+                (command.find_subcommand(name).expect("clap found it"), of_subcommand)
+            }
+            None => (&command, matches),
+        };
         let given = command.get_arguments().filter_map(|arg| {
             let (id, long) = (arg.get_id().as_str(), arg.get_long()?);
-            let is_given = matches.value_source(id) == Some(ValueSource::CommandLine);
-            if !is_given || OURS.contains(&long) {
+            let is_known = matches.try_contains_id(id).unwrap_or_default();
+            if !is_known || OURS.contains(&long) {
+                return None;
+            }
+            if matches.value_source(id) != Some(ValueSource::CommandLine) {
                 return None;
             }
             let value = if arg.get_action().takes_values() {
@@ -37,9 +57,16 @@ impl Given {
             } else {
                 None
             };
-            Some((long.to_owned(), value))
+            let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned());
+            Some(Flag { long: long.to_owned(), variable, value })
         });
         Self { line: given.collect() }
+    }
+
+    /// The value given by the flag that wins over this environment variable.
+    pub fn value_of(&self, variable: &str) -> Option<String> {
+        let flag = self.line.iter().find(|flag| flag.variable.as_deref() == Some(variable))?;
+        Some(flag.value.as_ref()?.to_string_lossy().into_owned())
     }
 
     /// The flags of the part `P`: those given that it has, then `own`.
@@ -49,7 +76,7 @@ impl Given {
     pub fn part<P: Parser>(&self, own: &[String]) -> Result<P, clap::Error> {
         let command = P::command();
         let mut line = vec![OsString::from(command.get_name())];
-        for (long, value) in &self.line {
+        for Flag { long, value, .. } in &self.line {
             if command.get_arguments().any(|arg| arg.get_long() == Some(long)) {
                 let mut flag = OsString::from(format!("--{long}"));
                 if let Some(value) = value {

@@ -47,11 +47,23 @@ impl Sums {
     }
 }
 
-/// Both added up, or the first failure.
-pub(crate) fn both(one: anyhow::Result<Sums>, other: anyhow::Result<Sums>) -> anyhow::Result<Sums> {
-    let mut sums = one?;
-    sums.add(&other?);
-    Ok(sums)
+/// Of results that each count all that was done in this process so far, the latest, which is the
+/// largest, key by key; or the first failure.
+pub(crate) fn latest(
+    one: anyhow::Result<Sums>,
+    other: anyhow::Result<Sums>,
+) -> anyhow::Result<Sums> {
+    let (mut latest, other) = (one?, other?);
+    for (key, value) in other.0 {
+        let is_less = match latest.0.get(&key) {
+            Some(before) => before.as_f64() < value.as_f64(),
+            None => true,
+        };
+        if is_less {
+            latest.0.insert(key, value);
+        }
+    }
+    Ok(latest)
 }
 
 /// For people: `rows 7, seconds 1.2`.
@@ -86,6 +98,15 @@ mod tests {
         assert_eq!(sums.value(), json!({"sent": 7, "seconds": 1.5, "late": 1}));
         assert_eq!((sums.count("sent"), sums.count("none")), (7, 0));
         Sums::of(&7).unwrap_err();
+    }
+
+    #[test]
+    fn of_counts_that_go_on_the_latest_hold() {
+        let of = |value| Sums::of(&value);
+        let first = latest(Ok(Sums::default()), of(json!({"stored": 3, "seconds": 1.5})));
+        let second = latest(first, of(json!({"stored": 5, "seconds": 1.0})));
+        assert_eq!(second.unwrap().value(), json!({"stored": 5, "seconds": 1.5}));
+        latest(of(json!({})), of(json!(7))).unwrap_err();
     }
 
     #[test]

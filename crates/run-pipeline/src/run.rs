@@ -175,14 +175,15 @@ impl Pipeline {
             return Ok(());
         }
         consumers.iter().for_each(|consumer| consumer.stop.cancel());
+        // Each result counts on from the one before, as the figures that they share do.
         let mut sums = Ok(Sums::default());
         for consumer in consumers {
-            sums = results::both(sums, consumer.end().await);
+            sums = results::latest(sums, consumer.end().await);
         }
         if end == End::Limit && sums.is_ok() {
             let span = tracing::info_span!("part", name = CONSUME);
             let drained = self.consume_once(&self.configs.drain, shutdown).instrument(span).await;
-            sums = results::both(sums, drained);
+            sums = results::latest(sums, drained);
         }
         self.settle(CONSUME, sums, codes)
     }
@@ -229,8 +230,10 @@ impl Pipeline {
         config: &consume_events::Config,
         stop: &CancellationToken,
     ) -> anyhow::Result<Sums> {
-        let summary = Box::pin(consume_events::run(config.clone(), stop.clone())).await?;
-        Sums::of(&summary)
+        let (metrics, health) = (self.metrics.part(CONSUME), self.health.part(CONSUME));
+        let (config, stop) = (config.clone(), stop.clone());
+        let running = consume_events::run_observed(config, &metrics, &health, stop);
+        Sums::of(&Box::pin(running).await?)
     }
 
     async fn upload(&self, stop: &CancellationToken) -> Runs {

@@ -114,6 +114,14 @@ impl Statements {
         self.target.in_schema(&self.target.table)
     }
 
+    /// The role that COPY assumes, as it stands in SQL.
+    pub fn iam_role(&self) -> String {
+        if self.iam_role.eq_ignore_ascii_case("default") {
+            return "default".to_owned();
+        }
+        quote_literal(&self.iam_role)
+    }
+
     /// The ledger's name in SQL.
     pub fn ledger(&self) -> String {
         self.target.in_schema(LEDGER)
@@ -179,11 +187,7 @@ impl Statements {
     /// Loads the objects of a manifest into the staging table. The staging table is read once, so
     /// neither choosing encodings nor counting its values pays.
     pub fn copy(&self, manifest_key: &str, compression: Compression, bad_rows: BadRows) -> String {
-        let role = if self.iam_role.eq_ignore_ascii_case("default") {
-            "default".to_owned()
-        } else {
-            quote_literal(&self.iam_role)
-        };
+        let role = self.iam_role();
         let codec = match compression {
             Compression::Plain => "",
             Compression::Gzip => "GZIP\n",

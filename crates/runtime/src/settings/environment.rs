@@ -11,9 +11,9 @@ use clap::{ArgMatches, Command, Parser};
 
 use super::keys::Key;
 
-/// The environment's value for `key`; a blank one counts as not given.
+/// The environment's value for `key`, a secret one too; a blank one counts as not given.
 #[expect(clippy::disallowed_methods, reason = "the one place besides clap; see the module doc")]
-pub(crate) fn value(key: &Key) -> Option<String> {
+pub fn value(key: &Key) -> Option<String> {
     std::env::var(key.environment()).ok().filter(|value| !is_blank(value.as_ref()))
 }
 

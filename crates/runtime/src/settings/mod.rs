@@ -13,6 +13,7 @@ mod secret;
 
 pub use args::{AwsArgs, BucketArgs, EventsArgs, QueueArgs, SettingsArgs};
 pub use args::{AwsSettings, BucketSettings, EventsSettings, QueueSettings};
+pub use environment::value as environment_value;
 pub use environment::{parse_args, parse_args_and_matches, parse_args_from, parse_args_of};
 pub use error::SettingsError;
 pub use file::SettingsFile;

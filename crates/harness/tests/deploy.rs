@@ -1,0 +1,93 @@
+//! What lies under `deploy/` calls the programs with flags that they have.
+
+use std::process::Command;
+
+use harness::binaries::{binaries, workspace_root};
+
+const PROGRAMS: [&str; 5] =
+    ["consume-events", "generate-events", "run-pipeline", "upload-data", "visualize"];
+
+/// The lines of a file that call a program, as that program and its flags.
+fn calls(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let is_call = |word: &&str| {
+            let name = word.rsplit('/').next().unwrap_or_default();
+            PROGRAMS.contains(&name.trim_start_matches("ExecStart="))
+        };
+        let Some(at) = words.iter().position(is_call) else { continue };
+        let program = words[at].rsplit('/').next().expect("one part at least").to_owned();
+        let ours = words[at + 1..].iter().take_while(|word| !["|", "2>&1"].contains(word));
+        let flags = ours.filter_map(|word| word.strip_prefix("--"));
+        let flags = flags.map(|flag| flag.split('=').next().unwrap_or_default().to_owned());
+        found.push((program, flags.collect()));
+    }
+    found
+}
+
+fn help(program: &str) -> String {
+    let path = binaries().expect("built").path(program);
+    let answer = Command::new(path).arg("--help").output().expect("it runs");
+    assert!(answer.status.success(), "{program} --help");
+    String::from_utf8(answer.stdout).expect("UTF-8")
+}
+
+#[test]
+fn every_flag_in_crontab_and_units_is_one_of_the_program() {
+    let folder = workspace_root().join("deploy");
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("deploy/ is there") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a text");
+        for (program, flags) in calls(&text) {
+            let help = help(&program);
+            for flag in flags {
+                let is_there = help.split(|character: char| {
+                    !(character.is_ascii_alphanumeric() || character == '-')
+                });
+                let flag = format!("--{flag}");
+                let is_there = is_there.into_iter().any(|word| word == flag);
+                assert!(is_there, "{}: {program} has no {flag}", path.display());
+            }
+            seen.push(program);
+        }
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen, ["consume-events", "run-pipeline", "upload-data", "visualize"]);
+}
+
+#[test]
+fn units_are_hardened_and_timers_have_their_service() {
+    let folder = workspace_root().join("deploy");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect(name);
+    for unit in [
+        "consume-events@.service",
+        "run-pipeline.service",
+        "upload-data.service",
+        "visualize.service",
+    ] {
+        let text = read(unit);
+        for line in ["DynamicUser=yes", "NoNewPrivileges=yes", "ProtectSystem=strict"] {
+            assert!(text.lines().any(|it| it == line), "{unit}: {line}");
+        }
+        assert!(!text.contains("PASSWORD="), "{unit}: secrets stay in the file of secrets");
+    }
+    for timer in ["upload-data.timer", "visualize.timer"] {
+        assert!(read(timer).contains("Persistent=yes"), "{timer}");
+    }
+}
+
+#[test]
+fn a_wrong_flag_would_be_seen() {
+    let calls = calls("*/5 * * * * upload-data --log-format json --out=x 2>&1 | logger --tag x");
+    assert_eq!(
+        calls,
+        [("upload-data".to_owned(), vec!["log-format".to_owned(), "out".to_owned()])]
+    );
+    assert!(!help("upload-data").contains("--out="));
+}

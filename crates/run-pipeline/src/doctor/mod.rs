@@ -1,0 +1,72 @@
+//! Says what is missing, unreachable or forbidden, with the cure, before anything starts.
+//!
+//! Changes nothing that lasts: permissions are asked for with calls that SQS and S3 refuse for
+//! another reason once they are allowed, and the one object that is written, under `runs/doctor/`,
+//! is deleted. No message is received.
+
+mod aws;
+mod report;
+mod settings;
+mod warehouse;
+
+use runtime::settings::{SettingsFile, TableArgs};
+
+use crate::flags::SharedArgs;
+use crate::parts::Given;
+use crate::provision::chain;
+
+pub use report::{Check, Report, Status};
+pub use settings::Origin;
+
+/// Looks at everything. `given` are the flags that were given, to tell where values come from.
+pub async fn examine(shared: &SharedArgs, given: &Given) -> Report {
+    let mut report = Report::default();
+    let Some(file) = report.accept(
+        "settings",
+        shared.settings.load(),
+        |error| chain(error),
+        |error| error.hint().unwrap_or("correct the file").to_owned(),
+    ) else {
+        return report;
+    };
+    settings::list(&mut report, &file, given);
+    let probe = aws::examine(&mut report, shared, &file).await;
+    let upload = upload(&mut report, given);
+    let create_table = read_create_table(&mut report, shared, &file);
+    if let (Some(upload), Some(create_table)) = (upload, create_table) {
+        warehouse::examine(&mut report, &upload, &create_table, probe.as_ref()).await;
+        if let Some(probe) = probe {
+            probe.remove(&mut report).await;
+        }
+    } else if let Some(probe) = probe {
+        probe.remove(&mut report).await;
+    }
+    report
+}
+
+/// What the upload makes of flags, environment, settings and CREATE TABLE.
+fn upload(report: &mut Report, given: &Given) -> Option<upload_data::Config> {
+    let resolved = given.part::<upload_data::Args>(&[]).map_err(anyhow::Error::from);
+    let resolved = resolved.and_then(|args| args.resolve());
+    report.accept(
+        "settings",
+        resolved,
+        |error| format!("{error:#}"),
+        |error| runtime::failure::hint(error).unwrap_or("correct flag or setting").to_owned(),
+    )
+}
+
+fn read_create_table(
+    report: &mut Report,
+    shared: &SharedArgs,
+    file: &SettingsFile,
+) -> Option<String> {
+    let table = TableArgs { create_table: shared.create_table.clone(), ..TableArgs::default() };
+    let table = table.resolve(file);
+    report.accept(
+        "settings",
+        table.read_create_table(),
+        |error| chain(error),
+        |_| "name the file that declares the table: --create-table FILE".to_owned(),
+    )
+}
