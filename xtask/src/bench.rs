@@ -4,9 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use harness::bench::copy;
+use harness::bench::{copy, pipeline};
 
-use crate::flags::{Bench, BenchCopy, Output};
+use crate::flags::{Bench, BenchCopy, BenchPipeline, Output};
 
 pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
@@ -14,8 +14,30 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    let Bench::Copy(flags) = flags;
-    runtime.block_on(bench_copy(flags))
+    match flags {
+        Bench::Copy(flags) => runtime.block_on(bench_copy(flags)),
+        Bench::Pipeline(flags) => runtime.block_on(bench_pipeline(flags)),
+    }
+}
+
+async fn bench_pipeline(flags: &BenchPipeline) -> anyhow::Result<ExitCode> {
+    let options = pipeline::Options {
+        events: flags.events,
+        rounds: flags.rounds,
+        peer_events: flags.peer_events,
+        backlog: flags.backlog,
+        rows_present: flags.rows_present,
+        programs: flags.programs.clone(),
+    };
+    // Stopping drops the measurement, which ends the kit and the programs.
+    let report = tokio::select! {
+        report = pipeline::run(&options, &say) => report?,
+        _ = tokio::signal::ctrl_c() => bail!("stopped by SIGINT"),
+    };
+    print(match flags.output {
+        Output::Json => report.to_json().to_string(),
+        Output::Human => report.to_table(),
+    })
 }
 
 async fn bench_copy(flags: &BenchCopy) -> anyhow::Result<ExitCode> {
@@ -30,10 +52,13 @@ async fn bench_copy(flags: &BenchCopy) -> anyhow::Result<ExitCode> {
         report = copy::run(&options, &say) => report?,
         _ = tokio::signal::ctrl_c() => bail!("stopped by SIGINT"),
     };
-    let text = match flags.output {
+    print(match flags.output {
         Output::Json => report.to_json().to_string(),
         Output::Human => report.to_table(),
-    };
+    })
+}
+
+fn print(text: String) -> anyhow::Result<ExitCode> {
     writeln!(std::io::stdout(), "{}", text.trim_end()).context("print the figures")?;
     Ok(ExitCode::SUCCESS)
 }

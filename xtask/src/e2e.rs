@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use harness::binaries::{Binaries, binaries, workspace_root};
 use harness::report::{Reports, ScenarioReport, Status};
 use harness::scenarios::{Options, SCENARIOS, Scenario};
@@ -30,17 +31,19 @@ pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("start the async runtime")?;
+    let started_at = Instant::now();
     let reports = runtime.block_on(run_all(flags, &scenarios, &binaries))?;
+    let seconds = started_at.elapsed().as_secs_f64();
     let text = match flags.output {
         Output::Json => serde_json::to_string(&reports).context("write the reports as JSON")?,
-        Output::Human => summary(&reports),
+        Output::Human => summary(&reports, seconds),
     };
     writeln!(std::io::stdout(), "{text}").context("print the reports")?;
     Ok(ExitCode::from(reports.exit_code()))
 }
 
-/// Runs until done or told to stop by SIGINT or SIGTERM; stopping drops the running scenario,
-/// which ends its programs and its stack.
+/// Runs until done or told to stop by SIGINT or SIGTERM; stopping drops the running scenarios,
+/// which ends their programs and their stacks.
 async fn run_all(
     flags: &E2e,
     scenarios: &[Scenario],
@@ -48,22 +51,22 @@ async fn run_all(
 ) -> anyhow::Result<Reports> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .context("listen for SIGTERM")?;
-    let mut reports = Reports { scenarios: Vec::new() };
-    let running = async {
-        for round in 0..flags.repeat {
-            for scenario in scenarios {
-                let seed = flags.seed.wrapping_add(u64::from(round));
-                reports.scenarios.push(run_one(flags, scenario, seed, binaries).await?);
-            }
-        }
-        anyhow::Ok(())
-    };
+    let rounds = (0..flags.repeat).map(|round| flags.seed.wrapping_add(u64::from(round)));
+    let each = rounds.flat_map(|seed| scenarios.iter().map(move |scenario| (seed, scenario)));
+    let runs = each.enumerate().map(|(index, (seed, scenario))| async move {
+        anyhow::Ok((index, run_one(flags, scenario, seed, binaries).await?))
+    });
+    let running = stream::iter(runs).buffer_unordered(flags.jobs).try_collect::<Vec<_>>();
     tokio::select! {
-        outcome = running => outcome?,
+        outcome = running => {
+            let mut reports = outcome?;
+            // In the order of the runs, whichever ended first.
+            reports.sort_by_key(|(index, _)| *index);
+            Ok(Reports { scenarios: reports.into_iter().map(|(_, report)| report).collect() })
+        }
         _ = tokio::signal::ctrl_c() => bail!("stopped by SIGINT"),
         _ = terminate.recv() => bail!("stopped by SIGTERM"),
     }
-    Ok(reports)
 }
 
 async fn run_one(
@@ -116,15 +119,17 @@ fn list() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn summary(reports: &Reports) -> String {
-    let count = |status| reports.scenarios.iter().filter(|report| report.status == status).count();
-    let seconds: f64 = reports.scenarios.iter().map(|report| report.seconds).sum();
-    format!(
-        "{} passed, {} failed, {} skipped in {seconds:.1} s",
-        count(Status::Passed),
-        count(Status::Failed),
-        count(Status::Skipped)
-    )
+/// How many passed, and how each that did not is run again.
+fn summary(reports: &Reports, seconds: f64) -> String {
+    let of = |status| reports.scenarios.iter().filter(move |report| report.status == status);
+    let mut text = String::new();
+    for ScenarioReport { name, seed, .. } in of(Status::Failed) {
+        let again = format!("cargo xtask e2e --scenario {name} --seed {seed}");
+        text.push_str(&format!("FAILED {name}, seed {seed}: {again}\n"));
+    }
+    let [passed, failed, skipped] =
+        [Status::Passed, Status::Failed, Status::Skipped].map(|status| of(status).count());
+    text + &format!("{passed} passed, {failed} failed, {skipped} skipped in {seconds:.1} s")
 }
 
 /// Progress goes to stderr; stdout is for the result.

@@ -1,5 +1,6 @@
 //! The command line of `cargo xtask`.
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// The project's own commands.
@@ -45,6 +46,9 @@ pub(crate) struct E2e {
     /// Run everything this many times, each time with the next seed.
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
+    /// Scenarios at once, each on a stack of its own.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub(crate) jobs: usize,
     /// Where to run.
     #[arg(long, value_enum, default_value_t = StackKind::InProcess)]
     pub(crate) stack: StackKind,
@@ -60,6 +64,33 @@ pub(crate) struct E2e {
 pub(crate) enum Bench {
     /// COPY from S3 beside Postgres' own COPY of the same rows, and the memory it takes.
     Copy(BenchCopy),
+    /// The programs' release builds on our own kit, beside a loop as the prototype's in Python.
+    Pipeline(BenchPipeline),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchPipeline {
+    /// Events that wait in each round.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(10..))]
+    pub(crate) events: u64,
+    /// Rounds; the median counts.
+    #[arg(long, value_name = "TIMES", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// Events for the loop in Python; 0 leaves it out.
+    #[arg(long, value_name = "COUNT", default_value_t = 5_000)]
+    pub(crate) peer_events: u64,
+    /// Events of one long queue, consumed at the end; 0 leaves it out.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000_000)]
+    pub(crate) backlog: u64,
+    /// Rows that the table has already when rows are loaded beside many; 0 leaves it out.
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000_000)]
+    pub(crate) rows_present: u64,
+    /// Measure the programs in this folder, instead of building the releases.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) programs: Option<std::path::PathBuf>,
+    /// What to print on stdout: a table, or exactly one JSON object.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, clap::Args)]

@@ -66,17 +66,25 @@ fn build() -> anyhow::Result<Binaries> {
 
 /// Builds the kit as it is released, whatever the profile of this program, and gives its path.
 pub fn release_kit() -> anyhow::Result<PathBuf> {
+    Ok(build_release(&["blueshift"])?.path("blueshift"))
+}
+
+/// Builds all programs as they are released, whatever the profile of this program.
+pub fn release_programs() -> anyhow::Result<Binaries> {
+    build_release(&PACKAGES)
+}
+
+fn build_release(packages: &[&str]) -> anyhow::Result<Binaries> {
     let (folder, _) = target_folder()?;
     let target = folder.parent().context("find the target folder")?;
-    let status = Command::new("cargo")
-        .current_dir(workspace_root())
-        .args(["build", "--quiet", "--release", "--package", "blueshift", "--bins"])
-        .arg("--target-dir")
-        .arg(target)
-        .status()
-        .context("run cargo build")?;
-    ensure!(status.success(), "cargo build of the release kit ended with {status}");
-    Ok(target.join("release/blueshift"))
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace_root()).args(["build", "--quiet", "--release", "--bins"]);
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    let status = cargo.arg("--target-dir").arg(target).status().context("run cargo build")?;
+    ensure!(status.success(), "cargo build of the release ended with {status}");
+    Ok(Binaries { folder: target.join("release") })
 }
 
 /// `target/<profile>` and the profile's name, from where this program itself lies.

@@ -19,11 +19,18 @@ pub(super) struct Kit {
     folder: PathBuf,
     aws_url: String,
     redshift_url: String,
+    /// All of its environment block.
+    environment: Vec<(String, String)>,
 }
 
 impl Kit {
     /// Starts the program and waits until it is ready.
     pub(super) fn start(program: &Path) -> anyhow::Result<Kit> {
+        Self::start_with(program, None)
+    }
+
+    /// The same, with what a settings file names.
+    pub(super) fn start_with(program: &Path, settings: Option<&Path>) -> anyhow::Result<Kit> {
         // Short: the path of Postgres' socket may have 107 bytes.
         let folder = std::env::temp_dir().join(format!("bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
@@ -32,12 +39,16 @@ impl Kit {
         std::fs::set_permissions(&folder, open).context("open the folder to Postgres")?;
         let child = Command::new(program)
             .args(["up", "--port", "0", "--redshift-port", "0"])
+            .args(settings.iter().flat_map(|path| [Path::new("--settings"), path]))
             .env("TMPDIR", &folder)
+            // The table's file is looked for here.
+            .current_dir(crate::binaries::workspace_root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
-        let mut kit = Kit { child, folder, aws_url: String::new(), redshift_url: String::new() };
+        let (aws_url, redshift_url, environment) = Default::default();
+        let mut kit = Kit { child, folder, aws_url, redshift_url, environment };
         kit.await_ready()?;
         Ok(kit)
     }
@@ -47,6 +58,9 @@ impl Kit {
         let stdout = self.child.stdout.take().context("the kit's stdout is piped")?;
         for line in std::io::BufReader::new(stdout).lines() {
             let line = line.context("read the kit's environment block")?;
+            if let Some((name, value)) = line.split_once('=') {
+                self.environment.push((name.to_owned(), value.to_owned()));
+            }
             match line.split_once('=') {
                 Some(("AWS_ENDPOINT_URL", url)) => self.aws_url = url.to_owned(),
                 Some(("REDSHIFT_URL", url)) => self.redshift_url = url.to_owned(),
@@ -68,6 +82,22 @@ impl Kit {
             .force_path_style(true)
             .build();
         aws_sdk_s3::Client::from_conf(config)
+    }
+
+    pub(super) fn sqs(&self) -> aws_sdk_sqs::Client {
+        let (id, key) = (Endpoints::ACCESS_KEY_ID, Endpoints::SECRET_ACCESS_KEY);
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+            .endpoint_url(&self.aws_url)
+            .region(aws_sdk_sqs::config::Region::new("us-east-1"))
+            .credentials_provider(Credentials::new(id, key, None, None, "bench"))
+            .build();
+        aws_sdk_sqs::Client::from_conf(config)
+    }
+
+    /// What a program has to know to find it.
+    pub(super) fn environment(&self) -> &[(String, String)] {
+        &self.environment
     }
 
     /// A session of the local Redshift.

@@ -1,10 +1,11 @@
-//! How fast the kit is, measured on its release build as a process of its own.
+//! How fast the kit and the programs are, measured on their release builds as processes.
 //!
 //! Figures only: nothing here passes or fails. Whoever compares figures compares those of one run,
 //! since machines differ and neighbours come and go.
 
 pub mod copy;
 mod kit;
+pub mod pipeline;
 mod report;
 mod rows;
 
