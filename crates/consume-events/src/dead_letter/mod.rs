@@ -122,7 +122,9 @@ impl<Q: Queue> Carrier<Q> {
     async fn carry(&self, group: Vec<Undeliverable>) {
         let (fit, unfit) = group.into_iter().partition(|it| it.letter.is_fit());
         self.divert(unfit).await;
-        let mut groups = vec![fit];
+        // A group of unfit letters alone leaves nothing to send, which SQS would refuse.
+        let mut groups: Vec<Vec<Undeliverable>> =
+            [fit].into_iter().filter(|group: &Vec<_>| !group.is_empty()).collect();
         while let Some(group) = groups.pop() {
             let (accepted, error) = self.send(&group).await;
             if let Err(error) = self.acknowledge(&group, &accepted).await {
