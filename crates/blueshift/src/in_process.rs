@@ -227,7 +227,7 @@ impl IntoFuture for InProcess {
 
 /// The services of a running stack. Dropping them ends them without waiting for connections.
 pub(crate) struct Servers {
-    sqs: Sqs,
+    pub(crate) sqs: Sqs,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) reset: Reset,

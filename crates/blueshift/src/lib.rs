@@ -48,6 +48,7 @@ mod standalone;
 
 pub use emulator_core::{clock, faults};
 pub use emulator_redshift::Isolation;
+pub use emulator_sqs::Sqs;
 pub use endpoints::{AwsCredentials, Endpoints, RedshiftEndpoint};
 pub use error::StackError;
 pub use fetch::FetchError;

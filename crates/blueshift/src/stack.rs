@@ -2,6 +2,7 @@
 
 use emulator_core::clock::Clock;
 use emulator_core::faults::Faults;
+use emulator_sqs::Sqs;
 
 use crate::endpoints::Endpoints;
 use crate::error::StackError;
@@ -18,6 +19,10 @@ pub enum Need {
     StatementFaults,
     /// Time can be moved, for visibility timeouts and delays too.
     Clock,
+    /// A queue can behave as if it were at its in-flight limit ([`Sqs::pretend_in_flight`]).
+    InFlightLimit,
+    /// SQS and S3 listen on an address without TLS, so that a proxy can stand in front of them.
+    PlainAddress,
 }
 
 /// A running stack.
@@ -81,12 +86,17 @@ impl Stack {
         }
     }
 
+    /// Its SQS, where it is ours: to look into queues, and to lower their limits.
+    pub fn sqs(&self) -> Option<&Sqs> {
+        match &self.running {
+            Running::InProcess(servers) => Some(&servers.sqs),
+        }
+    }
+
     /// Why it cannot serve this need; `None`: it can.
     pub fn lacks(&self, need: Need) -> Option<&'static str> {
         match (&self.running, need) {
-            (Running::InProcess(_), Need::ServiceFaults | Need::StatementFaults | Need::Clock) => {
-                None
-            }
+            (Running::InProcess(_), _) => None,
         }
     }
 

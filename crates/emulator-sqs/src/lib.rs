@@ -112,6 +112,14 @@ impl Sqs {
         self.emulator.queues.read().keys().cloned().collect()
     }
 
+    /// Behaves as if somebody else held so many messages of a queue, for tests that cannot take
+    /// 120,000 themselves: they count as in flight, and for the limit. 0 ends it; false if there is
+    /// no such queue.
+    pub fn pretend_in_flight(&self, queue_name: &str, message_count: usize) -> bool {
+        let queue = self.emulator.queues.get(queue_name);
+        queue.is_ok_and(|it| it.with(|it| it.pretend_in_flight(message_count)).is_ok())
+    }
+
     /// The oldest `count_max` messages of a queue in whatever state, without receiving them; none
     /// if there is no such queue.
     pub fn peek(&self, queue_name: &str, count_max: usize) -> Vec<PeekedMessage> {

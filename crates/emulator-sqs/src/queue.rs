@@ -41,6 +41,7 @@ pub(crate) struct Queue {
     pub(crate) is_deleted: bool,
     id: u64,
     in_flight_max: usize,
+    pretended_in_flight: usize,
     purged_at_ms: Option<u64>,
     last_sequence: u64,
     messages: BTreeMap<MessageKey, Stored>,
@@ -141,6 +142,7 @@ impl Queue {
             is_deleted: false,
             id,
             in_flight_max: limits::IN_FLIGHT_MAX,
+            pretended_in_flight: 0,
             purged_at_ms: None,
             last_sequence: 0,
             messages: BTreeMap::new(),
@@ -148,6 +150,11 @@ impl Queue {
             in_flight: BTreeSet::new(),
             delayed: BTreeSet::new(),
         }
+    }
+
+    /// As if somebody else held so many messages.
+    pub(crate) fn pretend_in_flight(&mut self, message_count: usize) {
+        self.pretended_in_flight = message_count;
     }
 
     /// Marks the receipt handles of this queue.
@@ -292,7 +299,7 @@ impl Queue {
         self.settle(now_ms);
         Counts {
             available: self.available.len(),
-            in_flight: self.in_flight.len(),
+            in_flight: self.in_flight.len() + self.pretended_in_flight,
             delayed: self.delayed.len(),
         }
     }
@@ -316,7 +323,7 @@ impl Queue {
 
     /// Whether so many messages are in flight that none is handed out.
     pub(crate) fn is_in_flight_full(&self) -> bool {
-        self.in_flight_max <= self.in_flight.len()
+        self.in_flight_max <= self.in_flight.len() + self.pretended_in_flight
     }
 
     /// Whether [`Queue::receive`] would find something, as of the last settled moment.

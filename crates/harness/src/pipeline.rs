@@ -16,6 +16,8 @@ use crate::binaries::Binaries;
 /// The longest any program of a scenario may run.
 const RUN_WITHIN: Duration = Duration::from_secs(120);
 
+const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+
 /// The programs of one scenario, with the environment they get and the folder their output goes
 /// to.
 #[derive(Debug)]
@@ -37,6 +39,12 @@ impl Pipeline {
         &self.folder
     }
 
+    /// Sets a variable of all programs started from now on, or takes it away.
+    pub fn set_variable(&mut self, name: &str, value: Option<&str>) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    }
+
     /// The access key of the program that is started next: by it a plan of faults knows it.
     pub fn next_caller(&self, program: &str) -> String {
         stem(self.started.load(Ordering::Relaxed) + 1, program)
@@ -50,20 +58,22 @@ impl Pipeline {
         let create = |name: &str| {
             File::create(self.folder.join(name)).with_context(|| format!("create {name}"))
         };
-        let child = Command::new(self.binaries.path(program))
+        let mut command = Command::new(self.binaries.path(program));
+        command
             .args(["--log-format", "json", "--output", "json"])
             .args(arguments)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            // A plan of faults knows each program by its access key; the kit takes any.
-            .env("AWS_ACCESS_KEY_ID", &stem)
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(create(&result)?)
             .stderr(create(&log)?)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("start {program}"))?;
+            .kill_on_drop(true);
+        if self.environment.iter().any(|(name, _)| name == ACCESS_KEY_ID) {
+            // A plan of faults knows each program by its access key; the kit takes any.
+            command.env(ACCESS_KEY_ID, &stem);
+        }
+        let child = command.spawn().with_context(|| format!("start {program}"))?;
         Ok(Running {
             program: program.to_owned(),
             child,
@@ -147,6 +157,26 @@ impl Running {
         }
         std::fs::read_to_string(&self.result)
             .with_context(|| format!("read {}", self.result.display()))
+    }
+
+    /// Waits for the end, which may be a bad one. What it said is kept, but is no log any more.
+    pub async fn until_ended(mut self) -> anyhow::Result<ExitStatus> {
+        let status = self.wait().await?;
+        std::fs::rename(&self.log, self.log.with_extension("txt")).context("keep what it said")?;
+        Ok(status)
+    }
+
+    /// Where its log is.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Its arguments as every user of this machine can see them.
+    pub fn command_line(&self) -> anyhow::Result<String> {
+        let pid = self.child.id().with_context(|| format!("{} has ended", self.program))?;
+        let path = format!("/proc/{pid}/cmdline");
+        let bytes = std::fs::read(&path).with_context(|| format!("read {path}"))?;
+        Ok(String::from_utf8_lossy(&bytes).replace('\0', " "))
     }
 
     /// SIGTERM, then [`Running::finish`].

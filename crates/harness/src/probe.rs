@@ -77,6 +77,11 @@ impl Probe {
         Ok(())
     }
 
+    /// The name of the queue of events.
+    pub fn queue_name(&self) -> &str {
+        &self.provisioned.resources.queue
+    }
+
     /// How many messages the queue of events holds.
     pub async fn queue_depth(&self) -> anyhow::Result<QueueDepth> {
         let attributes = self
@@ -116,6 +121,23 @@ impl Probe {
             keys.extend(page.contents().iter().filter_map(|object| object.key.clone()));
         }
         Ok(keys)
+    }
+
+    /// Puts an object into the bucket.
+    pub async fn put_object(&self, key: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+        let bucket = &self.provisioned.resources.bucket;
+        let put = self.s3.put_object().bucket(bucket).key(key).body(bytes.into());
+        put.send().await.with_context(|| format!("put {key}"))?;
+        Ok(())
+    }
+
+    /// The bytes of an object.
+    pub async fn get_object(&self, key: &str) -> anyhow::Result<Vec<u8>> {
+        let bucket = &self.provisioned.resources.bucket;
+        let object = self.s3.get_object().bucket(bucket).key(key).send().await;
+        let object = object.with_context(|| format!("get {key}"))?;
+        let bytes = object.body.collect().await.with_context(|| format!("read {key}"))?;
+        Ok(bytes.into_bytes().into())
     }
 
     /// The rows of a query, every value as text.
@@ -160,12 +182,9 @@ impl Probe {
     pub async fn stored_events(&self, prefix: &str) -> anyhow::Result<Vec<Value>> {
         let mut events = Vec::new();
         for key in self.objects(prefix).await? {
-            let bucket = &self.provisioned.resources.bucket;
-            let object = self.s3.get_object().bucket(bucket).key(&key).send().await;
-            let object = object.with_context(|| format!("get {key}"))?;
-            let bytes = object.body.collect().await.with_context(|| format!("read {key}"))?;
+            let bytes = self.get_object(&key).await?;
             let mut text = String::new();
-            MultiGzDecoder::new(bytes.into_bytes().as_ref())
+            MultiGzDecoder::new(bytes.as_slice())
                 .read_to_string(&mut text)
                 .with_context(|| format!("inflate {key}"))?;
             for line in text.lines() {
@@ -201,7 +220,7 @@ impl Probe {
                 .messages
                 .unwrap_or_default();
             if received.is_empty() {
-                return Ok(letters);
+                break;
             }
             for message in received {
                 let attributes = message.message_attributes.unwrap_or_default();
@@ -216,5 +235,15 @@ impl Probe {
                 });
             }
         }
+        // What no dead-letter queue took.
+        for rejected in self.stored_events("rejected/messages/").await? {
+            let text = |name: &str| rejected[name].as_str().unwrap_or_default().to_owned();
+            letters.push(DeadLetter {
+                original_message_id: text("original_message_id"),
+                code: text("error_code"),
+                reason: text("error_message"),
+            });
+        }
+        Ok(letters)
     }
 }

@@ -95,7 +95,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "give-up-at-once",
         file: "crates/consume-events/src/retry.rs",
-        edits: &[("if !error.is_transient() || ", "if error.is_transient() || ")],
+        edits: &[("if !self.may_pass(&error) || ", "if self.may_pass(&error) || ")],
         scenario: "refusals",
     },
     Mutant {
@@ -103,6 +103,28 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         file: "crates/consume-events/src/until_empty.rs",
         edits: &[("Ok(depth) if depth.is_empty() && ", "Ok(_) if ")],
         scenario: "until-empty",
+    },
+    Mutant {
+        name: "never-hide-anew",
+        file: "crates/consume-events/src/custody.rs",
+        edits: &[("if !short.is_empty() {", "if short.is_empty() && !short.is_empty() {")],
+        scenario: "slow-put",
+    },
+    Mutant {
+        name: "full-looks-empty",
+        file: "crates/consume-events/src/full_queue.rs",
+        edits: &[("0 < depth.visible && FULL_AT", "depth.visible == 0 && FULL_AT")],
+        scenario: "in-flight-limit",
+    },
+    Mutant {
+        name: "acknowledge-before-rejected",
+        file: "crates/consume-events/src/rejected.rs",
+        edits: &[(
+            "let stored = s3.call(",
+            "let _ = self.acknowledger.acknowledge(&receipts).await;
+             let stored = s3.call(",
+        )],
+        scenario: "no-dead-letter-queue",
     },
     Mutant {
         name: "staging-before-lock",

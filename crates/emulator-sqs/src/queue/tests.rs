@@ -133,6 +133,18 @@ fn at_most_120_000_messages_are_in_flight() {
 }
 
 #[test]
+fn what_somebody_else_is_said_to_hold_counts_for_the_limit() {
+    let mut queue = queue_with(&["a", "b"]);
+    queue.pretend_in_flight(limits::IN_FLIGHT_MAX - 1);
+    assert_eq!(1, receive(&mut queue, 10, 1_000, START_MS).len());
+    assert!(queue.is_in_flight_full() && !queue.is_deliverable());
+    assert_eq!(counts(&mut queue, START_MS), (1, limits::IN_FLIGHT_MAX, 0));
+    queue.pretend_in_flight(0);
+    assert!(queue.is_deliverable());
+    assert_eq!(counts(&mut queue, START_MS), (1, 1, 0));
+}
+
+#[test]
 fn a_message_received_too_often_becomes_a_dead_letter_with_its_age_and_count() {
     let mut source = queue_with(&["bad"]);
     let json = r#"{"deadLetterTargetArn":"arn:dead","maxReceiveCount":2}"#;

@@ -1,26 +1,35 @@
 //! The scenarios: one file each, all ending in the same comparison.
 
+mod bad_objects;
+mod codecs;
 mod duplicates;
 mod empty;
 mod expired_receipts;
+mod hostile_bodies;
+mod in_flight_limit;
 mod kill_consumer;
 mod kill_consumer_steps;
 mod kill_upload_steps;
 mod lost_answers;
 mod many_consumers;
 mod many_objects;
+mod no_dead_letter_queue;
 mod overlapping_uploads;
 mod partial_failures;
 mod poison_flood;
 mod prototype_day;
 mod refusals;
+mod secrets;
+mod services_away;
 mod shutdown_under_load;
+mod slow_put;
 mod slow_s3;
 mod stage;
 mod steps;
 mod ten_thousand;
 mod until_empty;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Instant;
@@ -29,7 +38,7 @@ use anyhow::Context;
 use blueshift::clock::Clock;
 use blueshift::faults::Faults;
 use blueshift::provision::Resources;
-use blueshift::{Need, Stack};
+use blueshift::{Need, Sqs, Stack};
 
 use crate::binaries::{Binaries, workspace_root};
 use crate::ledger::{Fate, SentMessage, compare};
@@ -94,6 +103,14 @@ pub const SCENARIOS: &[Scenario] = &[
     expired_receipts::SCENARIO,
     shutdown_under_load::SCENARIO,
     until_empty::SCENARIO,
+    bad_objects::SCENARIO,
+    hostile_bodies::SCENARIO,
+    codecs::SCENARIO,
+    services_away::SCENARIO,
+    secrets::SCENARIO,
+    in_flight_limit::SCENARIO,
+    slow_put::SCENARIO,
+    no_dead_letter_queue::SCENARIO,
 ];
 
 /// A scenario while it runs.
@@ -104,6 +121,10 @@ struct Run {
     faults: Faults,
     /// Where time can be moved.
     clock: Option<Clock>,
+    /// Where SQS and S3 listen, if they do so without TLS.
+    aws: Option<SocketAddr>,
+    /// SQS itself, where it is ours.
+    sqs: Option<Sqs>,
     options: Options,
     report: ScenarioReport,
     /// What shall become of each message, by message id.
@@ -169,6 +190,8 @@ impl Scenario {
             pipeline: Pipeline::new(binaries.clone(), folder, environment),
             faults: stack.faults().cloned().unwrap_or_default(),
             clock: stack.clock().cloned(),
+            aws: plain_address(stack.endpoints().aws.as_deref()),
+            sqs: stack.sqs().cloned(),
             probe: Probe::new(stack.endpoints(), provisioned).await,
             options: options.clone(),
             report: report.clone(),
@@ -185,6 +208,11 @@ impl Scenario {
         report.differences.extend(log_check::unannounced(folder, self.expected_warnings)?);
         Ok(())
     }
+}
+
+/// The address in `http://address:port`.
+fn plain_address(url: Option<&str>) -> Option<SocketAddr> {
+    url?.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
 }
 
 /// What `generate-events --record` wrote.

@@ -1,9 +1,11 @@
 //! The steps scenarios share: each runs a program and notes its stage.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use events::Kind;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Run, read_record};
@@ -14,6 +16,16 @@ use crate::report::Stage;
 
 /// Seconds of a long poll in scenarios, so that an empty queue is noticed soon.
 pub(super) const POLLING_TIMEOUT: &str = "1";
+
+/// One line of a file of messages, as far as the outcome is concerned.
+#[derive(Debug, Deserialize)]
+struct Message {
+    name: String,
+    verdict: String,
+    rule: Option<String>,
+    /// The event's id, where the body has one.
+    id: Option<String>,
+}
 
 /// Where there are malformed messages, at least this many kinds of them are expected …
 const KINDS_MIN: usize = 3;
@@ -30,6 +42,35 @@ impl Run {
         all.extend(arguments);
         let finished = self.pipeline.run("generate-events", &all).await?;
         self.note_generated(&finished)
+    }
+
+    /// Sends the messages of a file and notes what shall become of each: `verdict`, `rule`, `id`.
+    pub(super) async fn send_messages(&mut self, path: &Path) -> anyhow::Result<()> {
+        let record = self.pipeline.folder().join("record.ndjson");
+        let (path_text, record_text) = (path.display().to_string(), record.display().to_string());
+        let arguments = ["--flat-out", "--messages", &path_text, "--record", &record_text];
+        let finished = self.pipeline.run("generate-events", &arguments).await?;
+        let text = std::fs::read_to_string(path).context("read the messages")?;
+        let messages = text
+            .lines()
+            .map(|line| serde_json::from_str(line).with_context(|| format!("read {line:?}")))
+            .collect::<anyhow::Result<Vec<Message>>>()?;
+        let messages: BTreeMap<&str, &Message> =
+            messages.iter().map(|message| (message.name.as_str(), message)).collect();
+        let sent = read_record(&record)?;
+        ensure!(sent.len() == messages.len(), "{} of {} sent", sent.len(), messages.len());
+        let count = sent.len() as u64;
+        for message in sent {
+            let expected = messages.get(message.id.as_str()).context("a message nobody wrote")?;
+            let fate = match (expected.verdict.as_str(), &expected.id) {
+                ("dead-letter", _) => Fate::DeadLettered { rule: expected.rule.clone() },
+                (_, Some(id)) => Fate::Loaded { id: id.clone() },
+                (verdict, None) => bail!("{}: verdict {verdict} needs an id", expected.name),
+            };
+            self.sent.push((message.message_id, fate));
+        }
+        self.note("generate-events", count, count, finished.seconds);
+        Ok(())
     }
 
     /// Reads the record of a generator that has ended.

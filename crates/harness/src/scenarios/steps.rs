@@ -90,6 +90,22 @@ impl Run {
         program.meanwhile(held).await
     }
 
+    /// Waits until a program's log has that message so often.
+    pub(super) async fn until_said(
+        &self,
+        program: &mut Running,
+        message: &str,
+        times: usize,
+    ) -> anyhow::Result<()> {
+        let log = program.log().to_owned();
+        let what = format!("{} says {message:?}", log.display());
+        let said = self.probe.wait_until(&what, async |_| {
+            let text = std::fs::read_to_string(&log).context("read the log")?;
+            Ok(times <= text.matches(message).count())
+        });
+        program.meanwhile(said).await
+    }
+
     /// Starts a program, and kills it at that point. What is held there never goes on. Returns how
     /// many COPYs there were.
     pub(super) async fn kill_at(
