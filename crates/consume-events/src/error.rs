@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
@@ -82,6 +83,8 @@ impl CallError {
                     Blame::Request => Self::Refused(call),
                 }
             }
+            // Their source is away, or they have expired and it gives no others.
+            _ if is_about_credentials(error) => Self::Denied(call(root_cause(error))),
             SdkError::ConstructionFailure(_) => Self::Refused(call(root_cause(error))),
             SdkError::DispatchFailure(failure) if failure.is_user() => {
                 Self::Refused(call(root_cause(error)))
@@ -148,6 +151,13 @@ impl CallError {
     }
 }
 
+impl CallError {
+    /// Whether S3 says that the bucket is in another region.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Refused(call) if is_elsewhere(&call.reason))
+    }
+}
+
 /// Whether S3 says that the bucket is not where it was asked for (API Reference, "Error responses").
 fn is_elsewhere(reason: &str) -> bool {
     let codes = ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocation"];
@@ -207,6 +217,15 @@ fn judge_answer(status: u16, code: &str) -> Blame {
         "OverLimit" => Blame::InFlight,
         "NoSuchUpload" => Blame::Upload,
         "KmsAccessDenied" | "AccessDenied" | "AccessDeniedException" => Blame::Permission,
+        // Temporary credentials that ran out; S3 and SQS answer some of these with 400.
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidToken"
+        | "TokenRefreshRequired"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException" => Blame::Permission,
         // A key that is disabled or gone: not the request's fault, and somebody may undo it.
         code if code.starts_with("Kms") || code.starts_with("KMS.") => Blame::Permission,
         _ => match status {
@@ -218,6 +237,18 @@ fn judge_answer(status: u16, code: &str) -> Blame {
             _ => Blame::Request,
         },
     }
+}
+
+/// Whether there were no credentials to sign the request with.
+fn is_about_credentials(error: &dyn Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<CredentialsError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The last error of the chain: `Connection refused` rather than `dispatch failure`.
@@ -245,6 +276,7 @@ mod tests {
             (400, "KMS.DisabledException", Blame::Permission),
             (400, "KmsDisabled", Blame::Permission),
             (400, "KmsThrottled", Blame::Pace),
+            (400, "ExpiredToken", Blame::Permission),
             (400, "RequestThrottled", Blame::Pace),
             (503, "SlowDown", Blame::Pace),
             (429, "", Blame::Pace),
@@ -260,6 +292,15 @@ mod tests {
         ] {
             assert_eq!(judge_answer(status, code), blame, "{status} {code}");
         }
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_had_are_no_fault_of_the_request() {
+        use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
+        let missing = CredentialsError::provider_error("the instance's role is away");
+        let error = SdkError::<ReceiveMessageError, HttpResponse>::construction_failure(missing);
+        let error = CallError::from_sdk("ReceiveMessage", "queue q", &error);
+        assert!(error.is_refusal(), "{error:?}");
     }
 
     #[test]

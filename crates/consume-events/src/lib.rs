@@ -148,9 +148,14 @@ pub async fn run_observed(
     let store = S3Bucket::new(clients.s3, bucket);
     let looking = tokio::time::timeout(START_TIMEOUT, store.look_for());
     if let Some(Ok(Err(missing))) = shutdown.run_until_cancelled(looking).await {
-        Err(missing).context("find the bucket").hint(format!(
-            "create it: aws s3 mb s3://{bucket}, or name another one: --s3-bucket NAME"
-        ))?;
+        let create = "create it: aws s3 mb s3://";
+        let hint = match missing {
+            CallError::Missing(_) => {
+                format!("{create}{bucket}, or name another one: --s3-bucket NAME")
+            }
+            ref elsewhere => elsewhere.hint(),
+        };
+        Err(missing).context("find the bucket").hint(hint)?;
     }
     let pipeline = Pipeline {
         queue,

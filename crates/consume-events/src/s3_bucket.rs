@@ -26,7 +26,7 @@ impl S3Bucket {
     /// Looks whether the bucket exists, so that a wrong name shows before messages are held.
     ///
     /// # Errors
-    /// [`CallError::Missing`] and no other: whoever may put objects need not be allowed to look
+    /// [`CallError::Missing`], or that it is in another region, and no other: whoever may put objects need not be allowed to look
     /// (`HeadBucket` takes `s3:ListBucket`), and an S3 that is away may be back when the first
     /// batch closes.
     pub async fn look_for(&self) -> Result<(), CallError> {
@@ -34,7 +34,7 @@ impl S3Bucket {
             return Ok(());
         };
         match CallError::from_sdk("HeadBucket", &self.resource, &error) {
-            missing @ CallError::Missing(_) => Err(missing),
+            error if error.is_elsewhere() || matches!(error, CallError::Missing(_)) => Err(error),
             error => {
                 tracing::debug!(%error, "bucket not looked for");
                 Ok(())
@@ -155,12 +155,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_bucket_that_is_not_there_is_missed() {
+    async fn only_a_bucket_that_is_not_there_or_elsewhere_is_missed() {
         for (status, is_missing) in [
             ("200 OK", false),
             ("404 Not Found", true),
             ("403 Forbidden", false),
-            ("301 Moved Permanently", false),
+            ("301 Moved Permanently", true),
             ("503 Slow Down", false),
         ] {
             let looked = bucket_answering(status).look_for().await;

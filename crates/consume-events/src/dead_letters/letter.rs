@@ -1,5 +1,6 @@
 //! A dead letter as it is read from the queue.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -90,6 +91,22 @@ impl DeadLetter {
     }
 }
 
+/// `text` for a terminal: what a sender wrote must not command it.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(|it: char| it.is_control()) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if character.is_control() && !matches!(character, '\n' | '\t') {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// A dead letter as `show` prints it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Shown<'a> {
@@ -102,4 +119,21 @@ pub(crate) struct Shown<'a> {
     first_sent_at: Option<String>,
     dead_lettered_at: Option<String>,
     body: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sender_wrote_does_not_command_the_terminal() {
+        for (text, expected) in [
+            ("plain ü", "plain ü"),
+            ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+            ("\u{1b}[2J\u{7}", "\\u{1b}[2J\\u{7}"),
+            ("back\rto", "back\\rto"),
+        ] {
+            assert_eq!(harmless(text), expected);
+        }
+    }
 }

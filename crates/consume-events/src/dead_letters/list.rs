@@ -8,7 +8,7 @@ use runtime::telemetry::Format;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use super::letter::DeadLetter;
+use super::letter::{DeadLetter, harmless};
 use super::sweep::Sweep;
 use super::{DeadLetterQueue, Desk, Outcome};
 use crate::dead_letter::readable_time;
@@ -132,7 +132,7 @@ impl Listed<'_> {
                 reason.field.clone().unwrap_or_else(none),
                 reason.first_sent_at.clone().unwrap_or_else(none),
                 reason.last_sent_at.clone().unwrap_or_else(none),
-                reason.example.clone().unwrap_or_else(none),
+                reason.example.as_deref().map_or_else(none, |it| harmless(it).replace('\n', " ")),
             ]
         });
         let head = ["count", "code", "field", "first sent", "last sent", "example"];

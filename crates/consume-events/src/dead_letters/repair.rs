@@ -39,6 +39,16 @@ pub(crate) enum RepairError {
     },
 }
 
+impl RepairError {
+    /// What the user can do.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "name the file of repaired messages: --file FILE",
+            Self::Bad { .. } => "repair these lines too, or leave them out",
+        }
+    }
+}
+
 /// A line as `show --output json` prints it; what else it says is not heeded.
 #[derive(Debug, Deserialize)]
 struct Line<'a> {

@@ -71,10 +71,10 @@ pub(super) async fn redrive<Q: DeadLetterQueue>(
     validator: Option<&Validator>,
 ) -> anyhow::Result<Outcome> {
     let repairs = match (&args.file, validator) {
-        (Some(path), Some(validator)) => {
-            let hint = "repair these lines too, or leave them out";
-            Some(Repairs::read(path, validator).hint(hint)?)
-        }
+        (Some(path), Some(validator)) => Some(Repairs::read(path, validator).or_else(|error| {
+            let hint = error.hint();
+            Err(error).hint(hint)
+        })?),
         _ => None,
     };
     let result = Redriven {

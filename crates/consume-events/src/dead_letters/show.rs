@@ -6,7 +6,7 @@ use anyhow::Context;
 use runtime::telemetry::Format;
 
 use super::args::ShowArgs;
-use super::letter::DeadLetter;
+use super::letter::{DeadLetter, harmless};
 use super::sweep::Sweep;
 use super::{DeadLetterQueue, Desk, Outcome};
 use crate::error::CallError;
@@ -68,9 +68,9 @@ fn paragraph(letter: &DeadLetter) -> String {
         "dead_lettered_at",
     ] {
         if let Some(value) = shown[name].as_str() {
-            let _ = writeln!(text, "{name:<20}{value}");
+            let _ = writeln!(text, "{name:<20}{}", harmless(value));
         }
     }
-    let _ = write!(text, "{:<20}{}", "body", letter.body);
+    let _ = write!(text, "{:<20}{}", "body", harmless(&letter.body));
     text
 }
