@@ -160,6 +160,8 @@ pub struct Config {
     pub until_empty: bool,
     /// How long a stop waits for services that do not answer.
     pub stop_timeout: Duration,
+    /// Whether a terminal may show a line of progress: not if it belongs to others too.
+    pub show_progress: bool,
 }
 
 /// What all parts of the program need to know.
@@ -256,6 +258,7 @@ impl Args {
             }),
             until_empty: consume.until_empty,
             stop_timeout: consume.stop_timeout,
+            show_progress: true,
         })
     }
 }

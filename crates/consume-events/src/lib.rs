@@ -176,7 +176,7 @@ pub async fn run_observed(
             compression: config.compression,
             part_bytes: PART_BYTES,
         },
-        progress: Progress::on_terminal(),
+        progress: Progress::on_terminal(config.show_progress),
         metrics: metrics.clone(),
         health: health.clone(),
     };

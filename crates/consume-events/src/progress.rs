@@ -22,9 +22,9 @@ impl Progress {
         Self { line: None }
     }
 
-    /// A line, if stderr is a terminal.
-    pub(crate) fn on_terminal() -> Self {
-        if !std::io::stderr().is_terminal() {
+    /// A line, if there may be one and stderr is a terminal.
+    pub(crate) fn on_terminal(may_show: bool) -> Self {
+        if !may_show || !std::io::stderr().is_terminal() {
             return Self::hidden();
         }
         let style = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]");

@@ -7,6 +7,7 @@ use blueshift::Stack;
 use harness::binaries::{binaries, workspace_root};
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -90,6 +91,21 @@ impl Stage {
         assert!(seen.is_ok(), "no {what}: {}", self.log());
     }
 
+    /// What is answered at the address that the log names.
+    async fn served(&self, path: &str) -> String {
+        let log = self.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut lines = lines.filter(|line| line["fields"]["message"] == "metrics are served");
+        let line = lines.next().expect("the address is logged");
+        let address = line["fields"]["address"].as_str().expect("an address").to_owned();
+        let mut stream = tokio::net::TcpStream::connect(&address).await.expect("somebody listens");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
     /// How many rows the table has, by a connection of our own.
     async fn row_count(&self) -> i64 {
         let url = self.stack.endpoints().redshift_url();
@@ -155,6 +171,17 @@ async fn by_a_signal_it_ends_in_order_and_loads_once_more_if_told_to() {
     let flags = [&flags[..], &["--metrics-listen=127.0.0.1:0", "--log-format=json"]].concat();
     let mut child = stage.spawn(&flags);
     stage.until("stored batch", |_, log| log.contains("batch stored")).await;
+    let served = stage.served("/metrics").await;
+    for figure in [
+        "\ngenerate_events_messages_sent_total ",
+        "\nconsume_events_stored_events_total ",
+        "\nupload_data_rows_loaded_total 0\n",
+        "\nvisualize_runs_total 0\n",
+    ] {
+        assert!(served.contains(figure), "{figure}: {served}");
+    }
+    let served = stage.served("/healthz").await;
+    assert!(served.starts_with("HTTP/1.1 200 "), "{served}");
     signal(&child, Signal::TERM);
     assert_eq!(stage.wait(&mut child).await, Some(0), "{}", stage.log());
     let output = stage.output();

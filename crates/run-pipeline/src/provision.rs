@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::resources::queues::{self, Queue, VISIBILITY_TIMEOUT_MIN};
 use crate::resources::table::{self, StatementError};
-use crate::resources::{Refusal, bucket};
+use crate::resources::{Refusal, bucket, chain};
 
 /// How long dead letters are kept: the longest that SQS allows (API Reference, "CreateQueue").
 const DEAD_LETTERS_KEPT_SECONDS: u64 = 1_209_600;
@@ -325,12 +325,6 @@ async fn make_ledger(
 async fn execute(session: &Session, doing: &'static str, sql: &str) -> Result<(), StatementError> {
     let done = session.client.batch_execute(sql).await;
     done.map_err(|error| StatementError::new(doing, &error))
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

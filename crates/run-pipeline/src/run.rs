@@ -231,7 +231,8 @@ impl Pipeline {
         stop: &CancellationToken,
     ) -> anyhow::Result<Sums> {
         let (metrics, health) = (self.metrics.part(CONSUME), self.health.part(CONSUME));
-        let (config, stop) = (config.clone(), stop.clone());
+        let config = consume_events::Config { show_progress: false, ..config.clone() };
+        let stop = stop.clone();
         let running = consume_events::run_observed(config, &metrics, &health, stop);
         Sums::of(&Box::pin(running).await?)
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -200,7 +200,11 @@ impl RunRecord {
                 tracing::debug!(object_key = key, "run record stored");
                 return;
             }
-            Ok(Err(error)) => DisplayErrorContext(error).to_string(),
+            Ok(Err(error)) => match error.code() {
+                Some(code) => format!("{code}: {}", error.message().unwrap_or("no message")),
+                // The SDK's own rendering adds the `Debug` forms of all causes.
+                None => format!("{:#}", anyhow::Error::from(error)),
+            },
             Err(_) => format!("no answer within {STORE_TIMEOUT:?}"),
         };
         let bucket = &bucket.bucket;

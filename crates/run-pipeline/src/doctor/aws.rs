@@ -17,9 +17,8 @@ use uuid::Uuid;
 
 use super::report::Report;
 use crate::flags::SharedArgs;
-use crate::provision::chain;
 use crate::resources::queues::{Queue, RECEIVES_MAX};
-use crate::resources::{Refusal, bucket};
+use crate::resources::{Refusal, bucket, chain};
 
 /// How long one call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use runtime::settings::{SettingsFile, TableArgs};
 
 use crate::flags::SharedArgs;
 use crate::parts::Given;
-use crate::provision::chain;
+use crate::resources::chain;
 
 pub use report::{Check, Report, Status};
 pub use settings::Origin;

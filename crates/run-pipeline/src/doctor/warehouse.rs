@@ -8,7 +8,7 @@ use runtime::settings::SslMode;
 
 use super::aws::Probe;
 use super::report::Report;
-use crate::provision::chain;
+use crate::resources::chain;
 use crate::resources::table::{self, StatementError};
 
 /// How long COPY may take to look at an empty object.

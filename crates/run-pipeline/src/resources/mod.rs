@@ -6,7 +6,7 @@ pub mod bucket;
 pub mod queues;
 pub mod table;
 
-use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 /// Why a service did not do what it was asked for, told apart by what the user can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,12 @@ pub enum Refusal {
     /// Anything else; the service's words.
     #[error("{0}")]
     Refused(String),
+}
+
+/// An error and its causes in one line; the SDK's own rendering adds their `Debug` forms.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl Refusal {
@@ -39,7 +45,7 @@ impl Refusal {
             }
             (_, Some(words)) => Self::Refused(words),
             (Some(status), None) => Self::Refused(format!("HTTP status {status}")),
-            (None, None) => Self::Unreachable(DisplayErrorContext(error).to_string()),
+            (None, None) => Self::Unreachable(chain(&error)),
         }
     }
 
