@@ -10,6 +10,7 @@ use emulator_sqs::Sqs;
 use http::{Method, StatusCode, header};
 use serde_json::json;
 
+use crate::localstack_pages::Used;
 use crate::readiness::Readiness;
 use crate::reset::Reset;
 use crate::{fault_pages, localstack_pages};
@@ -23,6 +24,7 @@ pub(crate) struct FrontDoor {
     pub(crate) faults: Faults,
     pub(crate) readiness: Readiness,
     pub(crate) reset: Reset,
+    pub(crate) used: Used,
 }
 
 impl Service for FrontDoor {
@@ -38,7 +40,8 @@ impl Service for FrontDoor {
             return Box::pin(async move { reset_page(&reset).await });
         }
         if let Some(page) = path.strip_prefix("/_localstack/") {
-            let answer = localstack_pages::answer(&self.readiness, request.method(), page);
+            let answer =
+                localstack_pages::answer(&self.readiness, &self.used, request.method(), page);
             return Box::pin(async move { answer });
         }
         if let Some(page) = path.strip_prefix("/_blueshift/") {
@@ -47,6 +50,7 @@ impl Service for FrontDoor {
         }
         let (parts, body) = request.into_parts();
         let is_sqs = Sqs::handles(&parts);
+        self.used.note(is_sqs);
         let request = Request::from_parts(parts, body);
         if is_sqs { self.sqs.call(request) } else { self.s3.call(request) }
     }

@@ -24,6 +24,7 @@ use crate::endpoints::Endpoints;
 use crate::error::StackError;
 use crate::front_door::FrontDoor;
 use crate::init::Scripts;
+use crate::localstack_pages::Used;
 use crate::postgres::{self, Catalog, Cluster, Download};
 use crate::preparation::Preparation;
 use crate::provision::Resources;
@@ -208,6 +209,7 @@ impl InProcess {
             faults: faults.clone(),
             readiness,
             reset: reset.clone(),
+            used: Used::default(),
         });
         tasks.spawn(serve(http, front_door, shutdown.clone()));
         tasks.spawn(redshift.stopped());

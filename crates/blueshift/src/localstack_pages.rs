@@ -5,11 +5,15 @@
 //! - `GET /_localstack/init` and `/_localstack/init/<stage>`: how far the init scripts are
 //!   (<https://docs.localstack.cloud/aws/configuration/config/initialization-hooks/>).
 
-use emulator_core::serve::Response;
-use http::{HeaderValue, Method, StatusCode};
+use std::collections::BTreeMap;
+use std::io::{Result, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use emulator_core::serve::{Response, full};
+use http::{Method, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::front_door::answer as json_answer;
 use crate::readiness::{Readiness, ScriptReport};
 
 /// The version whose answers these are.
@@ -17,31 +21,83 @@ const VERSION: &str = "4.14.0";
 /// The stages of LocalStack's start and end, in order.
 const STAGES: [&str; 4] = ["BOOT", "START", "READY", "SHUTDOWN"];
 
-pub(crate) fn answer(readiness: &Readiness, method: &Method, page: &str) -> Response {
+/// Which services have had a request. LocalStack calls a service `available` until its first one
+/// and `running` afterwards, and scripts wait for the one or the other.
+#[derive(Debug, Default)]
+pub(crate) struct Used {
+    pub(crate) sqs: AtomicBool,
+    pub(crate) s3: AtomicBool,
+}
+
+impl Used {
+    /// Notes a request.
+    pub(crate) fn note(&self, is_sqs: bool) {
+        let service = if is_sqs { &self.sqs } else { &self.s3 };
+        service.store(true, Ordering::Relaxed);
+    }
+}
+
+#[derive(Serialize)]
+struct Health {
+    services: BTreeMap<&'static str, &'static str>,
+    edition: &'static str,
+    version: &'static str,
+}
+
+pub(crate) fn answer(readiness: &Readiness, used: &Used, method: &Method, page: &str) -> Response {
     let page = page.trim_end_matches('/');
     let body = match (method, page) {
-        (&Method::GET | &Method::HEAD, "health") => Some(json!({
-            "services": { "redshift": "running", "s3": "running", "sqs": "running" },
-            "edition": "community",
-            "version": VERSION,
-        })),
-        (&Method::GET | &Method::HEAD, "init") => Some(init(readiness)),
-        (&Method::GET | &Method::HEAD, page) => {
-            page.strip_prefix("init/").and_then(|stage| init_stage(readiness, stage))
-        }
+        (&Method::GET | &Method::HEAD, "health") => Some(spaced(&health(used))),
+        (&Method::GET | &Method::HEAD, "init") => Some(spaced(&init(readiness))),
+        (&Method::GET | &Method::HEAD, page) => page
+            .strip_prefix("init/")
+            .and_then(|stage| init_stage(readiness, stage))
+            .map(|body| spaced(&body)),
         _ => None,
     };
-    let mut response = match body {
-        Some(body) => json_answer(StatusCode::OK, &body),
+    let (status, body) = match body {
+        Some(body) => (StatusCode::OK, body),
         None => {
             let known = "GET /_localstack/health and /_localstack/init; \
                          POST /_localstack/state/reset";
             let error = format!("no page {method} /_localstack/{page}; there are {known}");
-            json_answer(StatusCode::NOT_FOUND, &json!({ "error": error }))
+            (StatusCode::NOT_FOUND, spaced(&json!({ "error": error })))
         }
     };
-    response.headers_mut().insert("x-localstack", HeaderValue::from_static(VERSION));
-    response
+    http::Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("x-localstack", "true")
+        .body(full(body))
+        .expect("a status and known headers make a response")
+}
+
+fn health(used: &Used) -> Health {
+    let state = |used: &AtomicBool| {
+        if used.load(Ordering::Relaxed) { "running" } else { "available" }
+    };
+    let services = [("redshift", "available"), ("s3", state(&used.s3)), ("sqs", state(&used.sqs))];
+    Health { services: services.into(), edition: "community", version: VERSION }
+}
+
+/// JSON with blanks as Python writes it: scripts search it for `"s3": "available"`.
+fn spaced(value: &impl Serialize) -> String {
+    struct Spaced;
+    impl serde_json::ser::Formatter for Spaced {
+        fn begin_array_value<W: Write + ?Sized>(&mut self, to: &mut W, first: bool) -> Result<()> {
+            if first { Ok(()) } else { to.write_all(b", ") }
+        }
+        fn begin_object_key<W: Write + ?Sized>(&mut self, to: &mut W, first: bool) -> Result<()> {
+            if first { Ok(()) } else { to.write_all(b", ") }
+        }
+        fn begin_object_value<W: Write + ?Sized>(&mut self, to: &mut W) -> Result<()> {
+            to.write_all(b": ")
+        }
+    }
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Spaced);
+    value.serialize(&mut serializer).expect("it becomes JSON, in memory");
+    String::from_utf8(bytes).expect("JSON is text")
 }
 
 fn init(readiness: &Readiness) -> Value {
@@ -75,6 +131,16 @@ fn scripts(readiness: &Readiness) -> Value {
 mod tests {
     use super::*;
     use crate::readiness::ScriptState;
+
+    #[test]
+    fn health_has_localstacks_words_order_and_blanks() {
+        let used = Used::default();
+        used.note(true);
+        let services = r#""redshift": "available", "s3": "available", "sqs": "running""#;
+        let rest = r#""edition": "community", "version": "4.14.0""#;
+        assert_eq!(spaced(&health(&used)), format!("{{\"services\": {{{services}}}, {rest}}}"));
+        assert_eq!(spaced(&json!([1, {"a": []}])), r#"[1, {"a": []}]"#);
+    }
 
     #[test]
     fn scripts_are_shown_as_localstack_shows_them() {

@@ -56,7 +56,7 @@ pub async fn start(
         (Err(PostgresError::NotInstalled { searched }), Download::From(source))
             if binaries.is_none() =>
         {
-            tracing::warn!(searched, source, "no Postgres server found: using a downloaded one");
+            tracing::debug!(searched, source, "no Postgres server found");
             let cache = template::cache_folder();
             template::make_cache_folder(&cache, account)?;
             download::ensure(source, &cache).await.map_err(PostgresError::NotDownloaded)?

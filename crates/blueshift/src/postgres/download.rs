@@ -127,6 +127,7 @@ pub(crate) async fn ensure(source: &str, cache: &Path) -> Result<Binaries, Downl
         return Ok(binaries);
     }
     let url = format!("{source}/{VERSION}/postgresql-{VERSION}-{target}.tar.gz");
+    tracing::warn!(url, "no Postgres server is installed: downloading one, once");
     let fetcher = Fetcher::new(WAIT);
     let expected = checksum(&fetcher, &format!("{url}.sha256")).await?;
     // Beside its final place and renamed, so that a half-made one is never used.
