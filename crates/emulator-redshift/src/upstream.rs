@@ -26,9 +26,14 @@ use crate::wire::stream::{Stream, Wire};
 /// and PostgreSQL"). Drivers parse it, and take Debian's own version strings for an error.
 pub const SERVER_VERSION: &str = "8.0.2";
 
-/// Settings of every upstream session: Redshift reads backslashes in plain literals.
-const SESSION_SETTINGS: [(&str, &str); 2] =
-    [("standard_conforming_strings", "off"), ("escape_string_warning", "off")];
+/// Settings of every upstream session: Redshift reads backslashes in plain literals, and joins by
+/// hash or merge wherever it can ("Query plan", "Nested loop"). Postgres, which knows nothing yet of
+/// a table that was just filled, takes it for small and may loop over millions of rows.
+const SESSION_SETTINGS: [(&str, &str); 3] = [
+    ("standard_conforming_strings", "off"),
+    ("escape_string_warning", "off"),
+    ("enable_nestloop", "off"),
+];
 
 /// The isolation level that ALTER DATABASE gave the database.
 const DATABASE_ISOLATION: &str = "SELECT pg_catalog.split_part(setting, '=', 2) \
