@@ -29,7 +29,8 @@ Examples:
   upload-data --dry-run                    show the objects and the SQL, change nothing
 
 Exit codes:
-  0  everything that waited is loaded, or SIGTERM or SIGINT ended the run between two loads
+  0  everything that waited is loaded; or SIGTERM or SIGINT ended the run between two loads or while
+     it waited for another run, which the result says
   1  failed: nothing of the failed load is in the table, and the next run starts over
   2  the flags are wrong
   4  loaded, but something was rejected: <s3_prefix>rejected/ has the objects and, as

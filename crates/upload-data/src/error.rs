@@ -308,7 +308,10 @@ impl LoadError {
         match self {
             Self::Connect(error) => Some(error.hint()),
             Self::Store(error) | Self::SetAside { source: error, .. } => error.hint(),
-            Self::Locked { .. } => Some("let it finish, or wait longer with --lock-wait"),
+            Self::Locked { .. } => Some(
+                "let it finish, or wait longer with --lock-wait; svv_transactions shows which \
+                 session holds the lock",
+            ),
             Self::NoTable { .. } => {
                 Some("create it with create_table.sql, or set table in section [redshift]")
             }
