@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use harness::binaries::{Binaries, binaries, workspace_root};
+use harness::ground::Ground;
 use harness::report::{Reports, ScenarioReport, Status};
 use harness::scenarios::{Options, SCENARIOS, Scenario};
 
 use crate::flags::{E2e, Output, StackKind};
+use crate::ground;
 
 pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
     if flags.list {
@@ -22,15 +24,21 @@ pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
         .with_env_filter("warn,s3s=off")
         .with_writer(std::io::stderr)
         .init();
-    let StackKind::InProcess = flags.stack;
-    say("building the programs")?;
-    let built_at = Instant::now();
-    let binaries = binaries()?;
-    say(&format!("built in {:.1} s", built_at.elapsed().as_secs_f64()))?;
+    ground::check(flags.stack, &flags.stack_flags)?;
+    if flags.stack != StackKind::InProcess && flags.jobs != 1 {
+        bail!("--jobs is for --stack in-process: on others all scenarios share one plan of faults");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the async runtime")?;
+    if flags.stack_flags.sweep {
+        return runtime.block_on(ground::sweep(&flags.stack_flags));
+    }
+    say("building the programs")?;
+    let built_at = Instant::now();
+    let binaries = binaries()?;
+    say(&format!("built in {:.1} s", built_at.elapsed().as_secs_f64()))?;
     let started_at = Instant::now();
     let reports = runtime.block_on(run_all(flags, &scenarios, &binaries))?;
     let seconds = started_at.elapsed().as_secs_f64();
@@ -51,26 +59,38 @@ async fn run_all(
 ) -> anyhow::Result<Reports> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .context("listen for SIGTERM")?;
+    let started_at = Instant::now();
+    let ground = tokio::select! {
+        ground = ground::find(flags.stack, &flags.stack_flags) => ground?,
+        _ = tokio::signal::ctrl_c() => bail!("stopped by SIGINT"),
+        _ = terminate.recv() => bail!("stopped by SIGTERM"),
+    };
+    if flags.stack != StackKind::InProcess {
+        say(&format!("stack ready in {:.1} s", started_at.elapsed().as_secs_f64()))?;
+    }
+    let on = &ground;
     let rounds = (0..flags.repeat).map(|round| flags.seed.wrapping_add(u64::from(round)));
     let each = rounds.flat_map(|seed| scenarios.iter().map(move |scenario| (seed, scenario)));
     let runs = each.enumerate().map(|(index, (seed, scenario))| async move {
-        anyhow::Ok((index, run_one(flags, scenario, seed, binaries).await?))
+        anyhow::Ok((index, run_one(flags, on, scenario, seed, binaries).await?))
     });
     let running = stream::iter(runs).buffer_unordered(flags.jobs).try_collect::<Vec<_>>();
-    tokio::select! {
-        outcome = running => {
-            let mut reports = outcome?;
-            // In the order of the runs, whichever ended first.
-            reports.sort_by_key(|(index, _)| *index);
-            Ok(Reports { scenarios: reports.into_iter().map(|(_, report)| report).collect() })
-        }
-        _ = tokio::signal::ctrl_c() => bail!("stopped by SIGINT"),
-        _ = terminate.recv() => bail!("stopped by SIGTERM"),
-    }
+    let outcome = tokio::select! {
+        outcome = running => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("stopped by SIGINT")),
+        _ = terminate.recv() => Err(anyhow!("stopped by SIGTERM")),
+    };
+    // Also after a failure: nothing of the run shall be left.
+    ground.leave().await;
+    let mut reports = outcome?;
+    // In the order of the runs, whichever ended first.
+    reports.sort_by_key(|(index, _)| *index);
+    Ok(Reports { scenarios: reports.into_iter().map(|(_, report)| report).collect() })
 }
 
 async fn run_one(
     flags: &E2e,
+    ground: &Ground,
     scenario: &Scenario,
     seed: u64,
     binaries: &Binaries,
@@ -79,7 +99,7 @@ async fn run_one(
     let folder = workspace_root().join("runs").join(format!("seed-{seed}"));
     remove(&folder.join(scenario.name))?;
     let options = Options { seed, events: flags.events, folder };
-    let report = scenario.run(binaries, &options).await;
+    let report = scenario.run_on(ground, binaries, &options).await;
     let table = report.to_table();
     match flags.output {
         Output::Human => std::io::stdout().write_all(table.as_bytes()).context("print a report")?,

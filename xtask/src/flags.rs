@@ -52,12 +52,42 @@ pub(crate) struct E2e {
     /// Where to run.
     #[arg(long, value_enum, default_value_t = StackKind::InProcess)]
     pub(crate) stack: StackKind,
+    /// What the stack can be told.
+    #[command(flatten)]
+    pub(crate) stack_flags: StackFlags,
     /// Keep logs, records and results of scenarios that passed too.
     #[arg(long)]
     pub(crate) keep: bool,
     /// What to print on stdout: a table, or exactly one JSON object.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub(crate) output: Output,
+}
+
+/// Flags that only some stacks know; elsewhere they are refused.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct StackFlags {
+    /// Containers: the image of LocalStack [default: localstack/localstack:4.14.0].
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image_localstack: Option<String>,
+    /// Containers: the image of Postgres [default: postgres:17-alpine].
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image_postgres: Option<String>,
+    /// Compose: the port of SQS and S3 on the loopback [default: BLUESHIFT_HTTP_PORT, else 4566].
+    #[arg(long, value_name = "PORT")]
+    pub(crate) compose_port: Option<u16>,
+    /// Compose: Redshift's port [default: BLUESHIFT_REDSHIFT_PORT, else 5439].
+    #[arg(long, value_name = "PORT")]
+    pub(crate) compose_redshift_port: Option<u16>,
+    /// AWS: the settings file, whose bucket and Redshift are used [default: BLUESHIFT_SETTINGS, else
+    /// settings.ini].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<std::path::PathBuf>,
+    /// AWS: yes, make queues, objects and a schema in the account, and pay for them.
+    #[arg(long)]
+    pub(crate) i_pay: bool,
+    /// AWS: remove what killed runs left there, and do nothing else.
+    #[arg(long)]
+    pub(crate) sweep: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +159,12 @@ pub(crate) struct Mutants {
 pub(crate) enum StackKind {
     /// SQS, S3 and Redshift inside this process; needs Postgres binaries, no Docker.
     InProcess,
+    /// LocalStack and Postgres in containers, our Redshift in front of that Postgres.
+    Containers,
+    /// A compose project that runs on this machine.
+    Compose,
+    /// AWS itself, as the settings and the usual credential chain say.
+    Aws,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod e2e;
 mod flags;
+mod ground;
 mod images;
 mod mutants;
 #[cfg(test)]

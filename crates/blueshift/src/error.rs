@@ -42,6 +42,16 @@ pub enum StackError {
         /// Why not, without the password.
         reason: String,
     },
+    /// Containers did not start.
+    #[cfg(feature = "containers")]
+    #[error(transparent)]
+    Containers(#[from] crate::containers::ContainersError),
+    /// Only the in-process stack can be reset.
+    #[error("only an in-process stack can be reset: lease names of your own instead")]
+    NoReset,
+    /// A stack that should run already cannot be used.
+    #[error(transparent)]
+    Attach(#[from] crate::attached::AttachError),
     /// What the settings name cannot be made.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
@@ -72,9 +82,13 @@ impl StackError {
             }
             Self::Listen { .. }
             | Self::Upstream { .. }
+            | Self::NoReset
             | Self::Provision(_)
             | Self::Init(_)
             | Self::Certificates(_) => None,
+            #[cfg(feature = "containers")]
+            Self::Containers(error) => Some(error.hint()),
+            Self::Attach(error) => Some(error.hint().to_owned()),
             Self::Postgres(error) => error.hint(),
         }
     }

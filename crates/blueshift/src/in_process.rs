@@ -24,6 +24,7 @@ use crate::endpoints::Endpoints;
 use crate::error::StackError;
 use crate::front_door::FrontDoor;
 use crate::init::Scripts;
+use crate::lease::Lessor;
 use crate::localstack_pages::Used;
 use crate::postgres::{self, Catalog, Cluster, Download};
 use crate::preparation::Preparation;
@@ -135,9 +136,12 @@ impl InProcess {
         let scripts = self.init.as_deref().map(Scripts::in_folder).transpose()?;
         let (servers, endpoints) = self.serve(region, resources, scripts).await?;
         // The stack first: if the preparation fails, dropping it ends the servers.
-        let mut stack =
-            Stack { endpoints, provisioned: None, running: Running::InProcess(servers) };
-        let Running::InProcess(servers) = &stack.running;
+        let lessor = Lessor::of_own_stack();
+        let running = Running::InProcess(Box::new(servers));
+        let mut stack = Stack { endpoints, provisioned: None, running, lessor };
+        let Running::InProcess(servers) = &stack.running else {
+            unreachable!("it was just made so");
+        };
         let provisioned = servers.reset.preparation.run().await?;
         servers.reset.preparation.readiness.set_ready();
         stack.provisioned = provisioned;

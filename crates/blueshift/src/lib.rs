@@ -26,15 +26,20 @@
 //!
 //! Knows no program, no event and no table: what it makes on request comes from a settings file.
 
+mod attached;
 pub mod certificates;
+#[cfg(feature = "containers")]
+pub mod containers;
 mod endpoints;
 mod error;
 mod fault_pages;
 mod fetch;
 mod front_door;
+mod gate;
 pub mod health;
 mod in_process;
 pub mod init;
+mod lease;
 mod localstack_pages;
 pub mod postgres;
 mod preparation;
@@ -46,6 +51,9 @@ mod stack;
 pub mod stacks;
 mod standalone;
 
+pub use attached::{AttachError, Aws, Compose};
+#[cfg(feature = "containers")]
+pub use containers::Containers;
 pub use emulator_core::{clock, faults};
 pub use emulator_redshift::Isolation;
 pub use emulator_sqs::Sqs;
@@ -53,6 +61,8 @@ pub use endpoints::{AwsCredentials, Endpoints, RedshiftEndpoint};
 pub use error::StackError;
 pub use fetch::FetchError;
 pub use in_process::InProcess;
+pub use lease::journal::Swept;
+pub use lease::{Lease, LeaseError, Thing};
 pub use redshift_client::SessionError;
 pub use stack::{Need, Stack};
 pub use standalone::{Server, Standalone};

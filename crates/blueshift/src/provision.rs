@@ -13,10 +13,14 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use ini::{Ini, ParseOption};
 
 use crate::endpoints::{AwsCredentials, Endpoints};
+use crate::lease::Thing;
 
 /// A message goes to the dead-letter queue after this many receives. High, because an outage or
 /// a few restarts of a consumer must not dead-letter good events.
 const RECEIVES_MAX: u32 = 100;
+
+/// What the table of a lease is called in its schema, as in `create_table.sql`.
+const LEASED_TABLE: &str = "events";
 
 /// What shall be there.
 #[derive(Debug, Clone)]
@@ -27,6 +31,12 @@ pub struct Resources {
     pub dead_letter_queue: String,
     /// The bucket.
     pub bucket: String,
+    /// Whether the bucket is made, or there already.
+    pub is_bucket_made: bool,
+    /// Put before every key; empty, or ends with a slash.
+    pub s3_prefix: String,
+    /// A schema that is made for the table; `None` leaves it where the session does.
+    pub schema: Option<String>,
     /// The file with the CREATE TABLE statement.
     pub create_table: PathBuf,
     /// AWS region, if the settings name one.
@@ -116,6 +126,9 @@ impl Resources {
                 .unwrap_or_else(|| format!("{queue}-dead-letter")),
             queue,
             bucket: require("aws", "s3_bucket")?,
+            is_bucket_made: true,
+            s3_prefix: String::new(),
+            schema: None,
             // One that the file names lies beside the file, as for the programs.
             create_table: match value("redshift", "create_table") {
                 Some(named) => path.parent().unwrap_or(Path::new("")).join(named),
@@ -125,6 +138,20 @@ impl Resources {
         })
     }
 
+    /// What [`Resources::provision`] makes.
+    pub(crate) fn things(&self) -> Vec<Thing> {
+        let mut things =
+            vec![Thing::Queue(self.queue.clone()), Thing::Queue(self.dead_letter_queue.clone())];
+        let bucket = self.bucket.clone();
+        things.push(if self.is_bucket_made {
+            Thing::Bucket(bucket)
+        } else {
+            Thing::Objects { bucket, prefix: self.s3_prefix.clone() }
+        });
+        things.extend(self.schema.clone().map(Thing::Schema));
+        things
+    }
+
     /// Makes everything on the stack at `endpoints`.
     pub async fn provision(self, endpoints: &Endpoints) -> Result<Provisioned, ProvisionError> {
         let config = sdk_config(endpoints).await;
@@ -132,8 +159,10 @@ impl Resources {
         let dead_letter_queue_url = make_queue(&sqs, &self.dead_letter_queue, None).await?;
         let target = queue_arn(&sqs, &self.dead_letter_queue, &dead_letter_queue_url).await?;
         let queue_url = make_queue(&sqs, &self.queue, Some(&target)).await?;
-        make_bucket(&config, &self.bucket, &endpoints.region).await?;
-        make_table(endpoints, &self.create_table).await?;
+        if self.is_bucket_made {
+            make_bucket(&config, &self.bucket, &endpoints.region).await?;
+        }
+        make_table(endpoints, &self.create_table, self.schema.as_deref()).await?;
         Ok(Provisioned { queue_url, dead_letter_queue_url, resources: self })
     }
 }
@@ -141,13 +170,20 @@ impl Resources {
 impl Provisioned {
     /// The variables the programs read these names from, and the queues' URLs.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut block = vec![
             ("AWS_SQS_NAME", self.resources.queue.clone()),
             ("AWS_SQS_URL", self.queue_url.clone()),
             ("AWS_SQS_DEAD_LETTER_NAME", self.resources.dead_letter_queue.clone()),
             ("AWS_SQS_DEAD_LETTER_URL", self.dead_letter_queue_url.clone()),
             ("AWS_S3_BUCKET", self.resources.bucket.clone()),
-        ]
+        ];
+        if !self.resources.s3_prefix.is_empty() {
+            block.push(("AWS_S3_PREFIX", self.resources.s3_prefix.clone()));
+        }
+        if let Some(schema) = &self.resources.schema {
+            block.push(("REDSHIFT_TABLE", format!("{schema}.{LEASED_TABLE}")));
+        }
+        block
     }
 }
 
@@ -198,6 +234,14 @@ async fn queue_arn(
     Ok(attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default())
 }
 
+/// A client of the stack's S3. By path where the endpoint is no name of AWS's.
+pub(crate) async fn s3_client(endpoints: &Endpoints) -> aws_sdk_s3::Client {
+    let by_path = endpoints.aws_url().is_some();
+    let config = sdk_config(endpoints).await;
+    let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(by_path).build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
 async fn make_bucket(config: &SdkConfig, bucket: &str, region: &str) -> Result<(), ProvisionError> {
     let config = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
     let mut request = aws_sdk_s3::Client::from_conf(config).create_bucket().bucket(bucket);
@@ -212,9 +256,18 @@ async fn make_bucket(config: &SdkConfig, bucket: &str, region: &str) -> Result<(
     Ok(())
 }
 
-async fn make_table(endpoints: &Endpoints, file: &Path) -> Result<(), ProvisionError> {
-    let statement = std::fs::read_to_string(file)
+async fn make_table(
+    endpoints: &Endpoints,
+    file: &Path,
+    schema: Option<&str>,
+) -> Result<(), ProvisionError> {
+    let mut statement = std::fs::read_to_string(file)
         .map_err(|source| ProvisionError::Unreadable { path: file.to_owned(), source })?;
+    if let Some(schema) = schema {
+        // Our own names are letters, digits and underscores.
+        let into = format!("CREATE SCHEMA \"{schema}\"; SET search_path TO \"{schema}\";");
+        statement.insert_str(0, &into);
+    }
     let refused = |reason: String| ProvisionError::Refused {
         what: "the table of",
         name: file.display().to_string(),

@@ -4,9 +4,13 @@ use emulator_core::clock::Clock;
 use emulator_core::faults::Faults;
 use emulator_sqs::Sqs;
 
+use crate::attached::{Aws, Compose, Proxy};
+#[cfg(feature = "containers")]
+use crate::containers;
 use crate::endpoints::Endpoints;
 use crate::error::StackError;
 use crate::in_process::{InProcess, Servers};
+use crate::lease::Lessor;
 use crate::provision::Provisioned;
 use crate::redshift_client::SessionError;
 
@@ -31,12 +35,17 @@ pub enum Need {
 pub struct Stack {
     pub(crate) endpoints: Endpoints,
     pub(crate) provisioned: Option<Provisioned>,
+    pub(crate) lessor: Lessor,
     pub(crate) running: Running,
 }
 
 /// What serves it.
 pub(crate) enum Running {
-    InProcess(Servers),
+    InProcess(Box<Servers>),
+    #[cfg(feature = "containers")]
+    Containers(Box<containers::Servers>),
+    Compose(Proxy),
+    Aws,
 }
 
 impl Stack {
@@ -44,6 +53,23 @@ impl Stack {
     /// loopback unless told others; awaiting it starts it.
     pub fn in_process() -> InProcess {
         InProcess::default()
+    }
+
+    /// The same in containers: LocalStack, and our Redshift in front of a Postgres. Needs Docker, and
+    /// the feature `containers`; awaiting it starts it.
+    #[cfg(feature = "containers")]
+    pub fn containers() -> containers::Containers {
+        containers::Containers::default()
+    }
+
+    /// A compose project that runs on this machine.
+    pub fn compose() -> Compose {
+        Compose::default()
+    }
+
+    /// AWS itself: whatever is made there is leased ([`Stack::lease`]), and costs money.
+    pub fn aws(endpoints: Endpoints, bucket: impl Into<String>) -> Aws {
+        Aws::new(endpoints, bucket.into())
     }
 
     /// The variables that point a program here, and name what was made for it.
@@ -76,6 +102,9 @@ impl Stack {
     pub fn clock(&self) -> Option<&Clock> {
         match &self.running {
             Running::InProcess(servers) => Some(&servers.clock),
+            #[cfg(feature = "containers")]
+            Running::Containers(_) => None,
+            Running::Compose(_) | Running::Aws => None,
         }
     }
 
@@ -83,6 +112,10 @@ impl Stack {
     pub fn faults(&self) -> Option<&Faults> {
         match &self.running {
             Running::InProcess(servers) => Some(&servers.faults),
+            #[cfg(feature = "containers")]
+            Running::Containers(servers) => Some(&servers.faults),
+            Running::Compose(proxy) => Some(&proxy.faults),
+            Running::Aws => None,
         }
     }
 
@@ -90,6 +123,7 @@ impl Stack {
     pub fn sqs(&self) -> Option<&Sqs> {
         match &self.running {
             Running::InProcess(servers) => Some(&servers.sqs),
+            _ => None,
         }
     }
 
@@ -97,6 +131,24 @@ impl Stack {
     pub fn lacks(&self, need: Need) -> Option<&'static str> {
         match (&self.running, need) {
             (Running::InProcess(_), _) => None,
+            #[cfg(feature = "containers")]
+            (
+                Running::Containers(_),
+                Need::ServiceFaults | Need::StatementFaults | Need::PlainAddress,
+            ) => None,
+            #[cfg(feature = "containers")]
+            (Running::Containers(_), Need::Clock) => Some("nobody can move LocalStack's clock"),
+            (Running::Compose(_), Need::ServiceFaults | Need::PlainAddress) => None,
+            (Running::Compose(_), Need::StatementFaults) => {
+                Some("its Redshift runs in a container, where no plan of faults reaches it")
+            }
+            (Running::Compose(_), Need::Clock) => Some("its clock is in a container"),
+            (Running::Aws, Need::PlainAddress) => Some("AWS is reached over TLS, by names"),
+            (_, Need::InFlightLimit) => Some("only the kit's own SQS can be told a lower limit"),
+            (Running::Aws, Need::ServiceFaults | Need::StatementFaults) => {
+                Some("nobody can make AWS refuse or hold a call")
+            }
+            (Running::Aws, Need::Clock) => Some("nobody can move AWS's clock"),
         }
     }
 
@@ -105,17 +157,36 @@ impl Stack {
     /// `POST /_blueshift/reset` does the same. The clock stays where it is.
     ///
     /// # Errors
-    /// If Postgres refuses, or what had been made cannot be made again.
+    /// If Postgres refuses, or what had been made cannot be made again; always on a stack that is not
+    /// in this process.
     pub async fn reset(&self) -> Result<(), StackError> {
         match &self.running {
             Running::InProcess(servers) => servers.reset.run().await,
+            _ => Err(StackError::NoReset),
         }
     }
 
+    /// Whether requests may be signed by anybody, so that a plan of faults can tell programs apart by
+    /// their access keys.
+    pub fn takes_any_credentials(&self) -> bool {
+        !matches!(self.running, Running::Aws)
+    }
+
+    /// What every name that this stack leases begins with.
+    pub fn run_name(&self) -> &str {
+        self.lessor.run()
+    }
+
     /// Ends long polls, sessions and servers; leaves no process and no file of this stack.
+    /// What was leased and not released is removed from a stack that goes on without us.
     pub async fn shutdown(self) {
+        self.lessor.remove_all(&self.endpoints).await;
         match self.running {
             Running::InProcess(servers) => servers.stop().await,
+            #[cfg(feature = "containers")]
+            Running::Containers(servers) => servers.stop().await,
+            // Dropping the proxy ends it.
+            Running::Compose(_) | Running::Aws => {}
         }
     }
 }

@@ -56,6 +56,8 @@ fn build() -> anyhow::Result<Binaries> {
     for package in PACKAGES {
         cargo.args(["--package", package]);
     }
+    // As in this program, so that everything is compiled once.
+    cargo.args(["--features", "blueshift/containers"]);
     // What `cargo run` set for its own child would make build scripts believe they are new.
     let target = folder.parent().context("find the target folder")?;
     cargo.arg("--target-dir").arg(target);

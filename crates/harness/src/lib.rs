@@ -5,9 +5,11 @@
 //! into them. A scenario passes if every valid event is in the table exactly once, every
 //! malformed one is in the dead-letter queue with its reason, and nothing else is anywhere.
 
+mod aws_account;
 pub mod bench;
 pub mod binaries;
 pub mod content;
+pub mod ground;
 pub mod ledger;
 pub mod log_check;
 pub mod pipeline;

@@ -25,13 +25,27 @@ pub struct Pipeline {
     binaries: Binaries,
     folder: PathBuf,
     environment: Vec<(String, String)>,
+    /// Whether each program gets an access key of its own.
+    names_callers: bool,
     started: AtomicUsize,
 }
 
 impl Pipeline {
     /// Programs get `environment` and nothing else: a developer's real AWS keys never leak in.
     pub fn new(binaries: Binaries, folder: &Path, environment: Vec<(String, String)>) -> Self {
-        Self { binaries, folder: folder.to_owned(), environment, started: AtomicUsize::new(0) }
+        Self {
+            binaries,
+            folder: folder.to_owned(),
+            environment,
+            names_callers: true,
+            started: AtomicUsize::new(0),
+        }
+    }
+
+    /// For a stack that looks at credentials.
+    #[must_use]
+    pub fn with_real_credentials(self) -> Self {
+        Self { names_callers: false, ..self }
     }
 
     /// Where output, records and charts of this scenario are kept.
@@ -69,7 +83,7 @@ impl Pipeline {
             .stdout(create(&result)?)
             .stderr(create(&log)?)
             .kill_on_drop(true);
-        if self.environment.iter().any(|(name, _)| name == ACCESS_KEY_ID) {
+        if self.names_callers && self.environment.iter().any(|(name, _)| name == ACCESS_KEY_ID) {
             // A plan of faults knows each program by its access key; the kit takes any.
             command.env(ACCESS_KEY_ID, &stem);
         }

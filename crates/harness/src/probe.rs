@@ -42,7 +42,8 @@ impl Probe {
     /// Clients for the stack at `endpoints`.
     pub async fn new(endpoints: &Endpoints, provisioned: Provisioned) -> Self {
         let config = sdk_config(endpoints).await;
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        let by_path = endpoints.aws_url().is_some();
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(by_path).build();
         Self {
             sqs: aws_sdk_sqs::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
@@ -106,13 +107,13 @@ impl Probe {
         })
     }
 
-    /// Keys below `prefix`.
+    /// Keys below `prefix`, with what stands before every key of this scenario.
     pub async fn objects(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
         let mut pages = self
             .s3
             .list_objects_v2()
             .bucket(&self.provisioned.resources.bucket)
-            .prefix(prefix)
+            .prefix(format!("{}{prefix}", self.provisioned.resources.s3_prefix))
             .into_paginator()
             .send();
         let mut keys = Vec::new();
@@ -155,7 +156,7 @@ impl Probe {
 
     /// How many rows the table has.
     pub async fn row_count(&self) -> anyhow::Result<u64> {
-        let rows = self.query("SELECT COUNT(*) FROM events").await?;
+        let rows = self.query(&format!("SELECT COUNT(*) FROM {}", self.table())).await?;
         let count = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
         count.with_context(|| format!("{rows:?} is no count"))
     }
@@ -163,13 +164,17 @@ impl Probe {
     /// Every row of the table, with its id.
     pub async fn rows(&self) -> anyhow::Result<Vec<(String, Row)>> {
         let columns = self
-            .query(
+            .query(&format!(
                 "SELECT column_name FROM information_schema.columns \
-                 WHERE table_name = 'events' ORDER BY ordinal_position",
-            )
+                 WHERE table_name = 'events' AND table_schema = {} ORDER BY ordinal_position",
+                match &self.provisioned.resources.schema {
+                    Some(schema) => format!("'{schema}'"),
+                    None => "current_schema()".to_owned(),
+                }
+            ))
             .await?;
         let names: Vec<String> = columns.into_iter().flatten().flatten().collect();
-        let rows = self.query("SELECT * FROM events").await?;
+        let rows = self.query(&format!("SELECT * FROM {}", self.table())).await?;
         let named = rows.into_iter().map(|row| {
             let row: Row = names.iter().cloned().zip(row).collect();
             let id = row.get("id").cloned().flatten().context("a row has no id")?;
@@ -194,8 +199,17 @@ impl Probe {
         Ok(events)
     }
 
+    /// The table's name in SQL, with its schema if that is the scenario's own.
+    fn table(&self) -> String {
+        match &self.provisioned.resources.schema {
+            Some(schema) => format!("\"{schema}\".events"),
+            None => "events".to_owned(),
+        }
+    }
+
     async fn rows_per_id(&self) -> anyhow::Result<BTreeMap<String, u64>> {
-        let rows = self.query("SELECT id, COUNT(*) FROM events GROUP BY id").await?;
+        let count = format!("SELECT id, COUNT(*) FROM {} GROUP BY id", self.table());
+        let rows = self.query(&count).await?;
         rows.into_iter()
             .map(|row| match row.as_slice() {
                 [Some(id), Some(count)] => Ok((id.clone(), count.parse().context("a count")?)),

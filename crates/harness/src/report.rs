@@ -53,6 +53,8 @@ pub struct ScenarioReport {
     pub stages: Vec<Stage>,
     /// Paths of the charts.
     pub charts: Vec<PathBuf>,
+    /// Why this stack cannot run it, if it was skipped.
+    pub skipped_because: Option<String>,
     /// What differs; empty if it passed.
     pub differences: Vec<String>,
     /// Where logs, results and records are.
@@ -83,6 +85,7 @@ impl ScenarioReport {
             duplicates_absorbed: 0,
             stages: Vec::new(),
             charts: Vec::new(),
+            skipped_because: None,
             differences: Vec::new(),
             folder,
             logs: Vec::new(),
@@ -110,6 +113,10 @@ impl ScenarioReport {
             text.write_fmt(arguments).expect("a String takes everything");
             text.push('\n');
         };
+        if let Some(reason) = &self.skipped_because {
+            line(format_args!("{}: skipped: {reason}", self.name));
+            return text;
+        }
         line(format_args!("{}: {status} in {:.1} s, seed {}", self.name, self.seconds, self.seed));
         line(format_args!(
             "  {:<18}{:>9}{:>9}{:>9}{:>12}",

@@ -18,7 +18,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("generate-events", &["events", "runtime"]),
     (
         "harness",
-        &["blueshift", "consume-events", "events", "generate-events", "upload-data", "visualize"],
+        &[
+            "blueshift",
+            "consume-events",
+            "events",
+            "generate-events",
+            "runtime",
+            "upload-data",
+            "visualize",
+        ],
     ),
     (
         "run-pipeline",

@@ -36,6 +36,14 @@ const SERVER_OPTIONS: [&str; 13] = [
     "timezone=UTC",
 ];
 
+/// The options of a Postgres that listens where its container says.
+#[cfg(feature = "containers")]
+pub(crate) fn server_options() -> impl Iterator<Item = String> {
+    let options =
+        SERVER_OPTIONS.into_iter().filter(|option| !option.starts_with("listen_addresses"));
+    options.map(str::to_owned)
+}
+
 /// A private Postgres. Dropping it stops the server and removes its folder.
 #[derive(Debug)]
 pub struct Cluster {

@@ -16,6 +16,8 @@ mod leftovers;
 mod template;
 
 pub(crate) use clean::Cleaner;
+#[cfg(feature = "containers")]
+pub(crate) use cluster::server_options;
 pub use cluster::{Cluster, start};
 pub use download::{Download, DownloadError};
 pub use error::PostgresError;

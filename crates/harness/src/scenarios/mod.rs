@@ -37,10 +37,10 @@ use std::time::Instant;
 use anyhow::Context;
 use blueshift::clock::Clock;
 use blueshift::faults::Faults;
-use blueshift::provision::Resources;
-use blueshift::{Need, Sqs, Stack};
+use blueshift::{Need, Sqs};
 
-use crate::binaries::{Binaries, workspace_root};
+use crate::binaries::Binaries;
+use crate::ground::{Ground, Place};
 use crate::ledger::{Fate, SentMessage, compare};
 use crate::log_check;
 use crate::pipeline::Pipeline;
@@ -132,12 +132,28 @@ struct Run {
 }
 
 impl Scenario {
-    /// Runs it on a stack of its own. Never fails itself: what goes wrong is in the report.
+    /// Runs it on an in-process stack of its own. Never fails itself: what goes wrong is in the
+    /// report.
     pub async fn run(&self, binaries: &Binaries, options: &Options) -> ScenarioReport {
+        self.run_on(&Ground::OwnStacks, binaries, options).await
+    }
+
+    /// Runs it there, or reports why it cannot. Never fails itself: what goes wrong is in the report.
+    pub async fn run_on(
+        &self,
+        ground: &Ground,
+        binaries: &Binaries,
+        options: &Options,
+    ) -> ScenarioReport {
         let started_at = Instant::now();
         let folder = options.folder.join(self.name);
         let mut report = ScenarioReport::new(self.name, options.seed, folder.clone());
-        match self.run_on_own_stack(binaries, options, &folder, &mut report).await {
+        if let Some(reason) = self.needs.iter().find_map(|need| ground.lacks(*need)) {
+            report.status = Status::Skipped;
+            report.skipped_because = Some(reason.to_owned());
+            return report;
+        }
+        match self.run_in(ground, binaries, options, &folder, &mut report).await {
             Ok(()) if report.differences.is_empty() => report.status = Status::Passed,
             Ok(()) => report.status = Status::Failed,
             Err(error) => {
@@ -151,8 +167,9 @@ impl Scenario {
         report
     }
 
-    async fn run_on_own_stack(
+    async fn run_in(
         &self,
+        ground: &Ground,
         binaries: &Binaries,
         options: &Options,
         folder: &Path,
@@ -161,38 +178,30 @@ impl Scenario {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("make the folder {}", folder.display()))?;
         let folder = folder.canonicalize().context("resolve the scenario's folder")?;
-        let stack = Stack::in_process().await.context("start the stack")?;
-        let outcome = self.run_on(&stack, binaries, options, &folder, report).await;
-        stack.shutdown().await;
-        outcome
+        let place = ground.place(self.name).await?;
+        let outcome = self.run_at(&place, binaries, options, &folder, report).await;
+        let left = place.leave().await;
+        outcome.and(left)
     }
 
-    async fn run_on(
+    async fn run_at(
         &self,
-        stack: &Stack,
+        place: &Place<'_>,
         binaries: &Binaries,
         options: &Options,
         folder: &Path,
         report: &mut ScenarioReport,
     ) -> anyhow::Result<()> {
-        let settings = workspace_root().join("settings.ini");
-        let mut resources = Resources::from_settings(&settings)?;
-        resources.create_table = workspace_root().join("create_table.sql");
-        let provisioned = resources.provision(stack.endpoints()).await.context("provision")?;
-        let mut environment = stack.environment();
-        for (name, path) in [
-            ("BLUESHIFT_SETTINGS", &settings),
-            ("REDSHIFT_CREATE_TABLE", &provisioned.resources.create_table),
-        ] {
-            environment.push((name.to_owned(), path.display().to_string()));
-        }
+        let stack = place.stack();
+        let pipeline = Pipeline::new(binaries.clone(), folder, place.environment());
+        let names_callers = stack.takes_any_credentials();
         let mut run = Run {
-            pipeline: Pipeline::new(binaries.clone(), folder, environment),
+            pipeline: if names_callers { pipeline } else { pipeline.with_real_credentials() },
             faults: stack.faults().cloned().unwrap_or_default(),
             clock: stack.clock().cloned(),
             aws: plain_address(stack.endpoints().aws.as_deref()),
             sqs: stack.sqs().cloned(),
-            probe: Probe::new(stack.endpoints(), provisioned).await,
+            probe: Probe::new(stack.endpoints(), place.provisioned().clone()).await,
             options: options.clone(),
             report: report.clone(),
             sent: Vec::new(),

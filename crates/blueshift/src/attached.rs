@@ -1,0 +1,242 @@
+//! Stacks that run already: a compose project on this machine, or AWS itself.
+//!
+//! Both outlive this process and may be shared, so whatever is made there is leased: under names of
+//! its own, written down before it is made, removed afterwards, by the next run if this one is
+//! killed. What a lease did not make is never changed.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_s3::types::BucketVersioningStatus;
+use emulator_core::faults::Faults;
+use emulator_core::serve::serve;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::endpoints::Endpoints;
+use crate::error::StackError;
+use crate::gate::Gate;
+use crate::in_process::{REGION, address, listen};
+use crate::lease::Lessor;
+use crate::lease::journal::{Journal, JournalError, Swept, sweep};
+use crate::lease::new_run;
+use crate::provision::s3_client;
+use crate::redshift_client::SessionError;
+use crate::stack::{Running, Stack};
+
+/// How long a port of this machine may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Why a stack that should run already cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// Nobody listens there.
+    #[error("the compose project is not up: nobody answers for {service} at {address}")]
+    NotUp {
+        /// What was looked for.
+        service: &'static str,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The bucket cannot be used.
+    #[error("bucket {bucket} cannot be used: {reason}")]
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// The service's words, or ours.
+        reason: String,
+    },
+    /// Redshift cannot be used.
+    #[error(transparent)]
+    Redshift(#[from] SessionError),
+    /// What is to be made cannot be written down.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl AttachError {
+    /// What the user can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotUp { .. } => {
+                "docker compose --file compose/compose.yaml --profile kit up --wait"
+            }
+            Self::Bucket { .. } => {
+                "s3_bucket of the settings names a bucket of yours, without versioning, that the \
+                 role of arn_credentials may read"
+            }
+            Self::Redshift(_) => "look at [redshift] in the settings",
+            Self::Journal(_) => "the journal lies in the user's state folder (XDG_STATE_HOME)",
+        }
+    }
+}
+
+/// A compose project on this machine.
+#[derive(Debug, Clone)]
+pub struct Compose {
+    /// Where SQS and S3 listen.
+    pub aws: SocketAddr,
+    /// Where Redshift listens.
+    pub redshift: SocketAddr,
+    /// AWS region of all resources.
+    pub region: String,
+    /// Where journals are kept.
+    pub journals: PathBuf,
+}
+
+impl Default for Compose {
+    fn default() -> Self {
+        Self {
+            aws: SocketAddr::from((Ipv4Addr::LOCALHOST, 4566)),
+            redshift: SocketAddr::from((Ipv4Addr::LOCALHOST, 5439)),
+            region: REGION.to_owned(),
+            journals: journals(),
+        }
+    }
+}
+
+impl Compose {
+    /// Attaches to it. Requests pass a proxy of ours, so that plans of faults work.
+    ///
+    /// # Errors
+    /// If it is not up.
+    pub async fn start(self) -> Result<Stack, StackError> {
+        for (service, address) in [("SQS and S3", self.aws), ("Redshift", self.redshift)] {
+            let answer = tokio::time::timeout(ANSWER_WITHIN, TcpStream::connect(address)).await;
+            if !matches!(answer, Ok(Ok(_))) {
+                return Err(AttachError::NotUp { service, address }.into());
+            }
+        }
+        // What is behind the proxy is the same place from one run to the next.
+        let place = Endpoints::local(self.aws, self.redshift, None, self.region.clone());
+        place.redshift.connect().await.map_err(AttachError::from)?;
+        tell(&sweep(&self.journals, &place).await);
+        let run = new_run();
+        let journal = Journal::begin(&self.journals, &run, &place).map_err(AttachError::from)?;
+        let http = listen(Ipv4Addr::LOCALHOST.into(), 0, "SQS and S3", "--port").await?;
+        let endpoints = Endpoints::local(address(&http), self.redshift, None, self.region);
+        let proxy = Proxy { faults: Faults::default(), shutdown: CancellationToken::new() };
+        let gate = Arc::new(Gate::new(self.aws, &proxy.faults));
+        tokio::spawn(serve(http, gate, proxy.shutdown.clone()));
+        Ok(Stack {
+            endpoints,
+            provisioned: None,
+            running: Running::Compose(proxy),
+            lessor: Lessor::journaled(run, None, journal),
+        })
+    }
+}
+
+/// The proxy in front of a compose project's SQS and S3. Dropping it ends it.
+pub(crate) struct Proxy {
+    pub(crate) faults: Faults,
+    shutdown: CancellationToken,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.faults.clear();
+        self.shutdown.cancel();
+    }
+}
+
+/// AWS itself, or what stands in for it at the SDK's endpoint override.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// Region, credentials and Redshift.
+    pub endpoints: Endpoints,
+    /// A bucket that is there. Whatever is put into it lies below the run's prefix.
+    pub bucket: String,
+    /// Where journals are kept.
+    pub journals: PathBuf,
+}
+
+impl Aws {
+    /// With the journals in the user's state folder.
+    pub fn new(endpoints: Endpoints, bucket: String) -> Self {
+        Self { endpoints, bucket, journals: journals() }
+    }
+
+    /// What a run makes, and where, for the one who pays.
+    pub fn announcement(&self) -> String {
+        let Endpoints { region, redshift, credentials, .. } = &self.endpoints;
+        let at = self.endpoints.aws_url().map_or_else(String::new, |url| format!(" at {url}"));
+        format!(
+            "for each scenario, and removed after it: two queues blueshift-<run>-… in {region}{at}, \
+             objects below s3://{}/blueshift-<run>-…/, one schema blueshift_<run>_… in Redshift \
+             {redshift:?}; access key {}; journal in {}",
+            self.bucket,
+            credentials.id,
+            self.journals.display()
+        )
+    }
+
+    /// Removes what killed runs left, and nothing else.
+    pub async fn sweep(&self) -> Swept {
+        sweep(&self.journals, &self.endpoints).await
+    }
+
+    /// Checks that all is there, and removes what killed runs left.
+    ///
+    /// # Errors
+    /// If the bucket or Redshift cannot be used, or the journal cannot be written.
+    pub async fn start(self) -> Result<Stack, StackError> {
+        self.check_bucket().await?;
+        self.endpoints.redshift.connect().await.map_err(AttachError::from)?;
+        tell(&self.sweep().await);
+        let run = new_run();
+        let journal = Journal::begin(&self.journals, &run, &self.endpoints);
+        let journal = journal.map_err(AttachError::from)?;
+        Ok(Stack {
+            endpoints: self.endpoints,
+            provisioned: None,
+            running: Running::Aws,
+            lessor: Lessor::journaled(run, Some(self.bucket), journal),
+        })
+    }
+
+    async fn check_bucket(&self) -> Result<(), AttachError> {
+        let s3 = s3_client(&self.endpoints).await;
+        let unusable = |reason: String| AttachError::Bucket { bucket: self.bucket.clone(), reason };
+        s3.head_bucket().bucket(&self.bucket).send().await.map_err(|error| {
+            let is_missing = error.as_service_error().is_some_and(|error| error.is_not_found());
+            unusable(if is_missing {
+                "there is none of that name".to_owned()
+            } else {
+                DisplayErrorContext(error).to_string()
+            })
+        })?;
+        match s3.get_bucket_versioning().bucket(&self.bucket).send().await {
+            Ok(answer) if answer.status() == Some(&BucketVersioningStatus::Enabled) => {
+                Err(unusable("it keeps versions, so what is deleted would stay".to_owned()))
+            }
+            Ok(_) => Ok(()),
+            // A stand-in that does not know versions keeps none.
+            Err(error) if error.code() == Some("NotImplemented") => Ok(()),
+            Err(error) => Err(unusable(DisplayErrorContext(error).to_string())),
+        }
+    }
+}
+
+fn tell(swept: &Swept) {
+    for thing in &swept.removed {
+        tracing::warn!(thing, "a killed run had left this; it is removed");
+    }
+    for thing in &swept.left {
+        tracing::warn!(thing, "a killed run had left this; it is still there");
+    }
+}
+
+/// Per user, and not a cache: what is written there is needed.
+#[expect(clippy::disallowed_methods, reason = "where state goes, not a setting of ours")]
+fn journals() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    named("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| named("HOME").map(|home| PathBuf::from(home).join(".local/state")))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("blueshift/journals")
+}

@@ -1,0 +1,107 @@
+//! Who started a container, as its label says, and whether that process still runs.
+
+/// The label every container of ours carries; its value is an [`Owner`].
+pub(crate) const OWNER_LABEL: &str = "dev.blueshift.owner";
+/// The label that tells the containers of one stack from those of another.
+pub(crate) const STACK_LABEL: &str = "dev.blueshift.stack";
+
+/// A process: the boot it belongs to, its namespace of process ids, its id and its start. An id
+/// alone would be reused, and a container may be another namespace of the same machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    boot: String,
+    namespace: String,
+    process: u32,
+    started: String,
+}
+
+impl Owner {
+    /// This process.
+    pub(crate) fn this() -> Self {
+        let process = std::process::id();
+        Self {
+            boot: boot(),
+            namespace: namespace(),
+            process,
+            started: started(process).unwrap_or_default(),
+        }
+    }
+
+    /// Reads a label; `None` if it is none of ours.
+    pub(crate) fn parse(label: &str) -> Option<Self> {
+        let mut fields = label.split('|').map(str::to_owned);
+        let owner = Self {
+            boot: fields.next()?,
+            namespace: fields.next()?,
+            process: fields.next()?.parse().ok()?,
+            started: fields.next()?,
+        };
+        fields.next().is_none().then_some(owner)
+    }
+
+    /// Whether the process is gone for certain, seen from this one.
+    pub(crate) fn is_gone(&self) -> bool {
+        if self.boot != boot() {
+            return true;
+        }
+        // Processes of another namespace cannot be seen from here.
+        self.namespace == namespace() && started(self.process).as_deref() != Some(&*self.started)
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { boot, namespace, process, started } = self;
+        write!(formatter, "{boot}|{namespace}|{process}|{started}")
+    }
+}
+
+/// Changes with every start of the machine.
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+fn namespace() -> String {
+    let link = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    link.display().to_string()
+}
+
+/// When a process started, in the system's words; `None` if there is none of that id.
+fn started(process: u32) -> Option<String> {
+    if cfg!(target_os = "linux") {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The command's name may hold spaces and parentheses; the start is the 20th field after it.
+        let (_, rest) = stat.rsplit_once(')')?;
+        return rest.split_whitespace().nth(19).map(str::to_owned);
+    }
+    let arguments = ["-o", "lstart=", "-p", &process.to_string()];
+    let answer = std::process::Command::new("ps").args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_lives_and_others_are_gone_only_if_that_is_certain() {
+        let this = Owner::this();
+        assert_eq!(Owner::parse(&this.to_string()), Some(this.clone()));
+        let gone = [
+            (this.clone(), false),
+            (Owner { started: "another time".to_owned(), ..this.clone() }, true),
+            // No system gives out such an id.
+            (Owner { process: u32::MAX, ..this.clone() }, true),
+            (Owner { boot: "another boot".to_owned(), ..this.clone() }, true),
+            (Owner { namespace: "another".to_owned(), process: u32::MAX, ..this }, false),
+        ];
+        for (owner, expected) in gone {
+            assert_eq!(owner.is_gone(), expected, "{owner}");
+        }
+        for label in ["", "x|y|1", "x|y|one|z", "x|y|1|z|more"] {
+            assert_eq!(Owner::parse(label), None, "{label}");
+        }
+    }
+}

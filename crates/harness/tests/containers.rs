@@ -1,0 +1,71 @@
+//! `Stack::containers()` as a Rust user's test meets it. Where no Docker can be used, that is said
+//! and nothing is proven.
+
+use std::io::Write;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use blueshift::provision::sdk_config;
+use blueshift::{Need, Stack, StackError};
+
+/// A stack, or `None` where this machine has no Docker.
+async fn start() -> Option<Stack> {
+    match Stack::containers().region("eu-central-1").await {
+        Ok(stack) => Some(stack),
+        Err(error @ StackError::Containers(_)) => {
+            writeln!(std::io::stderr(), "SKIPPED: {error}").expect("stderr is there");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Ids of the containers that carry our label.
+fn containers() -> Vec<String> {
+    let label = "label=dev.blueshift.owner";
+    let listed = Command::new("docker").args(["ps", "-aq", "--filter", label]).output();
+    let listed = listed.expect("docker answers").stdout;
+    String::from_utf8_lossy(&listed).lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_reads_what_localstack_holds_and_nothing_is_left() {
+    let started_at = Instant::now();
+    let Some(stack) = start().await else { return };
+    let seconds = started_at.elapsed().as_secs_f64();
+    writeln!(std::io::stderr(), "ready in {seconds:.1} s").expect("stderr is there");
+    assert!(stack.lacks(Need::Clock).is_some());
+    let config = sdk_config(stack.endpoints()).await;
+    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    let s3 = aws_sdk_s3::Client::from_conf(s3);
+    let place = aws_sdk_s3::types::CreateBucketConfiguration::builder()
+        .location_constraint("eu-central-1".into())
+        .build();
+    s3.create_bucket()
+        .bucket("lake")
+        .create_bucket_configuration(place)
+        .send()
+        .await
+        .expect("made");
+    let body = br#"{"a": 1} {"a": 41}"#.to_vec();
+    s3.put_object().bucket("lake").key("k").body(body.into()).send().await.expect("put");
+    let redshift = stack.redshift().await.expect("a session");
+    let script = "CREATE TABLE t (a INT SORTKEY); \
+                  COPY t FROM 's3://lake/k' IAM_ROLE default JSON 'auto'";
+    redshift.batch_execute(script).await.expect("loaded");
+    let row = redshift.query_one("SELECT SUM(a), version() FROM t", &[]).await.expect("a row");
+    assert_eq!(row.get::<_, i64>(0), 42);
+    assert!(row.get::<_, &str>(1).contains("Redshift"));
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let url = sqs.create_queue().queue_name("q").send().await.expect("made").queue_url;
+    let url = url.expect("a URL");
+    // It names the proxy, or faults would be passed by.
+    assert!(url.starts_with(stack.endpoints().aws_url().expect("local")), "{url}");
+    assert!(!containers().is_empty());
+    stack.shutdown().await;
+    let waits_since = Instant::now();
+    while !containers().is_empty() && waits_since.elapsed() < Duration::from_secs(20) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(containers(), Vec::<String>::new());
+}
