@@ -41,6 +41,14 @@ pub enum FetchError {
         /// The answer's status.
         status: StatusCode,
     },
+    /// A redirect out of TLS.
+    #[error("{url} redirects to {to}, which anybody on the way could change")]
+    Downgrade {
+        /// The URL.
+        url: String,
+        /// Its redirect.
+        to: String,
+    },
     /// More redirects than anybody needs.
     #[error("{url} redirects more than {REDIRECTS_MAX} times")]
     Redirects {
@@ -94,7 +102,7 @@ impl Fetcher {
             };
             let location = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok());
             match location {
-                Some(to) if answer.status().is_redirection() => at = absolute(&at, to),
+                Some(to) if answer.status().is_redirection() => at = redirected(&at, to)?,
                 _ => return Ok(answer),
             }
         }
@@ -103,13 +111,16 @@ impl Fetcher {
 }
 
 /// A redirect's target, which may be a path of the same server.
-fn absolute(from: &str, to: &str) -> String {
+fn redirected(from: &str, to: &str) -> Result<String, FetchError> {
+    if from.starts_with("https://") && to.starts_with("http://") {
+        return Err(FetchError::Downgrade { url: from.to_owned(), to: to.to_owned() });
+    }
     if !to.starts_with('/') {
-        return to.to_owned();
+        return Ok(to.to_owned());
     }
     let uri: Uri = from.parse().unwrap_or_default();
     let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority());
-    format!("{scheme}://{}{to}", authority.map_or("", |authority| authority.as_str()))
+    Ok(format!("{scheme}://{}{to}", authority.map_or("", |authority| authority.as_str())))
 }
 
 /// The last cause: `Connection refused` and the like. What wraps it says "client error (Connect)".
@@ -126,9 +137,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_redirect_to_a_path_stays_on_the_server() {
-        for (to, expected) in [("/b?c", "http://h:1/b?c"), ("https://other/x", "https://other/x")] {
-            assert_eq!(absolute("http://h:1/a", to), expected);
+    fn a_redirect_stays_on_the_server_or_within_tls() {
+        for (from, to, expected) in [
+            ("http://h:1/a", "/b?c", Some("http://h:1/b?c")),
+            ("https://h/a", "https://other/x", Some("https://other/x")),
+            ("http://h/a", "https://other/x", Some("https://other/x")),
+            ("https://h/a", "http://other/x", None),
+        ] {
+            assert_eq!(redirected(from, to).ok().as_deref(), expected, "{from} {to}");
         }
     }
 }
