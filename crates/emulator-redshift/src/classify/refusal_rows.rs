@@ -238,6 +238,11 @@ pub(super) const REFUSALS: &[Refusal] = &[
           "replica identity", "enable trigger", "disable trigger", "enable rule", "disable rule",
           "cluster on", "validate constraint", "set statistics", "set storage", "alter constraint",
           "rename constraint"], "see ALTER TABLE in the guide"),
+    row("storage parameters", In(&["create"]), &["with ("], "storage is managed: leave them out"),
+    row("LIKE … INCLUDING other than DEFAULTS", In(&["create"]),
+        &["including all", "including comments", "including compression", "including constraints",
+          "including generated", "including identity", "including indexes",
+          "including statistics", "including storage"], "use LIKE … INCLUDING DEFAULTS"),
     row("GEN_RANDOM_UUID", Call, &["gen_random_uuid"], "make the id in the client"),
 ];
 

@@ -110,6 +110,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("row constructors", "select * from t where row(a, b) = row(1, 2)"),
     ("table functions", "create function f() returns setof int as $$ select 1 $$ language sql"),
     ("ON COMMIT", "create temp table t (a int) on commit drop"),
+    ("storage parameters", "create table t (a int) with (fillfactor = 70)"),
+    ("LIKE … INCLUDING other than DEFAULTS", "create table t (like u including all)"),
     ("actions of ALTER TABLE that only PostgreSQL has", "alter table t set schema s"),
     ("actions of ALTER TABLE that only PostgreSQL has", "alter table t replica identity full"),
 ];

@@ -6,16 +6,13 @@
 
 use std::ops::Range;
 
+use super::column_types::column_type;
 use super::declared::concerns_storage_only;
 use super::edits::Edits;
 use super::table::{Column, Constraint, Form, TableStatement, constraint};
 use crate::error::SqlError;
 use crate::sql::statement::Statement;
 
-/// "Character types": VARCHAR and CHAR without a length, and their limits, in bytes.
-const VARCHAR_DEFAULT: &str = "(256)";
-const VARCHAR_BYTES_MAX: u32 = 65_535;
-const CHAR_BYTES_MAX: u32 = 4_096;
 /// Changes nothing and is answered `ALTER TABLE`.
 const NO_CHANGE: &str = "REPLICA IDENTITY DEFAULT";
 
@@ -30,6 +27,10 @@ pub(super) fn rewrite(
             if statement.is_symbol(name, b'#') && statement.is_word(word - 1, "create") {
                 edits.insert(statement.tokens[word].start(), "TEMP ");
             }
+            if table.elements().is_empty() && statement.matches(statement.after_name(name), "( )") {
+                return Err(SqlError::new("42601", "a table needs at least one column"));
+            }
+            identity_types(statement, table)?;
             keys(statement, table, edits);
             storage(statement, table.attributes.clone(), edits);
         }
@@ -43,7 +44,7 @@ pub(super) fn rewrite(
 }
 
 /// The bytes of a range of tokens.
-fn bytes(statement: &Statement<'_>, tokens: Range<usize>) -> Range<usize> {
+pub(super) fn bytes(statement: &Statement<'_>, tokens: Range<usize>) -> Range<usize> {
     let last = tokens.end.min(statement.tokens.len()).saturating_sub(1);
     let token = |index: usize| statement.tokens.get(index);
     let start = token(tokens.start).map_or(statement.sql.len(), |token| token.start());
@@ -147,64 +148,6 @@ fn alter(statement: &Statement<'_>, table: &TableStatement, action: usize, edits
     }
 }
 
-fn column_type(
-    statement: &Statement<'_>,
-    column: &Column,
-    edits: &mut Edits,
-) -> Result<(), SqlError> {
-    let at = column.type_index();
-    let name = bytes(statement, at..at + 1);
-    match statement.text(at).to_ascii_lowercase().as_str() {
-        "text" => edits.replace(name, format!("varchar{VARCHAR_DEFAULT}")),
-        "bpchar" if !statement.is_symbol(at + 1, b'(') => edits.replace(name, "char(256)"),
-        "bpchar" => edits.replace(name, "char"),
-        "datetime" => edits.replace(name, "timestamp"),
-        "varchar" => varchar(statement, at, edits)?,
-        "nvarchar" => {
-            edits.replace(name, "varchar");
-            varchar(statement, at, edits)?;
-        }
-        "character" | "char" | "nchar" => {
-            if statement.is_word(at, "nchar") {
-                edits.replace(name, "char");
-            }
-            match statement.is_word(at + 1, "varying") {
-                true => varchar(statement, at + 1, edits)?,
-                false => length_within(statement, at + 1, "char", CHAR_BYTES_MAX)?,
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// `last` is the last word of the type's name.
-fn varchar(statement: &Statement<'_>, last: usize, edits: &mut Edits) -> Result<(), SqlError> {
-    if !statement.is_symbol(last + 1, b'(') {
-        edits.insert(statement.tokens[last].end(), VARCHAR_DEFAULT);
-        return Ok(());
-    }
-    length_within(statement, last + 1, "varchar", VARCHAR_BYTES_MAX)
-}
-
-fn length_within(
-    statement: &Statement<'_>,
-    open: usize,
-    name: &str,
-    bytes_max: u32,
-) -> Result<(), SqlError> {
-    let digits = statement.text(open + 1);
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if statement.is_symbol(open, b'(')
-        && is_number
-        && digits.parse::<u32>().is_ok_and(|bytes| bytes <= bytes_max) != is_number
-    {
-        let message = format!("length for type {name} cannot exceed {bytes_max}");
-        return Err(SqlError::new("22023", message));
-    }
-    Ok(())
-}
-
 /// Blanks or translates a column's attributes.
 fn column_attributes(statement: &Statement<'_>, column: &Column, edits: &mut Edits) {
     let mut at = column.type_index() + 1;
@@ -238,6 +181,21 @@ fn column_attributes(statement: &Statement<'_>, column: &Column, edits: &mut Edi
         blank(statement, at..end.min(column.tokens.end), edits);
         at = end;
     }
+}
+
+/// An IDENTITY column is an INT or a BIGINT ("CREATE TABLE", IDENTITY).
+fn identity_types(statement: &Statement<'_>, table: &TableStatement) -> Result<(), SqlError> {
+    const INTEGERS: &[&str] = &["int", "integer", "int4", "bigint", "int8"];
+    for column in table.columns(statement) {
+        let of_type = column.type_index();
+        let is_identity =
+            (of_type + 1..column.tokens.end).any(|at| statement.matches(at, "identity ("));
+        if is_identity && !INTEGERS.iter().any(|name| statement.is_word(of_type, name)) {
+            let message = "an IDENTITY column must be INT or BIGINT";
+            return Err(SqlError::new("42601", message).at(statement, of_type));
+        }
+    }
+    Ok(())
 }
 
 fn names_key(statement: &Statement<'_>, at: usize) -> bool {

@@ -4,6 +4,7 @@
 //! and Postgres judges it.
 
 mod attributes;
+mod column_types;
 mod databases;
 pub(crate) mod declared;
 mod edits;

@@ -212,6 +212,31 @@ fn lengths_are_redshifts() {
 }
 
 #[test]
+fn decimals_have_eighteen_digits_unless_they_say_more() {
+    insta::assert_snapshot!(
+        rewritten("create table t (a decimal, b numeric not null, c dec(38,37), d numeric(38))"),
+        @"create table t (a decimal(18,0), b numeric(18,0) not null, c dec(38,37), d numeric(38))"
+    );
+    insta::assert_snapshot!(rewritten("select a::decimal, cast(b as numeric), c::numeric(9, 2)"),
+        @"select a::decimal(18,0), cast(b as numeric(18,0)), c::numeric(9, 2)");
+    insta::assert_snapshot!(rewritten("select decimal, numeric as decimal from dec"), @"(unchanged)");
+    insta::assert_snapshot!(rewritten("create table t (a decimal(39, 2))"),
+        @"error: NUMERIC precision 39 must be between 1 and 38 (22023)");
+    insta::assert_snapshot!(rewritten("alter table t add a decimal(38, 38)"),
+        @"error: NUMERIC scale 38 must be between 0 and 37 (22023)");
+    insta::assert_snapshot!(rewritten("create table t (a varbyte(16777217))"),
+        @"error: length for type varbyte cannot exceed 16777216 (22023)");
+}
+
+#[test]
+fn a_table_has_columns_and_identities_are_integers() {
+    insta::assert_snapshot!(rewritten("create table t ()"),
+        @"error: a table needs at least one column (42601)");
+    insta::assert_snapshot!(rewritten("create table t (a smallint identity(1, 1))"),
+        @"error: an IDENTITY column must be INT or BIGINT (42601)");
+}
+
+#[test]
 fn identity_columns_keep_seed_and_step() {
     insta::assert_snapshot!(rewritten("create table t (a bigint identity(0, 1) not null, b int)"),
         @"create table t (a bigint GENERATED ALWAYS AS IDENTITY (START WITH 0 INCREMENT BY 1 MINVALUE 0) not null, b int)");

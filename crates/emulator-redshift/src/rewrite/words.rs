@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::column_types::NUMERIC_DEFAULT;
 use super::edits::Edits;
 use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
@@ -97,6 +98,8 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
         varbyte(statement, index..index + 1, edits);
     } else if is("binary") && statement.is_word(index + 1, "varying") {
         varbyte(statement, index..index + 2, edits);
+    } else if (is("decimal") || is("numeric") || is("dec")) && is_cast(statement, index) {
+        edits.insert(token.end(), NUMERIC_DEFAULT);
     } else if is("max") && statement.is_symbol(index + 1, b')') && 2 <= index {
         let is_type = |names: &[&str]| names.iter().any(|name| statement.is_word(index - 2, name));
         if !statement.is_symbol(index - 1, b'(') {
@@ -106,6 +109,17 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
             edits.replace(range, "4096");
         }
     }
+}
+
+/// Whether a type without a precision stands behind `::`, or in `CAST(… AS type)`.
+fn is_cast(statement: &Statement<'_>, index: usize) -> bool {
+    let before = |back: usize, symbol: u8| {
+        index.checked_sub(back).is_some_and(|at| statement.is_symbol(at, symbol))
+    };
+    let behind_as = 0 < index && statement.is_word(index - 1, "as");
+    !statement.is_symbol(index + 1, b'(')
+        && ((before(1, b':') && before(2, b':'))
+            || (behind_as && statement.is_symbol(index + 1, b')')))
 }
 
 /// Whether `current_setting` is asked for the version, which every driver hears as Redshift's.

@@ -32,7 +32,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("MONTHS_BETWEEN", "months_between('1969-01-18', '1969-03-18')", "-2"),
     (
         "MONTHS_BETWEEN",
-        "round(months_between('2008-12-25 15:00', '2008-01-21 19:30')::numeric, 2)",
+        "round(months_between('2008-12-25 15:00', '2008-01-21 19:30')::numeric(9, 4), 2)",
         "11.12",
     ),
     ("NEXT_DAY", "next_day('2014-08-20', 'Tuesday')", "2014-08-26"),
