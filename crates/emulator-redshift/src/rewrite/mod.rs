@@ -14,6 +14,7 @@ mod maintenance;
 mod queries;
 pub(crate) mod settings;
 pub(crate) mod table;
+mod users;
 mod words;
 
 use self::edits::Edits;
@@ -41,6 +42,7 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Rewritten, SqlError> 
     isolation::rewrite(statement, &mut edits);
     maintenance::rewrite(statement, &mut edits);
     settings::rewrite(statement, &mut edits);
+    users::rewrite(statement, &mut edits);
     words::rewrite(statement, &mut edits);
     queries::rewrite(statement, &mut edits);
     functions::rewrite(statement, &mut edits)?;

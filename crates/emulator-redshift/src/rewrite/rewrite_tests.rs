@@ -237,6 +237,24 @@ fn a_table_has_columns_and_identities_are_integers() {
 }
 
 #[test]
+fn users_roles_and_deletes_lose_a_word_or_gain_one() {
+    let cases = [
+        ("create user u password disable", "create user u password NULL"),
+        ("grant role a to role b, role c", "grant  a to  b,  c"),
+        ("grant select on t to role r, group g", "grant select on t to  r, group g"),
+        ("delete t where a = 1", "delete FROM t where a = 1"),
+        ("delete from role", "(unchanged)"),
+        ("grant select on t, role to u", "(unchanged)"),
+        ("revoke select on role from u", "(unchanged)"),
+    ];
+    for (sql, expected) in cases {
+        let written = rewritten(sql).split_whitespace().collect::<Vec<_>>().join(" ");
+        let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(written, expected, "{sql}");
+    }
+}
+
+#[test]
 fn identity_columns_keep_seed_and_step() {
     insta::assert_snapshot!(rewritten("create table t (a bigint identity(0, 1) not null, b int)"),
         @"create table t (a bigint GENERATED ALWAYS AS IDENTITY (START WITH 0 INCREMENT BY 1 MINVALUE 0) not null, b int)");
