@@ -20,6 +20,9 @@ pub(crate) enum Command {
     /// Measure how fast the kit is, on its release build. Progress on stderr, figures on stdout.
     #[command(subcommand)]
     Bench(Bench),
+    /// Compare the kit's answers with LocalStack's, field by field, for each operation that the
+    /// programs use; what differs must be explained.
+    Conform(Conform),
     /// Take safeguards out of a copy of the programs, one at a time; a scenario must notice each.
     Mutants(Mutants),
     /// Build the container image of the kit and the programs (compose/Dockerfile).
@@ -140,6 +143,16 @@ pub(crate) struct BenchCopy {
     /// What to print on stdout: a table, or exactly one JSON object.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Conform {
+    /// With what to compare; only `containers` can be.
+    #[arg(long, value_enum)]
+    pub(crate) stack: StackKind,
+    /// The image of LocalStack [default: localstack/localstack:4.14.0].
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image_localstack: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

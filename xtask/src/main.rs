@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod conform;
 mod e2e;
 mod flags;
 mod ground;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Up(flags) => up::run(&flags),
         Command::Bench(flags) => bench::run(&flags),
         Command::Images(flags) => images::run(&flags),
+        Command::Conform(flags) => conform::run(&flags),
         Command::Ci => ci::run(),
     };
     outcome.unwrap_or_else(|error| {

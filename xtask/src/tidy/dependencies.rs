@@ -35,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runtime", &[]),
     ("upload-data", &["events", "runtime"]),
     ("visualize", &["events", "runtime"]),
-    ("xtask", &["harness"]),
+    ("xtask", &["blueshift", "harness"]),
 ];
 
 fn declared() -> BTreeMap<String, BTreeSet<String>> {

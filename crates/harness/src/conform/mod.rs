@@ -1,0 +1,131 @@
+//! The kit's answers beside LocalStack's, field by field, for each operation that the programs use.
+//!
+//! One script of calls runs against both through the SDK; every answer is taken off the wire before
+//! the SDK makes anything of it. What must differ (ids, times, addresses) is normalised; any other
+//! difference is a failure, unless [`explained`] says why, and an explanation that explains nothing
+//! is one too.
+
+mod explained;
+mod fields;
+mod record;
+mod script;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use anyhow::Context;
+use blueshift::Stack;
+
+use self::explained::EXPLAINED;
+use self::record::Exchange;
+
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub struct Conformity {
+    /// How many answers were compared, of how many operations.
+    pub answers: usize,
+    /// The operations.
+    pub operations: BTreeSet<String>,
+    /// How many fields were compared.
+    pub fields: usize,
+    /// Differences with their explanations.
+    pub explained: Vec<String>,
+    /// Differences that nobody has explained, and explanations that explain nothing.
+    pub failures: Vec<String>,
+}
+
+/// Plays the script on a kit and on LocalStack in a container, and compares.
+pub async fn run(image_localstack: Option<&str>) -> anyhow::Result<Conformity> {
+    let mut containers = Stack::containers().region(script::REGION).without_signals();
+    if let Some(image) = image_localstack {
+        containers = containers.image_localstack(image);
+    }
+    let theirs = crate::ground::started(containers.await)?;
+    let ours = Stack::in_process().region(script::REGION).await.context("start the kit")?;
+    let outcome = async {
+        let ours = script::play(&ours).await.context("play the script on the kit")?;
+        let theirs = script::play(&theirs).await.context("play the script on LocalStack")?;
+        anyhow::Ok(compare(&ours, &theirs))
+    };
+    let outcome = outcome.await;
+    ours.shutdown().await;
+    theirs.shutdown().await;
+    outcome
+}
+
+fn compare(ours: &[Exchange], theirs: &[Exchange]) -> Conformity {
+    let mut found = Conformity::default();
+    let mut used = BTreeSet::new();
+    if ours.len() != theirs.len() {
+        let (ours, theirs) = (ours.len(), theirs.len());
+        found.failures.push(format!("{ours} answers of the kit, {theirs} of LocalStack"));
+    }
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        found.answers += 1;
+        let operation = ours.step.split(':').next().unwrap_or_default();
+        found.operations.insert(operation.to_owned());
+        let step = &ours.step;
+        for (field, ours, theirs) in differing(&ours.fields, &theirs.fields, &mut found.fields) {
+            let line = format!("{step} | {field} | kit {ours} | LocalStack {theirs}");
+            let index = EXPLAINED.iter().position(|it| it.covers(step, &field));
+            match index {
+                Some(index) => {
+                    used.insert(index);
+                    found.explained.push(format!("{line} | {}", EXPLAINED[index].why));
+                }
+                None => found.failures.push(line),
+            }
+        }
+    }
+    for (index, explanation) in EXPLAINED.iter().enumerate() {
+        if !used.contains(&index) {
+            found.failures.push(format!("explains nothing any more: {explanation:?}"));
+        }
+    }
+    found
+}
+
+/// The fields that differ, with both values.
+fn differing(
+    ours: &BTreeMap<String, String>,
+    theirs: &BTreeMap<String, String>,
+    count: &mut usize,
+) -> Vec<(String, String, String)> {
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    *count += names.len();
+    let value = |of: &BTreeMap<String, String>, name: &String| {
+        of.get(name).map_or_else(|| "nothing".to_owned(), |value| format!("{value:?}"))
+    };
+    names
+        .into_iter()
+        .filter(|name| ours.get(*name) != theirs.get(*name))
+        .map(|name| (name.clone(), value(ours, name), value(theirs, name)))
+        .collect()
+}
+
+impl Conformity {
+    /// The result for people.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for (title, lines) in
+            [("explained differences", &self.explained), ("DIFFERENCES", &self.failures)]
+        {
+            if !lines.is_empty() {
+                let _ = writeln!(text, "{title}:");
+            }
+            for line in lines {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        let _ = writeln!(
+            text,
+            "{} answers of {} operations, {} fields compared: {} differences explained, {} not",
+            self.answers,
+            self.operations.len(),
+            self.fields,
+            self.explained.len(),
+            self.failures.len()
+        );
+        text
+    }
+}

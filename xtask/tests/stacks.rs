@@ -1,0 +1,194 @@
+//! `cargo xtask e2e --stack …` as a user meets it: what it says, what it makes, and that nothing of
+//! it stays, even if it is killed.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use blueshift::Stack;
+use blueshift::provision::sdk_config;
+
+const WITHIN: Duration = Duration::from_secs(120);
+
+fn xtask(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("e2e").args(arguments).current_dir(harness::binaries::workspace_root());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // So that its programs can be killed with it.
+    command.process_group(0);
+    command
+}
+
+/// Exit code, and all it said.
+fn said(output: &Output) -> (Option<i32>, String) {
+    let text = [&output.stdout[..], &output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+fn signal(child: &Child, signal: &str) {
+    let group = format!("-{}", child.id());
+    let sent = Command::new("kill").args([signal, "--", &group]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let since = Instant::now();
+    while !holds().await {
+        assert!(since.elapsed() < WITHIN, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Containers that carry our label; `None` where there is no Docker.
+fn containers() -> Option<BTreeSet<String>> {
+    let label = "label=dev.blueshift.owner";
+    let listed = Command::new("docker").args(["ps", "-aq", "--filter", label]).output().ok()?;
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    listed.status.success().then(|| text.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn without_docker_one_message_says_so_and_names_the_way_out() {
+    for (host, expected) in [
+        ("unix:///nonexistent/docker.sock", "no socket at unix:///nonexistent/docker.sock"),
+        ("tcp://127.0.0.1:1", "nobody answers at tcp://127.0.0.1:1"),
+        ("tcp://docker.example.com:2375", "it is on another machine"),
+        ("nonsense", "DOCKER_HOST=nonsense cannot be used"),
+    ] {
+        let mut command = xtask(&["--stack", "containers", "--scenario", "empty"]);
+        let (code, text) = said(&command.env("DOCKER_HOST", host).output().expect("it runs"));
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("--stack in-process"), "{text}");
+    }
+}
+
+#[test]
+fn a_flag_of_another_stack_is_refused() {
+    for (arguments, expected) in [
+        (&["--i-pay"][..], "--i-pay is for --stack aws"),
+        (&["--stack", "compose", "--image-postgres", "x"], "is for --stack containers"),
+        (&["--stack", "containers", "--jobs", "2"], "--jobs is for --stack in-process"),
+        (&["--stack", "compose", "--compose-port", "1"], "the compose project is not up"),
+    ] {
+        let (code, text) = said(&xtask(arguments).output().expect("it runs"));
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_go_at_a_signal_and_those_of_a_killed_run_at_the_next_start() {
+    let Some(before) = containers() else {
+        writeln!(std::io::stderr(), "SKIPPED: no Docker here").expect("stderr is there");
+        return;
+    };
+    let arguments = ["--stack", "containers", "--scenario", "kill-consumer"];
+    let new = || containers().unwrap_or_default().difference(&before).count();
+    for (name, left) in [("-TERM", 0), ("-INT", 0), ("-KILL", 2)] {
+        let child = xtask(&arguments).spawn().expect("it starts");
+        until("both containers are there", async || new() == 2).await;
+        signal(&child, name);
+        let (_, text) = said(&child.wait_with_output().expect("it ends"));
+        assert_eq!(new(), left, "{name}: {text}");
+    }
+    let next = xtask(&["--stack", "containers", "--scenario", "empty"]).output();
+    let (code, text) = said(&next.expect("it runs"));
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(new(), 0, "{text}");
+}
+
+/// A kit that stands in for AWS, with things on it that nobody may touch.
+struct Account {
+    stack: Stack,
+    sqs: aws_sdk_sqs::Client,
+    s3: aws_sdk_s3::Client,
+    state: tempfile::TempDir,
+}
+
+impl Account {
+    async fn open() -> Self {
+        let stack = Stack::in_process().region("eu-central-1").await.expect("it starts");
+        let config = sdk_config(stack.endpoints()).await;
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        let s3 = aws_sdk_s3::Client::from_conf(s3);
+        let sqs = aws_sdk_sqs::Client::new(&config);
+        let place = aws_sdk_s3::types::CreateBucketConfiguration::builder();
+        let place = place.location_constraint("eu-central-1".into()).build();
+        let create = s3.create_bucket().bucket("lake").create_bucket_configuration(place);
+        create.send().await.expect("made");
+        let body = b"theirs".to_vec().into();
+        s3.put_object().bucket("lake").key("blueshift/x").body(body).send().await.expect("put");
+        sqs.create_queue().queue_name("blueshift").send().await.expect("made");
+        let redshift = stack.redshift().await.expect("a session");
+        redshift.batch_execute("CREATE SCHEMA blueshift_theirs").await.expect("made");
+        Self { stack, sqs, s3, state: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Command {
+        let mut command = xtask(&["--stack", "aws"]);
+        command.args(arguments).envs(self.stack.environment());
+        command.env("AWS_S3_BUCKET", "lake").env("XDG_STATE_HOME", self.state.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        said(&self.xtask(arguments).output().expect("it runs"))
+    }
+
+    /// Queues, objects, schemas and journals: what is there.
+    async fn inventory(&self) -> Vec<String> {
+        let queues = self.sqs.list_queues().send().await.expect("listed");
+        let mut found: Vec<String> = queues.queue_urls().to_vec();
+        let objects = self.s3.list_objects_v2().bucket("lake").send().await.expect("listed");
+        found.extend(objects.contents().iter().filter_map(|object| object.key.clone()));
+        let redshift = self.stack.redshift().await.expect("a session");
+        let schemas = "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'blueshift%'";
+        let rows = redshift.query(schemas, &[]).await.expect("rows");
+        found.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+        let journals = std::fs::read_dir(self.state.path().join("blueshift/journals"));
+        let names = journals.into_iter().flatten().flatten();
+        found.extend(names.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        found
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_is_announced_paid_for_and_left_as_it_was_found() {
+    let account = Account::open().await;
+    let before = account.inventory().await;
+    assert_eq!(before.len(), 3, "{before:?}");
+
+    let (code, text) = account.run(&["--scenario", "empty"]);
+    assert_eq!(code, Some(1), "{text}");
+    for expected in ["--i-pay", "two queues", "s3://lake/", "one schema", "eu-central-1"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert_eq!(account.inventory().await, before);
+
+    let arguments = ["--i-pay", "--scenario", "prototype-day", "--scenario", "refusals"];
+    let (code, text) = account.run(&arguments);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("refusals: skipped: nobody can make AWS refuse"), "{text}");
+    assert_eq!(account.inventory().await, before, "{text}");
+
+    let (code, text) = account.run(&["--i-pay", "--scenario", "refusals"]);
+    assert_eq!(code, Some(3), "{text}");
+
+    for (name, is_left) in [("-TERM", false), ("-KILL", true)] {
+        let child = account.xtask(&["--i-pay", "--scenario", "kill-consumer"]).spawn();
+        let child = child.expect("it starts");
+        let more = before.len() + 4;
+        until("everything is made", async || more <= account.inventory().await.len()).await;
+        signal(&child, name);
+        let (_, text) = said(&child.wait_with_output().expect("it ends"));
+        assert_eq!(account.inventory().await != before, is_left, "{name}: {text}");
+    }
+    let (code, text) = account.run(&["--sweep"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("removed queue blueshift-"), "{text}");
+    assert_eq!(account.inventory().await, before, "{text}");
+    account.stack.shutdown().await;
+}
