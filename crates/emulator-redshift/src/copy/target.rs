@@ -94,7 +94,7 @@ impl ColumnType {
     /// Reads what PostgreSQL's `format_type` writes, as `character varying(36)`.
     ///
     /// A type without its length or precision has Redshift's default ("Character types",
-    /// "Numeric types"): VARCHAR and TEXT 256 bytes, CHAR 1, NUMERIC(18, 0).
+    /// "Numeric types"): VARCHAR and TEXT 256 bytes, CHAR 1; a NUMERIC that a query made, (38, 18).
     pub fn from_postgres(format_type: &str) -> ColumnType {
         let (name, arguments) = split_arguments(format_type);
         let first = arguments.first().copied();
@@ -102,6 +102,9 @@ impl ColumnType {
             "smallint" => ColumnType::SmallInt,
             "integer" => ColumnType::Integer,
             "bigint" => ColumnType::BigInt,
+            // Only CREATE TABLE AS leaves it open (DECIMAL itself is written as NUMERIC(18, 0)
+            // when it is declared): as much as Redshift's widest type holds of either side.
+            "numeric" if first.is_none() => ColumnType::Numeric { precision: 38, scale: 18 },
             "numeric" => ColumnType::Numeric {
                 precision: first.unwrap_or(18),
                 scale: arguments.get(1).copied().unwrap_or(0),
@@ -294,7 +297,7 @@ mod tests {
             ("integer", ColumnType::Integer),
             ("bigint", ColumnType::BigInt),
             ("numeric(10,2)", ColumnType::Numeric { precision: 10, scale: 2 }),
-            ("numeric", ColumnType::Numeric { precision: 18, scale: 0 }),
+            ("numeric", ColumnType::Numeric { precision: 38, scale: 18 }),
             ("real", ColumnType::Real),
             ("double precision", ColumnType::Double),
             ("boolean", ColumnType::Boolean),
