@@ -66,7 +66,7 @@ struct Named {
 /// Where stacks in the background are written down.
 #[derive(Debug, clap::Args)]
 struct Place {
-    /// Folder of the state files [default: /run/blueshift for root, else stacks in the cache].
+    /// Folder of the state files of stacks in the background [default: /run/blueshift for root, else stacks in the cache].
     #[arg(long, value_name = "DIR", env = "BLUESHIFT_STATE_DIR")]
     state_dir: Option<PathBuf>,
 }

@@ -77,7 +77,8 @@ fn leftovers(folder: &Path) -> (usize, Vec<String>) {
 fn a_stack_in_the_background_is_found_by_status_and_env_and_stopped_by_down() {
     let desk = Desk::new();
     assert_eq!(desk.status(&[]).0, Some(3));
-    let up = desk.up(&["--redshift-password", "it's $HOME"]);
+    // The init scripts are those the README shows.
+    let up = desk.up(&["--redshift-password", "it's $HOME", "--init", "fixtures/init"]);
     assert_eq!(up.status.code(), Some(0), "{}", text(&up.stderr));
     let block = text(&up.stdout);
     assert!(block.ends_with("\nready\n") && block.contains("REDSHIFT_PASSWORD=it's $HOME\n"));
