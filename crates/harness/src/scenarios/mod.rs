@@ -18,6 +18,7 @@ mod overlapping_uploads;
 mod partial_failures;
 mod poison_flood;
 mod prototype_day;
+mod redrive;
 mod refusals;
 mod secrets;
 mod services_away;
@@ -111,6 +112,7 @@ pub const SCENARIOS: &[Scenario] = &[
     in_flight_limit::SCENARIO,
     slow_put::SCENARIO,
     no_dead_letter_queue::SCENARIO,
+    redrive::SCENARIO,
 ];
 
 /// A scenario while it runs.
