@@ -11,6 +11,17 @@ use crate::settings::{RedshiftSettings, SslMode};
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// How long everything before the first statement may take: TLS and login included, for which a
+/// server that hangs would let us wait for ever.
+const LOGIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A connection that says nothing for so long is asked whether it is still there, and given up when
+/// nobody answers: statements run long, and what stands between forgets silent connections
+/// (Management Guide, "Connecting from outside of Amazon EC2: firewall timeout issue").
+const KEEPALIVE_IDLE: std::time::Duration = std::time::Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 6;
+
 /// How long the request to cancel a statement may take.
 const CANCEL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
 
@@ -32,6 +43,16 @@ pub enum ConnectError {
         #[source]
         source: Box<tokio_postgres::Error>,
     },
+    /// Somebody is there and does not say whether we may come in.
+    #[error("redshift at {host}:{port} did not let us in within {waited:?}")]
+    Silent {
+        /// The host asked.
+        host: String,
+        /// The port asked.
+        port: u16,
+        /// For so long.
+        waited: std::time::Duration,
+    },
     /// TLS cannot be set up on this machine.
     #[error("no TLS to redshift: {problem}")]
     NoTls {
@@ -50,11 +71,13 @@ impl ConnectError {
 
     /// What the user can do: an answer of the server asks for other things than silence.
     pub fn hint(&self) -> &'static str {
-        let Self::Refused { source, .. } = self else {
-            return "name the CAs with SSL_CERT_FILE, or look at sslmode in [redshift] of the \
-                    settings";
-        };
-        hint_of(source.code().map(|code| code.code()))
+        match self {
+            Self::Refused { source, .. } => hint_of(source.code().map(|code| code.code())),
+            Self::Silent { .. } => hint_of(None),
+            Self::NoTls { .. } => {
+                "name the CAs with SSL_CERT_FILE, or look at sslmode in [redshift] of the settings"
+            }
+        }
     }
 }
 
@@ -122,7 +145,23 @@ impl Drop for Session {
 }
 
 /// Opens a session.
+///
+/// # Errors
+/// If nobody is there, does not answer within a minute, or refuses us.
 pub async fn connect(settings: &RedshiftSettings) -> Result<Session, ConnectError> {
+    connect_within(settings, LOGIN_TIMEOUT).await
+}
+
+async fn connect_within(
+    settings: &RedshiftSettings,
+    waited: std::time::Duration,
+) -> Result<Session, ConnectError> {
+    let silent =
+        || ConnectError::Silent { host: settings.host.clone(), port: settings.port, waited };
+    tokio::time::timeout(waited, log_in(settings)).await.unwrap_or_else(|_| Err(silent()))
+}
+
+fn config(settings: &RedshiftSettings) -> Config {
     let mut config = Config::new();
     config
         .host(&settings.host)
@@ -130,10 +169,18 @@ pub async fn connect(settings: &RedshiftSettings) -> Result<Session, ConnectErro
         .user(&settings.user)
         .dbname(&settings.database)
         .connect_timeout(CONNECT_TIMEOUT)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_RETRIES)
         .application_name("blueshift");
     if !settings.password.reveal().is_empty() {
         config.password(settings.password.reveal());
     }
+    config
+}
+
+async fn log_in(settings: &RedshiftSettings) -> Result<Session, ConnectError> {
+    let mut config = config(settings);
     match settings.sslmode {
         SslMode::Disable => {
             config.ssl_mode(tokio_postgres::config::SslMode::Disable);
@@ -254,6 +301,25 @@ mod tests {
             assert!(hint.contains(expected), "{sqlstate:?}: {hint}");
             assert_eq!(hint.contains("up and"), sqlstate.is_none(), "{hint}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_the_connection_and_says_nothing_is_not_waited_for_for_ever() {
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let settings = RedshiftSettings {
+            host: "127.0.0.1".to_owned(),
+            port: server.local_addr().expect("bound").port(),
+            database: "d".to_owned(),
+            user: "u".to_owned(),
+            password: crate::settings::Secret::new("p"),
+            sslmode: SslMode::Disable,
+        };
+        let waited = std::time::Duration::from_millis(50);
+        let error = connect_within(&settings, waited).await.expect_err("nobody logs us in");
+        assert!(matches!(error, ConnectError::Silent { .. }), "{error:?}");
+        assert!(error.hint().contains("reachable from here"), "{}", error.hint());
+        assert!(config(&settings).get_keepalives());
+        assert_eq!(config(&settings).get_keepalives_idle(), KEEPALIVE_IDLE);
     }
 
     #[test]
