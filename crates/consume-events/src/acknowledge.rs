@@ -17,7 +17,7 @@ use crate::queue::{ENTRIES_MAX, EntryFailure, Queue, Receipt};
 use crate::retry::Persistence;
 use crate::state::Counters;
 
-/// How often an entry is tried that SQS failed to delete without blaming us.
+/// How often an entry is tried that SQS failed without blaming us.
 const ATTEMPTS_MAX: u32 = 5;
 
 /// Deletes messages and gives messages back.
@@ -55,7 +55,10 @@ impl<Q: Queue> Acknowledger<Q> {
                 if leftovers.is_refused() {
                     return leftovers.add("NotTried", chunk.len());
                 }
-                self.delete(chunk, &leftovers).await;
+                let delete = |pending: Vec<Receipt>| async move {
+                    self.sqs.call(|| self.queue.delete(&pending)).await
+                };
+                self.settle_entries(chunk, &leftovers, delete).await;
             })
             .await;
         self.counters.add_not_deleted(leftovers.sum());
@@ -64,10 +67,46 @@ impl<Q: Queue> Acknowledger<Q> {
         leftovers.report()
     }
 
-    async fn delete(&self, chunk: &[Receipt], leftovers: &Leftovers) {
+    /// Makes messages visible again for others, as well as it can: what cannot be given back
+    /// returns by itself when its visibility timeout is over.
+    pub(crate) async fn give_back(&self, receipt_handles: &[Receipt]) {
+        self.custody.release(receipt_handles);
+        let leftovers = Leftovers::default();
+        stream::iter(receipt_handles.chunks(ENTRIES_MAX))
+            .for_each_concurrent(self.concurrency, |chunk| async {
+                if leftovers.is_refused() {
+                    return leftovers.add("NotTried", chunk.len());
+                }
+                // A call that fails as a whole is not repeated: giving back does not wait for SQS.
+                let show = |pending: Vec<Receipt>| async move {
+                    self.queue.change_visibility(&pending, Duration::ZERO).await
+                };
+                self.settle_entries(chunk, &leftovers, show).await;
+            })
+            .await;
+        let message_count = receipt_handles.len();
+        self.counters.add_given_back(message_count - leftovers.sum());
+        let is_complete = leftovers.is_empty();
+        if is_complete {
+            tracing::info!(message_count, is_complete, "messages given back to the queue");
+        } else {
+            // Not lost: the rest returns when its visibility timeout is over.
+            tracing::warn!(message_count, is_complete, "messages given back to the queue");
+        }
+    }
+
+    /// Calls for `chunk`, and again for the entries of it that SQS failed without blaming us.
+    async fn settle_entries<F>(
+        &self,
+        chunk: &[Receipt],
+        leftovers: &Leftovers,
+        call: impl Fn(Vec<Receipt>) -> F,
+    ) where
+        F: Future<Output = Result<Vec<EntryFailure>, CallError>>,
+    {
         let mut pending = chunk.to_vec();
         for attempt in 1..=ATTEMPTS_MAX {
-            let failures = match self.sqs.call(|| self.queue.delete(&pending)).await {
+            let failures = match call(pending.clone()).await {
                 Ok(failures) => failures,
                 Err(error) => return leftovers.refuse(error, pending.len()),
             };
@@ -82,33 +121,6 @@ impl<Q: Queue> Acknowledger<Q> {
                 return;
             }
             self.sqs.pause(attempt).await;
-        }
-    }
-
-    /// Makes messages visible again for others, as well as it can: what cannot be given back
-    /// returns by itself when its visibility timeout is over.
-    pub(crate) async fn give_back(&self, receipt_handles: &[Receipt]) {
-        self.custody.release(receipt_handles);
-        let leftovers = Leftovers::default();
-        stream::iter(receipt_handles.chunks(ENTRIES_MAX))
-            .for_each_concurrent(self.concurrency, |chunk| async {
-                if leftovers.is_refused() {
-                    return leftovers.add("NotTried", chunk.len());
-                }
-                match self.queue.change_visibility(chunk, Duration::ZERO).await {
-                    Ok(failures) => failures.iter().for_each(|it| leftovers.add(&it.code, 1)),
-                    Err(error) => leftovers.refuse(error, chunk.len()),
-                }
-            })
-            .await;
-        let message_count = receipt_handles.len();
-        self.counters.add_given_back(message_count - leftovers.sum());
-        let is_complete = leftovers.is_empty();
-        if is_complete {
-            tracing::info!(message_count, is_complete, "messages given back to the queue");
-        } else {
-            // Not lost: the rest returns when its visibility timeout is over.
-            tracing::warn!(message_count, is_complete, "messages given back to the queue");
         }
     }
 }

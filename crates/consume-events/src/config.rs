@@ -129,8 +129,8 @@ struct ConsumeArgs {
         value_parser = clap::value_parser!(u64).range(1..=VISIBILITY_TIMEOUT_MAX.as_secs())
     )]
     visibility_timeout: Option<u64>,
-    /// Seconds to wait for S3 and SQS after a stop, if they do not answer, before the messages are
-    /// given back.
+    /// Seconds to try on with S3 and SQS after a stop, if they do not answer, before the messages
+    /// are given back. A call under way is waited for besides: two minutes at most.
     #[arg(
         long,
         value_name = "SECONDS",

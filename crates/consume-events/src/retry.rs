@@ -205,6 +205,11 @@ impl Persistence {
                 Err(error) => error,
             };
             if !self.may_pass(&error) || self.give_up.is_cancelled() {
+                // Whoever says no is there; a call that ends so may be the last one for long, and
+                // those who wait for the end of the outage must not wait for the next.
+                if !error.is_transient() {
+                    self.outage.answered();
+                }
                 return Err(error);
             }
             failure_count += 1;
@@ -295,6 +300,27 @@ mod tests {
             .await;
         assert_eq!(answered, Ok(0));
         assert!(metrics.text().contains("p_s3_retries_total 4"), "{}", metrics.text());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_ends_the_attempts_ends_the_outage_too() {
+        let outage = Arc::new(Outage::new("s3", &Metrics::new("p")));
+        let call = |operation| FailedCall {
+            operation,
+            resource: "bucket lake".to_owned(),
+            reason: String::new(),
+        };
+        let gone = CallError::Gone(call("CompleteMultipartUpload"));
+        let away = CallError::Unreachable(call("CompleteMultipartUpload"));
+        let mut answers = vec![gone.clone(), away.clone(), away];
+        let persistence = persistence(&outage);
+        let ended = persistence.call(|| {
+            let answer = Err::<(), _>(answers.pop().expect("three are enough"));
+            async { answer }
+        });
+        assert_eq!(ended.await, Err(gone));
+        let over = tokio::time::timeout(Duration::from_secs(1), outage.over()).await;
+        assert!(over.is_ok(), "the pollers would wait for ever");
     }
 
     #[tokio::test(start_paused = true)]

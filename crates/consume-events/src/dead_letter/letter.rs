@@ -100,7 +100,7 @@ impl Letter {
     }
 }
 
-/// A rejected message, for people and for `dead-letters`.
+/// A rejected message, for people: `dead-letters` looks only at the queue.
 #[derive(Debug, Serialize)]
 struct RejectedLine<'a> {
     body: &'a str,

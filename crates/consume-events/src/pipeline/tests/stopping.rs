@@ -55,6 +55,18 @@ async fn a_stop_while_s3_is_away_gives_back_what_is_held() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_one_entry_of_a_give_back_misses_is_given_back_by_another_call() {
+    let fakes = Fakes::with_events(130);
+    fakes.fail("put", &[Fault::Unavailable; 1_000]);
+    fakes.fail("give_back", &[Fault::FirstEntry; 3]);
+    let (shutdown, running) = start(&fakes, endless());
+    until("all is held", || fakes.left() == (0, 130)).await;
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!((fakes.left(), fakes.given_back()), ((130, 0), 130));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_ends_an_idle_run_at_once() {
     let fakes = Fakes::default();
     let (shutdown, running) = start(&fakes, endless());
