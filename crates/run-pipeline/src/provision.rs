@@ -4,6 +4,7 @@
 //! is tried, whatever became of the one before.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName as Name;
@@ -18,6 +19,10 @@ use crate::resources::{Refusal, bucket, chain};
 
 /// How long dead letters are kept: the longest that SQS allows (API Reference, "CreateQueue").
 const DEAD_LETTERS_KEPT_SECONDS: u64 = 1_209_600;
+
+/// How often, and after which pause, a queue is looked for that was just made.
+const LOOKS_MAX: u32 = 20;
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
 /// What shall be there, and where.
 #[derive(Debug, Clone)]
@@ -159,8 +164,17 @@ async fn make_queue(
             if let Err(error) = create.send().await {
                 return failed(Refusal::of(error), "sqs:CreateQueue");
             }
-            let made = Queue::find(sqs, name).await.ok().flatten();
-            (Finding::new(resource, name, State::Made), made)
+            let made = once_there(|| Queue::find(sqs, name)).await;
+            let finding = Finding::new(resource, name, State::Made);
+            match made {
+                Err(refusal) => failed(refusal, "sqs:GetQueueUrl and sqs:GetQueueAttributes"),
+                Ok(made) if is_dead_letter_queue || dead_letters.is_some() => (finding, Some(made)),
+                Ok(made) => {
+                    let details = vec!["it has no redrive policy yet".to_owned()];
+                    let hint = "cure the dead-letter queue, then: run-pipeline provision --update";
+                    (Finding { details, hint: Some(hint.to_owned()), ..finding }, Some(made))
+                }
+            }
         }
         Ok(Some(queue)) => {
             let details = queue.differences(dead_letters);
@@ -189,6 +203,21 @@ async fn make_queue(
             }
         }
     }
+}
+
+/// A queue that was just made, as soon as SQS knows it: that may take a second (API Reference,
+/// "CreateQueue").
+async fn once_there<F>(find: impl Fn() -> F) -> Result<Queue, Refusal>
+where
+    F: Future<Output = Result<Option<Queue>, Refusal>>,
+{
+    for _ in 0..LOOKS_MAX {
+        if let Some(queue) = find().await? {
+            return Ok(queue);
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+    Err(Refusal::Refused("SQS made it, and does not find it yet; run this again".to_owned()))
 }
 
 async fn make_bucket(s3: &aws_sdk_s3::Client, name: &str, mode: Mode) -> Finding {
@@ -342,6 +371,19 @@ mod tests {
         differs  queue events: maxReceiveCount is 5, not 100
                  hint: run-pipeline provision --update changes it
         ");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_sqs_finds_only_later_is_waited_for_and_not_for_ever() {
+        for (found_at, expected) in [(1, true), (5, true), (1_000, false)] {
+            let looks = std::cell::Cell::new(0);
+            let found = once_there(async || {
+                looks.set(looks.get() + 1);
+                Ok((found_at <= looks.get()).then(Queue::default))
+            });
+            assert_eq!(found.await.is_ok(), expected, "{found_at}");
+            assert!(looks.get() <= LOOKS_MAX, "{found_at}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub const RECEIVES_MAX: u64 = 100;
 pub const VISIBILITY_TIMEOUT_MIN: u64 = 30;
 
 /// A queue as it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Queue {
     /// Where calls go.
     pub url: String,
