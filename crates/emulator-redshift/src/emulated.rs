@@ -67,6 +67,11 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
         "lower case, unless enable_case_sensitive_identifier is on; at most 63 bytes",
     ),
     ("VARCHAR and CHAR lengths", Status::Emulated, "in bytes"),
+    (
+        "columns in COLLATE CASE_INSENSITIVE",
+        Status::Emulated,
+        "they compare, join, group and sort so; no LIKE; needs a PostgreSQL with ICU",
+    ),
     ("SUPER", Status::Emulated, "holds JSON text; no navigation, few functions"),
     (
         "VARBYTE",

@@ -343,5 +343,4 @@ pub(super) const NOT_EMULATED: &[Refusal] = &[
         "",
     ),
     row("CREATE MODEL", Start, &["create model", "show model", "drop model"], ""),
-    row("COLLATE CASE_INSENSITIVE", DEFINITIONS, &["collate case_insensitive", "collate ci"], ""),
 ];

@@ -147,7 +147,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("row and column policies", "attach masking policy p on t(a) to public"),
     ("CREATE MODEL", "create model m from t target a"),
     ("WITH NO SCHEMA BINDING", "create view v as select a from t with no schema binding"),
-    ("COLLATE CASE_INSENSITIVE", "create table t (a varchar(9) collate case_insensitive)"),
 ];
 
 const PASSES: &[&str] = &[

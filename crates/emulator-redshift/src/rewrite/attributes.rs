@@ -162,6 +162,11 @@ fn column_attributes(statement: &Statement<'_>, column: &Column, edits: &mut Edi
             at + 1
         } else if is("collate case_sensitive") || is("collate cs") {
             at + 2
+        } else if is("collate ci") {
+            // The collation's name in the catalog, `types.sql`.
+            edits.replace(bytes(statement, at + 1..at + 2), "case_insensitive");
+            at += 2;
+            continue;
         } else if is("references") {
             references_end(statement, at)
         } else if is("constraint") && names_key(statement, at + 2) {

@@ -63,6 +63,14 @@ pub(super) fn rewrite(
         {
             blank(statement, at, at + 2, edits);
             at += 2;
+        } else if statement.matches(at, "collate case_insensitive")
+            || statement.matches(at, "collate ci")
+        {
+            let message = "databases in COLLATE CASE_INSENSITIVE: not emulated yet by this \
+                           Redshift stand-in";
+            return Err(SqlError::new("0A000", message)
+                .with_hint("say COLLATE CASE_INSENSITIVE of the columns that need it")
+                .at(statement, at));
         } else if statement.matches(at, "isolation level") {
             isolation = Some(level(statement, at + 2)?);
             blank(statement, at, at + 3, edits);

@@ -90,3 +90,28 @@ async fn a_varbyte_is_loaded_up_to_its_length() {
     let sql = "select err_code || ' ' || trim(col_length) from stl_load_errors";
     assert_eq!(session.value(sql).await, "1204 2");
 }
+
+#[tokio::test]
+async fn a_column_can_ignore_case() {
+    // "CREATE TABLE", COLLATE; "Collation sequences".
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session
+        .run(
+            "create table t (a varchar(9) collate case_insensitive, b varchar(9) collate \
+             case_sensitive); create table u (c varchar(9) collate ci distkey)",
+        )
+        .await;
+    session.run(&kit.copy_of("t", "one", &[r#"{"a": "Dog", "b": "Dog"}"#])).await;
+    session.run("insert into t values ('dOG', 'dOG'), ('cat', 'cat')").await;
+    session.run("insert into u values ('DOG')").await;
+    assert_eq!(session.value("select count(*) from t where a = 'dog'").await, "2");
+    assert_eq!(session.value("select count(*) from t where b = 'dog'").await, "0");
+    assert_eq!(session.value("select count(distinct a) from t").await, "2");
+    assert_eq!(session.value("select count(*) from t join u on a = c").await, "2");
+    session.run("create temp table l (like t)").await;
+    session.run("insert into l select a, b from t").await;
+    assert_eq!(session.value("select count(*) from l where a = 'DOG'").await, "2");
+    let refused = session.client.batch_execute("create database d collate case_insensitive");
+    assert_eq!(said(&refused.await.unwrap_err()).0, "0A000");
+}
