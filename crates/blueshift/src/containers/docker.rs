@@ -115,29 +115,44 @@ pub(super) async fn connect() -> Result<Docker, ContainersError> {
 
 /// Removes the containers whose owners were killed.
 pub(super) async fn sweep(docker: &Docker) {
-    for (id, labels) in labelled(docker, OWNER_LABEL).await {
-        let owner = labels.get(OWNER_LABEL).and_then(|label| Owner::parse(label));
-        if owner.is_some_and(|owner| owner.is_gone()) {
-            remove(docker, &id).await;
-            tracing::info!(container = id, "leftover removed");
+    for found in labelled(docker, OWNER_LABEL).await {
+        let owner = found.labels.get(OWNER_LABEL).and_then(|label| Owner::parse(label));
+        if owner.is_some_and(|owner| owner.is_gone(found.has_stopped)) {
+            remove(docker, &found.id).await;
+            tracing::info!(container = found.id, "leftover removed");
         }
     }
 }
 
 /// Removes all containers with this label, whatever state they are in.
 pub(super) async fn remove_labelled(docker: &Docker, label: &str) {
-    for (id, _) in labelled(docker, label).await {
-        remove(docker, &id).await;
+    for found in labelled(docker, label).await {
+        remove(docker, &found.id).await;
     }
 }
 
-async fn labelled(docker: &Docker, label: &str) -> Vec<(String, HashMap<String, String>)> {
+/// A container that carries one of our labels.
+struct Labelled {
+    id: String,
+    labels: HashMap<String, String>,
+    /// Whether it runs no more, or never did.
+    has_stopped: bool,
+}
+
+async fn labelled(docker: &Docker, label: &str) -> Vec<Labelled> {
     let filters = HashMap::from([("label", vec![label])]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
     match docker.list_containers(Some(options)).await {
         Ok(listed) => listed
             .into_iter()
-            .filter_map(|it| Some((it.id?, it.labels.unwrap_or_default())))
+            .filter_map(|it| {
+                let state = it.state.map(|state| state.to_string());
+                Some(Labelled {
+                    id: it.id?,
+                    labels: it.labels?,
+                    has_stopped: matches!(state.as_deref(), Some("created" | "exited" | "dead")),
+                })
+            })
             .collect(),
         Err(error) => {
             tracing::warn!(%error, "containers not listed");

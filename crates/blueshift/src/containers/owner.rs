@@ -40,9 +40,16 @@ impl Owner {
     }
 
     /// Whether the process is gone for certain, seen from this one.
-    pub(crate) fn is_gone(&self) -> bool {
+    ///
+    /// Another boot is this machine before it was started anew, which stopped its containers, or
+    /// another machine that shares the daemon and may live: `container_has_stopped` tells them
+    /// apart. A process whose start could not be read when the label was written may live too.
+    pub(crate) fn is_gone(&self, container_has_stopped: bool) -> bool {
         if self.boot != boot() {
-            return true;
+            return container_has_stopped;
+        }
+        if self.started.is_empty() {
+            return false;
         }
         // Processes of another namespace cannot be seen from here.
         self.namespace == namespace() && started(self.process).as_deref() != Some(&*self.started)
@@ -76,7 +83,9 @@ fn started(process: u32) -> Option<String> {
         return rest.split_whitespace().nth(19).map(str::to_owned);
     }
     let arguments = ["-o", "lstart=", "-p", &process.to_string()];
-    let answer = std::process::Command::new("ps").args(arguments).output().ok()?;
+    // In one language and zone, whoever asks.
+    let mut ps = std::process::Command::new("ps");
+    let answer = ps.args(arguments).env("LC_ALL", "C").env("TZ", "UTC").output().ok()?;
     let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
     (!text.is_empty()).then_some(text)
 }
@@ -91,15 +100,19 @@ mod tests {
         assert_eq!(Owner::parse(&this.to_string()), Some(this.clone()));
         let gone = [
             (this.clone(), false),
+            (Owner { started: String::new(), ..this.clone() }, false),
             (Owner { started: "another time".to_owned(), ..this.clone() }, true),
             // No system gives out such an id.
             (Owner { process: u32::MAX, ..this.clone() }, true),
-            (Owner { boot: "another boot".to_owned(), ..this.clone() }, true),
             (Owner { namespace: "another".to_owned(), process: u32::MAX, ..this }, false),
         ];
         for (owner, expected) in gone {
-            assert_eq!(owner.is_gone(), expected, "{owner}");
+            for has_stopped in [false, true] {
+                assert_eq!(owner.is_gone(has_stopped), expected, "{owner}");
+            }
         }
+        let elsewhere = Owner { boot: "another boot".to_owned(), ..Owner::this() };
+        assert!(elsewhere.is_gone(true) && !elsewhere.is_gone(false));
         for label in ["", "x|y|1", "x|y|one|z", "x|y|1|z|more"] {
             assert_eq!(Owner::parse(label), None, "{label}");
         }
