@@ -52,7 +52,7 @@ pub(crate) async fn find(kind: StackKind, flags: &StackFlags) -> anyhow::Result<
 
 /// Removes what killed runs left; fails if something is still there.
 pub(crate) async fn sweep(flags: &StackFlags) -> anyhow::Result<ExitCode> {
-    let swept = ground::aws(flags.settings.as_deref()).await?.sweep().await;
+    let swept = ground::aws(flags.settings.as_deref()).await?.sweep().await?;
     let mut text = String::new();
     for thing in &swept.removed {
         text.push_str(&format!("removed {thing}\n"));

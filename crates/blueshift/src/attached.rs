@@ -21,9 +21,9 @@ use crate::error::StackError;
 use crate::gate::Gate;
 use crate::in_process::{REGION, address, listen};
 use crate::lease::Lessor;
-use crate::lease::journal::{Journal, JournalError, Swept, sweep};
+use crate::lease::journal::{Journal, JournalError, Place, Swept, sweep};
 use crate::lease::new_run;
-use crate::provision::s3_client;
+use crate::provision::{s3_client, sdk_config};
 use crate::redshift_client::SessionError;
 use crate::stack::{Running, Stack};
 
@@ -40,6 +40,12 @@ pub enum AttachError {
         service: &'static str,
         /// Where.
         address: SocketAddr,
+    },
+    /// AWS does not say whose account this is.
+    #[error("the AWS account cannot be told: {reason}")]
+    Account {
+        /// The service's words, or the SDK's.
+        reason: String,
     },
     /// The bucket cannot be used.
     #[error("bucket {bucket} cannot be used: {reason}")]
@@ -63,6 +69,9 @@ impl AttachError {
         match self {
             Self::NotUp { .. } => {
                 "docker compose --file compose/compose.yaml --profile kit up --wait"
+            }
+            Self::Account { .. } => {
+                "look at the credentials: aws sts get-caller-identity needs no permission"
             }
             Self::Bucket { .. } => {
                 "s3_bucket of the settings names a bucket of yours, without versioning, that the \
@@ -113,9 +122,11 @@ impl Compose {
         // What is behind the proxy is the same place from one run to the next.
         let place = Endpoints::local(self.aws, self.redshift, None, self.region.clone());
         place.redshift.connect().await.map_err(AttachError::from)?;
-        tell(&sweep(&self.journals, &place).await);
+        // An account tells nothing on this machine: every kit and every LocalStack has the same one.
+        let here = Place::new(&place, None);
+        tell(&sweep(&self.journals, &place, &here).await);
         let run = new_run();
-        let journal = Journal::begin(&self.journals, &run, &place).map_err(AttachError::from)?;
+        let journal = Journal::begin(&self.journals, &run, &here).map_err(AttachError::from)?;
         let http = listen(Ipv4Addr::LOCALHOST.into(), 0, "SQS and S3", "--port").await?;
         let endpoints = Endpoints::local(address(&http), self.redshift, None, self.region);
         let proxy = Proxy { faults: Faults::default(), shutdown: CancellationToken::new() };
@@ -174,9 +185,26 @@ impl Aws {
         )
     }
 
-    /// Removes what killed runs left, and nothing else.
-    pub async fn sweep(&self) -> Swept {
-        sweep(&self.journals, &self.endpoints).await
+    /// Removes what killed runs left in this account, and nothing else.
+    ///
+    /// # Errors
+    /// If AWS does not say whose account this is.
+    pub async fn sweep(&self) -> Result<Swept, StackError> {
+        let place = self.place().await?;
+        Ok(sweep(&self.journals, &self.endpoints, &place).await)
+    }
+
+    /// What is found under a name depends on the account too, which only AWS knows.
+    async fn place(&self) -> Result<Place, AttachError> {
+        let unknown = |reason: String| AttachError::Account { reason };
+        let sts = aws_sdk_sts::Client::new(&sdk_config(&self.endpoints).await);
+        let answer = sts.get_caller_identity().send().await;
+        let answer = answer.map_err(|error| match (error.code(), error.message()) {
+            (Some(code), Some(message)) => unknown(format!("{code}: {message}")),
+            _ => unknown(DisplayErrorContext(error).to_string()),
+        })?;
+        let account = answer.account().ok_or_else(|| unknown("it names none".to_owned()))?;
+        Ok(Place::new(&self.endpoints, Some(account)))
     }
 
     /// Checks that all is there, and removes what killed runs left.
@@ -186,10 +214,10 @@ impl Aws {
     pub async fn start(self) -> Result<Stack, StackError> {
         self.check_bucket().await?;
         self.endpoints.redshift.connect().await.map_err(AttachError::from)?;
-        tell(&self.sweep().await);
+        let here = self.place().await?;
+        tell(&sweep(&self.journals, &self.endpoints, &here).await);
         let run = new_run();
-        let journal = Journal::begin(&self.journals, &run, &self.endpoints);
-        let journal = journal.map_err(AttachError::from)?;
+        let journal = Journal::begin(&self.journals, &run, &here).map_err(AttachError::from)?;
         Ok(Stack {
             endpoints: self.endpoints,
             provisioned: None,

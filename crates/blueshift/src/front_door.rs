@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::localstack_pages::Used;
 use crate::readiness::Readiness;
 use crate::reset::Reset;
-use crate::{fault_pages, localstack_pages};
+use crate::{caller_identity, fault_pages, localstack_pages};
 
 /// Routes by what a request is signed for; what is not SQS's nor the kit's is S3's.
 pub(crate) struct FrontDoor {
@@ -49,6 +49,9 @@ impl Service for FrontDoor {
             return Box::pin(async move { answer });
         }
         let (parts, body) = request.into_parts();
+        if caller_identity::handles(&parts) {
+            return Box::pin(caller_identity::answer(Request::from_parts(parts, body)));
+        }
         let is_sqs = Sqs::handles(&parts);
         self.used.note(is_sqs);
         let request = Request::from_parts(parts, body);

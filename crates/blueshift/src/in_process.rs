@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::caller_identity;
 use crate::certificates;
 use crate::endpoints::Endpoints;
 use crate::error::StackError;
@@ -168,7 +169,7 @@ impl InProcess {
         endpoints.redshift.ca_bundle = Some(certificates.bundle);
         let clock = Clock::default();
         let sqs = Sqs::new(SqsConfig {
-            account_id: "000000000000".to_owned(),
+            account_id: caller_identity::ACCOUNT_ID.to_owned(),
             region: endpoints.region.clone(),
             clock: clock.clone(),
         });

@@ -27,6 +27,7 @@
 //! Knows no program, no event and no table: what it makes on request comes from a settings file.
 
 mod attached;
+mod caller_identity;
 pub mod certificates;
 #[cfg(feature = "containers")]
 pub mod containers;

@@ -3,10 +3,12 @@
 //! Over the wire, with the SDK, as a user would; so it works on any stack.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -18,6 +20,12 @@ use crate::lease::Thing;
 /// A message goes to the dead-letter queue after this many receives. High, because an outage or
 /// a few restarts of a consumer must not dead-letter good events.
 const RECEIVES_MAX: u32 = 100;
+
+/// How long a connection, one attempt, and a call with its retries may take: more than the longest
+/// poll (20 s), and never for ever, because a clean-up waits for it.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 
 /// What the table of a lease is called in its schema, as in `create_table.sql`.
 const LEASED_TABLE: &str = "events";
@@ -191,7 +199,13 @@ impl Provisioned {
 pub async fn sdk_config(endpoints: &Endpoints) -> SdkConfig {
     let AwsCredentials { id, secret, session_token } = endpoints.credentials.clone();
     let credentials = Credentials::new(id, secret, session_token, None, "blueshift");
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_WITHIN)
+        .operation_attempt_timeout(ATTEMPT_WITHIN)
+        .operation_timeout(ANSWER_WITHIN)
+        .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
         .region(Region::new(endpoints.region.clone()))
         .credentials_provider(credentials);
     if let Some(url) = endpoints.aws_url() {

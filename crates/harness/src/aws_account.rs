@@ -11,7 +11,7 @@ use runtime::settings::{
     AwsArgs, BucketArgs, CopyArgs, RedshiftArgs, RedshiftSettings, SettingsArgs, SslMode,
 };
 
-use crate::ground::{Ground, started};
+use crate::ground::{Ground, said};
 
 /// The groups of settings that say where things are; clap reads their variables.
 #[derive(Debug, Parser)]
@@ -96,13 +96,13 @@ impl AwsAccount {
     }
 
     /// Removes what killed runs left there.
-    pub async fn sweep(&self) -> Swept {
-        self.aws.sweep().await
+    pub async fn sweep(&self) -> anyhow::Result<Swept> {
+        said(self.aws.sweep().await)
     }
 
     /// Checks that all is there.
     pub async fn start(self) -> anyhow::Result<Ground> {
-        let stack = Box::new(started(self.aws.start().await)?);
+        let stack = Box::new(said(self.aws.start().await)?);
         Ok(Ground::Shared { stack, settings: self.settings, environment: self.environment })
     }
 }

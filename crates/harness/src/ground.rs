@@ -145,7 +145,7 @@ pub async fn containers(images: (Option<&str>, Option<&str>)) -> anyhow::Result<
     if let Some(image) = images.1 {
         containers = containers.image_postgres(image);
     }
-    Ok(Ground::shared(started(containers.await)?))
+    Ok(Ground::shared(said(containers.await)?))
 }
 
 /// The variables of `compose/compose.yaml` that say where it listens.
@@ -167,11 +167,11 @@ pub async fn compose(port: Option<u16>, redshift_port: Option<u16>) -> anyhow::R
         region: REGION.to_owned(),
         ..Stack::compose()
     };
-    Ok(Ground::shared(started(compose.start().await)?))
+    Ok(Ground::shared(said(compose.start().await)?))
 }
 
-/// The stack, or why not with the way out.
-pub(crate) fn started(outcome: Result<Stack, StackError>) -> anyhow::Result<Stack> {
+/// The outcome, or why not with the way out.
+pub(crate) fn said<T>(outcome: Result<T, StackError>) -> anyhow::Result<T> {
     outcome.map_err(|error| {
         let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
         anyhow!("{:#}{hint}", anyhow!(error))

@@ -4,23 +4,61 @@
 //! as long as it lives; a file without a lock belongs to a run that was killed.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Thing, remove};
 use crate::endpoints::Endpoints;
 
-/// Why nothing can be written down.
+/// After this long a journal that was begun and got no name will never get one.
+const BEGUN_WITHIN: Duration = Duration::from_secs(60);
+/// What a journal is called until it is locked and says where its run is.
+const BEGUN: &str = "new";
+
+/// Why something cannot be written down, or what was written down cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {verb} the journal {}", path.display())]
-pub struct JournalError {
-    verb: &'static str,
-    path: PathBuf,
-    #[source]
-    source: std::io::Error,
+pub enum JournalError {
+    /// The file or its folder cannot be used.
+    #[error("cannot {verb} the journal {}", path.display())]
+    File {
+        /// What was tried.
+        verb: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A line is not what any version has written.
+    #[error("line {line} of the journal {} is no entry", path.display())]
+    Line {
+        /// The journal.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Its things were made elsewhere, where alone they can be removed.
+    #[error(
+        "the journal {} has {count} things at {at}; here is {here}: sweep with its settings and \
+         credentials", path.display()
+    )]
+    Elsewhere {
+        /// The journal.
+        path: PathBuf,
+        /// How many things.
+        count: usize,
+        /// Where they were made.
+        at: String,
+        /// Where this run is.
+        here: String,
+    },
 }
 
 /// A line.
@@ -29,8 +67,18 @@ pub struct JournalError {
 enum Entry {
     /// Where all that follows is made.
     Place(String),
+    /// When what follows is made, in seconds since 1970.
+    At(u64),
     Making(Thing),
     Removed(Thing),
+}
+
+/// Something that was made, or was about to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub(crate) thing: Thing,
+    /// When that was written down.
+    pub(crate) at: SystemTime,
 }
 
 /// The journal of a run that lives. When nothing is left of what it made, its file goes with it.
@@ -49,31 +97,45 @@ pub struct Swept {
     pub left: Vec<String>,
 }
 
+/// What must be the same for a name to mean the same thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place(String);
+
+impl Place {
+    /// At these endpoints, in an account unless they are this machine's.
+    pub(crate) fn new(endpoints: &Endpoints, account: Option<&str>) -> Self {
+        let account = account.map_or_else(String::new, |id| format!("account {id}, "));
+        let aws = endpoints.aws_url().unwrap_or("AWS");
+        Self(format!("{account}{aws} {} {:?}", endpoints.region, endpoints.redshift))
+    }
+}
+
 impl Journal {
-    /// Begins the journal of `run`.
-    pub(crate) fn begin(
-        folder: &Path,
-        run: &str,
-        endpoints: &Endpoints,
-    ) -> Result<Self, JournalError> {
+    /// Begins the journal of `run`. Nobody sees it before it is locked and says where it is: a sweep
+    /// in between would take it for that of a killed run.
+    pub(crate) fn begin(folder: &Path, run: &str, place: &Place) -> Result<Self, JournalError> {
         let path = folder.join(format!("{run}.ndjson"));
-        let failed = |verb| {
-            let path = path.clone();
-            move |source| JournalError { verb, path, source }
-        };
-        std::fs::create_dir_all(folder).map_err(failed("make the folder of"))?;
-        let file = OpenOptions::new().create_new(true).append(true).open(&path);
-        let file = file.map_err(failed("create"))?;
-        file.lock().map_err(failed("lock"))?;
+        let begun = path.with_extension(BEGUN);
+        std::fs::create_dir_all(folder).map_err(failed("make the folder of", &path))?;
+        let mut options = OpenOptions::new();
+        let file = options.create_new(true).read(true).append(true).open(&begun);
+        let file = file.map_err(failed("create", &begun))?;
+        file.lock().map_err(failed("lock", &begun))?;
         let journal = Self { path: path.clone(), file: Mutex::new(file) };
-        journal.write(&[Entry::Place(place(endpoints))])?;
+        journal.write(&[Entry::Place(place.0.clone())])?;
+        let named = std::fs::rename(&begun, &path);
+        // The name too has to outlive the machine.
+        let named = named.and_then(|()| File::open(folder)?.sync_all());
+        named.map_err(failed("name", &path))?;
         Ok(journal)
     }
 
-    /// Before they are made.
-    pub(crate) fn making(&self, things: &[Thing]) -> Result<(), JournalError> {
-        let entries: Vec<_> = things.iter().cloned().map(Entry::Making).collect();
-        self.write(&entries)
+    /// Before they are made; returns when that is.
+    pub(crate) fn making(&self, things: &[Thing]) -> Result<SystemTime, JournalError> {
+        let now = SystemTime::now();
+        let mut entries = vec![Entry::At(seconds(now))];
+        entries.extend(things.iter().cloned().map(Entry::Making));
+        self.write(&entries).map(|()| now)
     }
 
     /// After it was removed.
@@ -82,8 +144,26 @@ impl Journal {
     }
 
     /// What was made and not removed.
-    pub(crate) fn left(&self) -> Vec<Thing> {
-        left(&std::fs::read_to_string(&self.path).unwrap_or_default()).1
+    pub(crate) fn left(&self) -> Result<Vec<Made>, JournalError> {
+        Ok(self.read()?.1)
+    }
+
+    fn read(&self) -> Result<(String, Vec<Made>), JournalError> {
+        let mut text = String::new();
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+        read.map_err(failed("read", &self.path))?;
+        // What follows shall not be written behind a line that was cut off.
+        let whole = text.rfind('\n').map_or(0, |at| at + 1);
+        if whole < text.len() {
+            let bytes = u64::try_from(whole).expect("a file's length");
+            file.set_len(bytes).map_err(failed("mend", &self.path))?;
+        }
+        left(&text).map_err(|(line, source)| JournalError::Line {
+            path: self.path.clone(),
+            line,
+            source,
+        })
     }
 
     fn write(&self, entries: &[Entry]) -> Result<(), JournalError> {
@@ -94,96 +174,130 @@ impl Journal {
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        written.map_err(|source| JournalError { verb: "write", path: self.path.clone(), source })
+        written.map_err(failed("write", &self.path))
     }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        if self.left().is_empty()
-            && let Err(error) = std::fs::remove_file(&self.path)
-        {
-            tracing::debug!(%error, journal = %self.path.display(), "empty journal stays");
+        match self.left() {
+            Ok(left) if left.is_empty() => match std::fs::remove_file(&self.path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    tracing::warn!(%error, journal = %self.path.display(), "empty journal stays");
+                }
+                _ => {}
+            },
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(error = %anyhow::Error::from(error), "journal stays");
+            }
         }
     }
 }
 
 /// Removes what killed runs left at this place; what runs that live have made stays.
-pub(crate) async fn sweep(folder: &Path, endpoints: &Endpoints) -> Swept {
+pub(crate) async fn sweep(folder: &Path, endpoints: &Endpoints, place: &Place) -> Swept {
     let mut swept = Swept::default();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.extension().is_none_or(|extension| extension != "ndjson") {
-            continue;
-        }
-        if let Err(reason) = sweep_one(&path, endpoints, &mut swept).await {
-            swept.left.push(format!("{}: {reason}", path.display()));
+    let unreadable = failed("list the folder of", folder);
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries.collect::<Result<Vec<_>, _>>(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return swept,
+        Err(error) => Err(error),
+    };
+    let entries = entries.map_err(unreadable).unwrap_or_else(|error| {
+        swept.left.push(format!("{:#}", anyhow::Error::from(error)));
+        Vec::new()
+    });
+    for path in entries.into_iter().map(|entry| entry.path()) {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let outcome = match extension {
+            Some("ndjson") => sweep_one(&path, endpoints, place, &mut swept).await,
+            Some(BEGUN) => forget_begun(&path),
+            _ => continue,
+        };
+        if let Err(error) = outcome {
+            swept.left.push(format!("{:#}", anyhow::Error::from(error)));
         }
     }
     swept
 }
 
-async fn sweep_one(path: &Path, endpoints: &Endpoints, swept: &mut Swept) -> Result<(), String> {
-    let said = |error: std::io::Error| error.to_string();
-    let file = OpenOptions::new().append(true).open(path).map_err(said)?;
+async fn sweep_one(
+    path: &Path,
+    endpoints: &Endpoints,
+    place: &Place,
+    swept: &mut Swept,
+) -> Result<(), JournalError> {
+    let file = match OpenOptions::new().read(true).append(true).open(path) {
+        Ok(file) => file,
+        // Its run ended in between.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("open", path)(error)),
+    };
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(()),
-        Err(TryLockError::Error(error)) => return Err(error.to_string()),
-    }
-    let text = std::fs::read_to_string(path).map_err(said)?;
-    let (at, things) = left(&text);
-    if !things.is_empty() && at != place(endpoints) {
-        let count = things.len();
-        return Err(format!("{count} things were made at {at}: sweep with its settings"));
+        Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
     }
     let journal = Journal { path: path.to_owned(), file: Mutex::new(file) };
-    for thing in things {
-        match remove(&thing, endpoints).await {
+    let (at, things) = journal.read()?;
+    if !things.is_empty() && at != place.0 {
+        let (path, count, here) = (path.to_owned(), things.len(), place.0.clone());
+        return Err(JournalError::Elsewhere { path, count, at, here });
+    }
+    for made in things {
+        match remove(&made, endpoints).await {
             Ok(()) => {
-                journal.removed(&thing).map_err(|error| error.to_string())?;
-                swept.removed.push(thing.to_string());
+                journal.removed(&made.thing)?;
+                swept.removed.push(made.thing.to_string());
             }
-            Err(reason) => swept.left.push(format!("{thing}: {reason}")),
+            Err(reason) => swept.left.push(format!("{}: {reason}", made.thing)),
         }
     }
     Ok(())
 }
 
-/// Where a journal's run was, and what of it is still there. A line that was cut off is none: what
-/// it announces was not made yet.
-fn left(text: &str) -> (String, Vec<Thing>) {
-    let mut at = String::new();
-    let mut things = Vec::new();
-    for line in text.lines() {
-        match serde_json::from_str(line) {
-            Ok(Entry::Place(place)) => at = place,
-            Ok(Entry::Making(thing)) => things.push(thing),
-            Ok(Entry::Removed(thing)) => things.retain(|other| *other != thing),
-            Err(_) => {}
-        }
+/// Removes what a run left that was killed before it had a journal, and so before it made anything.
+fn forget_begun(path: &Path) -> Result<(), JournalError> {
+    let begun_at = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    let is_old = begun_at.is_ok_and(|at| at.elapsed().is_ok_and(|age| BEGUN_WITHIN < age));
+    if !is_old {
+        return Ok(());
     }
-    (at, things)
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
 }
 
-/// What must be the same for a name to mean the same thing.
-fn place(endpoints: &Endpoints) -> String {
-    let aws = endpoints.aws_url().unwrap_or("AWS");
-    format!("{aws} {} {:?}", endpoints.region, endpoints.redshift)
+/// Where a journal's run was, and what of it is still there; else the number of the line that is no
+/// entry. A last line that was cut off is none: what it announces was not made yet.
+fn left(text: &str) -> Result<(String, Vec<Made>), (usize, serde_json::Error)> {
+    let mut place = String::new();
+    let mut at = SystemTime::UNIX_EPOCH;
+    let mut things: Vec<Made> = Vec::new();
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        match serde_json::from_str(line) {
+            Ok(Entry::Place(name)) => place = name,
+            Ok(Entry::At(seconds)) => at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+            Ok(Entry::Making(thing)) => things.push(Made { thing, at }),
+            Ok(Entry::Removed(thing)) => things.retain(|other| other.thing != thing),
+            Err(_) if !line.ends_with('\n') => {}
+            Err(error) => return Err((index + 1, error)),
+        }
+    }
+    Ok((place, things))
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn failed(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError::File { verb, path, source }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_left_is_what_was_announced_and_not_removed() {
-        let text = "{\"place\":\"here\"}\n\
-            {\"making\":{\"queue\":\"a\"}}\n\
-            {\"making\":{\"objects\":{\"bucket\":\"b\",\"prefix\":\"p/\"}}}\n\
-            {\"removed\":{\"queue\":\"a\"}}\n\
-            {\"making\":{\"sch";
-        let objects = Thing::Objects { bucket: "b".to_owned(), prefix: "p/".to_owned() };
-        assert_eq!(left(text), ("here".to_owned(), vec![objects]));
-    }
-}
+#[path = "journal_tests.rs"]
+mod tests;

@@ -10,11 +10,12 @@ mod remove;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use time::macros::format_description;
 
-use self::journal::{Journal, JournalError};
+use self::journal::{Journal, JournalError, Made};
 pub(crate) use self::remove::remove;
 use crate::endpoints::Endpoints;
 use crate::provision::{ProvisionError, Provisioned, Resources};
@@ -95,8 +96,13 @@ impl Lessor {
     /// Removes what was leased and is still there, if the stack goes on without us.
     pub(crate) async fn remove_all(&self, endpoints: &Endpoints) {
         let Some(journal) = &self.journal else { return };
-        if let Err(error) = give_back(&journal.left(), endpoints, Some(journal)).await {
-            tracing::error!(%error, "the next run or a sweep will try again");
+        let given_back = match journal.left() {
+            Ok(left) => give_back(&left, endpoints, Some(journal)).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = given_back {
+            let error = anyhow::Error::from(error);
+            tracing::error!(error = format!("{error:#}"), "the next run or a sweep will try again");
         }
     }
 
@@ -135,7 +141,7 @@ pub(crate) fn new_run() -> String {
 pub struct Lease {
     /// What was made, and under which names.
     pub provisioned: Provisioned,
-    things: Vec<Thing>,
+    things: Vec<Made>,
     endpoints: Endpoints,
     journal: Option<Arc<Journal>>,
 }
@@ -150,9 +156,11 @@ impl Stack {
         let resources = self.lessor.resources(purpose, create_table);
         let things = resources.things();
         let journal = self.lessor.journal.clone();
-        if let Some(journal) = &journal {
-            journal.making(&things)?;
-        }
+        let at = match &journal {
+            Some(journal) => journal.making(&things)?,
+            None => SystemTime::now(),
+        };
+        let things: Vec<_> = things.into_iter().map(|thing| Made { thing, at }).collect();
         let made = resources.provision(&self.endpoints).await;
         let endpoints = self.endpoints.clone();
         match made {
@@ -176,16 +184,16 @@ impl Lease {
 }
 
 async fn give_back(
-    things: &[Thing],
+    things: &[Made],
     endpoints: &Endpoints,
     journal: Option<&Journal>,
 ) -> Result<(), LeaseError> {
     let Some(journal) = journal else { return Ok(()) };
     let mut left = Vec::new();
-    for thing in things {
-        match remove(thing, endpoints).await {
-            Ok(()) => journal.removed(thing)?,
-            Err(reason) => left.push(format!("{thing}: {reason}")),
+    for made in things {
+        match remove(made, endpoints).await {
+            Ok(()) => journal.removed(&made.thing)?,
+            Err(reason) => left.push(format!("{}: {reason}", made.thing)),
         }
     }
     if left.is_empty() { Ok(()) } else { Err(LeaseError::Left { left }) }

@@ -1,9 +1,12 @@
 //! Removes one thing. What is gone already is no error.
 
+use std::time::{Duration, Instant, SystemTime};
+
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::Thing;
+use super::journal::Made;
 use crate::endpoints::Endpoints;
 use crate::provision::{s3_client, sdk_config};
 
@@ -15,10 +18,20 @@ const GONE: [&str; 4] = [
     "NoSuchUpload",
 ];
 
+/// A queue that was announced less long ago may be made and not be found yet: AWS says that a queue
+/// can be used one second after CreateQueue, and its request may still be under way after a kill
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>).
+const FOUND_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long the server may work on removing a schema, and how long its answer may take in all.
+const DROP_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_secs(90);
+
 /// Removes it; else says why it is still there.
-pub(crate) async fn remove(thing: &Thing, endpoints: &Endpoints) -> Result<(), String> {
-    match thing {
-        Thing::Queue(name) => remove_queue(name, endpoints).await,
+pub(crate) async fn remove(made: &Made, endpoints: &Endpoints) -> Result<(), String> {
+    match &made.thing {
+        Thing::Queue(name) => remove_queue(name, made.at, endpoints).await,
         Thing::Bucket(name) => {
             let s3 = s3_client(endpoints).await;
             empty(&s3, name, "").await?;
@@ -28,23 +41,42 @@ pub(crate) async fn remove(thing: &Thing, endpoints: &Endpoints) -> Result<(), S
             empty(&s3_client(endpoints).await, bucket, prefix).await
         }
         Thing::Schema(name) => {
-            let said = |error: &dyn std::error::Error| match error.source() {
-                Some(source) => format!("{error}: {source}"),
-                None => error.to_string(),
-            };
-            let redshift = endpoints.redshift.connect().await.map_err(|error| said(&error))?;
-            // Our own names are letters, digits and underscores.
-            let statement = format!("DROP SCHEMA IF EXISTS \"{name}\" CASCADE");
-            redshift.batch_execute(&statement).await.map_err(|error| said(&error))
+            let removal = tokio::time::timeout(ANSWER_WITHIN, remove_schema(name, endpoints));
+            removal.await.unwrap_or_else(|_| {
+                Err(format!("redshift {:?} did not answer in time", endpoints.redshift))
+            })
         }
     }
 }
 
-async fn remove_queue(name: &str, endpoints: &Endpoints) -> Result<(), String> {
+async fn remove_schema(name: &str, endpoints: &Endpoints) -> Result<(), String> {
+    let said = |error: &dyn std::error::Error| match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    let redshift = endpoints.redshift.connect().await.map_err(|error| said(&error))?;
+    let limit = format!("SET statement_timeout TO {}", DROP_WITHIN.as_millis());
+    redshift.batch_execute(&limit).await.map_err(|error| said(&error))?;
+    // Our own names are letters, digits and underscores.
+    let statement = format!("DROP SCHEMA IF EXISTS \"{name}\" CASCADE");
+    redshift.batch_execute(&statement).await.map_err(|error| said(&error))
+}
+
+async fn remove_queue(name: &str, at: SystemTime, endpoints: &Endpoints) -> Result<(), String> {
     let sqs = aws_sdk_sqs::Client::new(&sdk_config(endpoints).await);
-    let found = if_there(sqs.get_queue_url().queue_name(name).send().await)?;
-    let Some(url) = found.and_then(|found| found.queue_url) else { return Ok(()) };
-    if_there(sqs.delete_queue().queue_url(url).send().await).map(drop)
+    // A clock that was set back tells nothing: then it was just now.
+    let age = at.elapsed().unwrap_or_default();
+    let until = Instant::now() + FOUND_WITHIN.saturating_sub(age);
+    loop {
+        let found = if_there(sqs.get_queue_url().queue_name(name).send().await)?;
+        if let Some(url) = found.and_then(|found| found.queue_url) {
+            return if_there(sqs.delete_queue().queue_url(url).send().await).map(drop);
+        }
+        if until <= Instant::now() {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Removes every object and every unfinished upload below the prefix.
@@ -68,16 +100,33 @@ async fn empty(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<()
             return Err(format!("{:?}: {:?}", error.key(), error.message()));
         }
     }
-    let uploads = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).send().await;
-    for upload in if_there(uploads)?.iter().flat_map(|page| page.uploads()) {
-        let abort = s3
-            .abort_multipart_upload()
+    abort_uploads(s3, bucket, prefix).await
+}
+
+/// Aborts every unfinished upload below the prefix, of which a page lists at most 1,000.
+async fn abort_uploads(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<(), String> {
+    let (mut key_marker, mut upload_id_marker) = (None, None);
+    loop {
+        let listing = s3
+            .list_multipart_uploads()
             .bucket(bucket)
-            .set_key(upload.key.clone())
-            .set_upload_id(upload.upload_id.clone());
-        if_there(abort.send().await)?;
+            .prefix(prefix)
+            .set_key_marker(key_marker)
+            .set_upload_id_marker(upload_id_marker);
+        let Some(page) = if_there(listing.send().await)? else { return Ok(()) };
+        for upload in page.uploads() {
+            let abort = s3
+                .abort_multipart_upload()
+                .bucket(bucket)
+                .set_key(upload.key.clone())
+                .set_upload_id(upload.upload_id.clone());
+            if_there(abort.send().await)?;
+        }
+        if page.is_truncated() != Some(true) || page.next_key_marker.is_none() {
+            return Ok(());
+        }
+        (key_marker, upload_id_marker) = (page.next_key_marker, page.next_upload_id_marker);
     }
-    Ok(())
 }
 
 /// The answer; `None` if what was asked for is gone; else the service's words.

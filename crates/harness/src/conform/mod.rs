@@ -40,7 +40,7 @@ pub async fn run(image_localstack: Option<&str>) -> anyhow::Result<Conformity> {
     if let Some(image) = image_localstack {
         containers = containers.image_localstack(image);
     }
-    let theirs = crate::ground::started(containers.await)?;
+    let theirs = crate::ground::said(containers.await)?;
     let ours = Stack::in_process().region(script::REGION).await.context("start the kit")?;
     let outcome = async {
         let ours = script::play(&ours).await.context("play the script on the kit")?;

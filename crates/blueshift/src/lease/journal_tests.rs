@@ -1,0 +1,121 @@
+//! A journal under a sweep: while it is begun, when it is damaged, when it belongs elsewhere.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use emulator_sqs::{Sqs, SqsConfig};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::provision::sdk_config;
+
+fn nowhere() -> Endpoints {
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    Endpoints::local(address, address, None, "us-east-1".to_owned())
+}
+
+fn queue(name: &str) -> Thing {
+    Thing::Queue(name.to_owned())
+}
+
+#[test]
+fn what_is_left_is_what_was_announced_and_not_removed() {
+    let text = "{\"place\":\"here\"}\n\
+        {\"making\":{\"queue\":\"a\"}}\n\
+        {\"at\":7}\n\
+        {\"making\":{\"objects\":{\"bucket\":\"b\",\"prefix\":\"p/\"}}}\n\
+        {\"removed\":{\"queue\":\"a\"}}\n\
+        {\"making\":{\"sch";
+    let thing = Thing::Objects { bucket: "b".to_owned(), prefix: "p/".to_owned() };
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
+    let (place, things) = left(text).expect("all lines but the last are entries");
+    assert_eq!((place.as_str(), things), ("here", vec![Made { thing, at }]));
+    let (line, _) = left(&format!("{text}\n")).expect_err("the last line is no entry");
+    assert_eq!(line, 6);
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_said_and_kept_and_so_is_one_of_another_account() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = Place::new(&nowhere(), Some("111111111111"));
+    let elsewhere = Place::new(&nowhere(), Some("222222222222"));
+    let journal = Journal::begin(folder.path(), "theirs", &elsewhere).expect("begun");
+    journal.making(&[queue("q")]).expect("written");
+    drop(journal);
+    std::fs::write(folder.path().join("damaged.ndjson"), "{\"place\":\"x\"}\n?\n")
+        .expect("written");
+    let mut left = sweep(folder.path(), &nowhere(), &here).await.left;
+    left.sort_unstable();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left[0].contains("line 2") && left[0].contains("damaged.ndjson"), "{left:?}");
+    assert!(left[1].contains("1 things at account 222222222222"), "{left:?}");
+    assert!(left[1].contains("here is account 111111111111"), "{left:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 2);
+}
+
+#[tokio::test]
+async fn a_line_that_was_cut_off_does_not_spoil_what_is_written_after_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::new(&nowhere(), None);
+    let journal = Journal::begin(folder.path(), "run", &place).expect("begun");
+    let things = [queue("a"), queue("b")];
+    journal.making(&things).expect("written");
+    let mut file = OpenOptions::new().append(true).open(&journal.path).expect("there");
+    file.write_all(b"{\"making\":{\"sch").expect("written");
+    assert_eq!(journal.left().expect("readable").len(), 2);
+    journal.removed(&things[0]).expect("written");
+    assert_eq!(journal.left().expect("readable").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_never_takes_a_journal_that_is_just_begun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::new(&nowhere(), None);
+    let path = folder.path().to_owned();
+    let done = CancellationToken::new();
+    let sweeper = tokio::spawn({
+        let (path, place, done) = (path.clone(), place.clone(), done.clone());
+        async move {
+            while !done.is_cancelled() {
+                let swept = sweep(&path, &nowhere(), &place).await;
+                assert_eq!(swept, Swept::default());
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for run in 0..200 {
+        let journal = Journal::begin(&path, &format!("run-{run}"), &place).expect("begun");
+        assert!(journal.path.exists(), "run {run}: the sweep has taken it");
+    }
+    done.cancel();
+    sweeper.await.expect("every sweep found nothing");
+}
+
+#[tokio::test]
+async fn a_queue_that_is_listed_only_later_is_removed_all_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let sqs = Sqs::new(SqsConfig {
+        account_id: "000000000000".to_owned(),
+        region: "us-east-1".to_owned(),
+        clock: emulator_core::clock::Clock::default(),
+    });
+    let shutdown = CancellationToken::new();
+    tokio::spawn(emulator_core::serve::serve(listener, Arc::new(sqs.clone()), shutdown.clone()));
+    let endpoints = Endpoints::local(address, address, None, "us-east-1".to_owned());
+    let client = aws_sdk_sqs::Client::new(&sdk_config(&endpoints).await);
+    let thing = queue("late");
+    let made = Made { thing: thing.clone(), at: SystemTime::now() };
+    let (removed, ()) = tokio::join!(remove(&made, &endpoints), async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        client.create_queue().queue_name("late").send().await.expect("made");
+    });
+    removed.expect("removed");
+    assert_eq!(sqs.queue_names(), Vec::<String>::new());
+    // One that was announced long ago was never made.
+    let began_at = std::time::Instant::now();
+    remove(&Made { thing, at: SystemTime::UNIX_EPOCH }, &endpoints).await.expect("gone");
+    assert!(began_at.elapsed() < Duration::from_secs(5));
+    shutdown.cancel();
+}
