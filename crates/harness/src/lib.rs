@@ -8,6 +8,7 @@
 mod aws_account;
 pub mod bench;
 pub mod binaries;
+pub mod ci;
 pub mod conform;
 pub mod content;
 pub mod ground;

@@ -124,6 +124,14 @@ pub(super) async fn sweep(docker: &Docker) {
     }
 }
 
+/// Whether the image is here. What the daemon says otherwise comes with the attempt to start it.
+pub(super) async fn has_image(docker: &Docker, image: &str) -> bool {
+    use testcontainers_modules::testcontainers::bollard::errors::Error;
+    let missing =
+        |error: &Error| matches!(error, Error::DockerResponseServerError { status_code: 404, .. });
+    !docker.inspect_image(image).await.is_err_and(|error| missing(&error))
+}
+
 /// Removes all containers with this label, whatever state they are in.
 pub(super) async fn remove_labelled(docker: &Docker, label: &str) {
     for found in labelled(docker, label).await {

@@ -64,6 +64,12 @@ pub enum ContainersError {
         /// What went wrong.
         reason: String,
     },
+    /// A signal came while the stack started.
+    #[error("a signal came before the container of {image} was started")]
+    Interrupted {
+        /// Its image.
+        image: String,
+    },
     /// The Postgres in the container cannot be made ours.
     #[error("the Postgres in the container of {image} cannot be used: {reason}")]
     Postgres {
@@ -79,6 +85,22 @@ const WAY_OUT: &str =
     "the in-process stack needs no Docker: Stack::in_process(), cargo xtask e2e --stack in-process";
 
 impl ContainersError {
+    /// Whether this machine has no Docker for us, or no image: nothing that was tried has failed. A
+    /// test may be skipped then, and only then.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::NoSocket { .. }
+            | Self::NobodyThere { .. }
+            | Self::NoPermission { .. }
+            | Self::NoImage { .. } => true,
+            Self::WrongHost { .. }
+            | Self::Unwell { .. }
+            | Self::NotReady { .. }
+            | Self::Interrupted { .. }
+            | Self::Postgres { .. } => false,
+        }
+    }
+
     /// What the user can do; the in-process stack is always named.
     pub fn hint(&self) -> String {
         let cure = match self {
@@ -95,6 +117,7 @@ impl ContainersError {
                 "docker pull it, or name one that is here with --image-localstack or \
                  --image-postgres"
             }
+            Self::Interrupted { .. } => "start it again",
             Self::NotReady { .. } | Self::Postgres { .. } => {
                 "look at the image: it has to be LocalStack 3 to 4.14, or Postgres 14 to 17"
             }
@@ -152,4 +175,31 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_there_may_be_skipped() {
+        let [at, image, reason] = ["unix:///s", "i:1", "it says so"].map(str::to_owned);
+        let (daemon, problem) = (at.clone(), reason.clone());
+        for (error, is_absence) in [
+            (ContainersError::NoSocket { daemon: at, context: String::new() }, true),
+            (ContainersError::NobodyThere { daemon: daemon.clone() }, true),
+            (ContainersError::NoPermission { daemon: daemon.clone() }, true),
+            (ContainersError::NoImage { image: image.clone(), reason: reason.clone() }, true),
+            (
+                ContainersError::WrongHost { daemon: daemon.clone(), problem: problem.clone() },
+                false,
+            ),
+            (ContainersError::Unwell { daemon, problem }, false),
+            (ContainersError::NotReady { image: image.clone(), reason: reason.clone() }, false),
+            (ContainersError::Postgres { image, reason }, false),
+        ] {
+            assert_eq!(error.is_absence(), is_absence, "{error}");
+            assert!(error.hint().contains("--stack in-process"), "{error}");
+        }
+    }
 }

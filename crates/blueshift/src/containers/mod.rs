@@ -25,6 +25,7 @@ use emulator_redshift::copy::load::S3Access;
 use emulator_redshift::{Isolation, RedshiftConfig, Upstream, UpstreamAddress};
 use testcontainers_modules::localstack::LocalStack;
 use testcontainers_modules::postgres::Postgres;
+use testcontainers_modules::testcontainers::bollard::Docker;
 use testcontainers_modules::testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers_modules::testcontainers::core::{Mount, WaitFor};
 use testcontainers_modules::testcontainers::runners::AsyncRunner;
@@ -50,6 +51,8 @@ const LOCALSTACK: &str = "localstack/localstack:4.14.0";
 /// The newest Postgres that the relay knows.
 const POSTGRES: &str = "postgres:17-alpine";
 
+/// How long an image may take to be pulled.
+const PULLED_WITHIN: Duration = Duration::from_secs(600);
 /// How long a container may take to be ready, once its image is here.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long connections may take to end once the stack is told to stop.
@@ -135,9 +138,10 @@ impl Containers {
         let cleaner = Cleaner::new(self.heeds_signals);
         // Both to their end: what is given up half-way could appear after it was cleaned up.
         let (localstack, postgres) = tokio::join!(
-            localstack(&self.image_localstack, &cleaner),
-            start_postgres(&self.image_postgres, &cleaner)
+            localstack(&docker, &self.image_localstack, &cleaner),
+            start_postgres(&docker, &self.image_postgres, &cleaner)
         );
+        cleaner.all_started();
         let (servers, endpoints) = serve_all(localstack?, postgres?, cleaner, region).await?;
         let running = Running::Containers(Box::new(servers));
         let mut stack =
@@ -238,16 +242,24 @@ async fn serve_all(
     Ok((Servers { faults, shutdown, tasks, _proxies: proxies, cleaner }, endpoints))
 }
 
-async fn localstack(image: &str, cleaner: &Cleaner) -> Result<SocketAddr, ContainersError> {
+async fn localstack(
+    docker: &Docker,
+    image: &str,
+    cleaner: &Cleaner,
+) -> Result<SocketAddr, ContainersError> {
     let ready = vec![WaitFor::message_on_stdout("Ready.")];
     let request = LocalStack::default().with_ready_conditions(ready);
     let request = LOCALSTACK_ENVIRONMENT
         .iter()
         .fold(request, |request, (name, value)| request.with_env_var(*name, *value));
-    launch(request, image, 4566, cleaner).await
+    launch(docker, request, image, 4566, cleaner).await
 }
 
-async fn start_postgres(image: &str, cleaner: &Cleaner) -> Result<SocketAddr, ContainersError> {
+async fn start_postgres(
+    docker: &Docker,
+    image: &str,
+    cleaner: &Cleaner,
+) -> Result<SocketAddr, ContainersError> {
     // Nobody but this machine reaches it, as with the private Postgres of the in-process stack.
     let request = Postgres::default()
         .with_user(SUPERUSER)
@@ -256,7 +268,7 @@ async fn start_postgres(image: &str, cleaner: &Cleaner) -> Result<SocketAddr, Co
         .with_env_var("POSTGRES_INITDB_ARGS", "--locale=C --encoding=UTF8")
         .with_mount(Mount::tmpfs_mount("/var/lib/postgresql/data"))
         .with_cmd(postgres::server_options().flat_map(|option| ["-c".to_owned(), option]));
-    let address = launch(request, image, 5432, cleaner).await?;
+    let address = launch(docker, request, image, 5432, cleaner).await?;
     for (database, script) in catalog().scripts {
         install(address, &database, &script).await.map_err(|error| {
             let reason = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
@@ -289,6 +301,7 @@ async fn install(
 
 /// Starts a container of ours and returns where its port is published.
 async fn launch<I: Image>(
+    docker: &Docker,
     request: ContainerRequest<I>,
     image: &str,
     port: u16,
@@ -302,6 +315,19 @@ async fn launch<I: Image>(
         .with_startup_timeout(READY_WITHIN)
         .with_host_config_modifier(move |host| publish_on_loopback(host, port));
     let failed = |error| ContainersError::not_started(image, &error);
+    let request = if docker::has_image(docker, image).await {
+        request
+    } else {
+        tracing::warn!(image, within = ?PULLED_WITHIN, "the image is not here: it is pulled");
+        let pulled = tokio::time::timeout(PULLED_WITHIN, request.pull_image()).await;
+        let late = || format!("not pulled within {} s", PULLED_WITHIN.as_secs());
+        pulled
+            .map_err(|_| ContainersError::NoImage { image: image.to_owned(), reason: late() })?
+            .map_err(failed)?
+    };
+    if !Cleaner::may_start() {
+        return Err(ContainersError::Interrupted { image: image.to_owned() });
+    }
     let container = request.start().await.map_err(failed)?;
     let published = container.get_host_port_ipv4(port).await.map_err(failed)?;
     // The cleaner removes it: from a drop it can do that without a runtime, and both at once.
