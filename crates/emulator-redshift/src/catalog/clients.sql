@@ -34,7 +34,7 @@ SELECT
         ELSE 0
     END::int2 AS reldiststyle,
     false AS relhasoids
-FROM pg_catalog.pg_class AS relation
+FROM pg_catalog.blueshift_listed_pg_class AS relation
 LEFT JOIN pg_catalog.blueshift_tables AS declared ON declared.relid = relation.oid;
 
 CREATE VIEW pg_catalog.blueshift_pg_attribute AS
@@ -57,7 +57,7 @@ FROM pg_catalog.pg_attrdef AS defaults;
 -- A key that is declared and not enforced is a row of pg_constraint without an index. Drivers look
 -- for primary keys in pg_index; here each such key is an index whose oid is the constraint's.
 CREATE VIEW pg_catalog.blueshift_keyed_pg_index AS
-SELECT present.* FROM pg_catalog.pg_index AS present
+SELECT present.* FROM pg_catalog.blueshift_listed_pg_index AS present
 UNION ALL
 SELECT (jsonb_populate_record(NULL::pg_catalog.pg_index, jsonb_build_object(
     'indexrelid', declared.oid::int8, 'indrelid', declared.conrelid::int8,
@@ -71,7 +71,7 @@ FROM pg_catalog.pg_constraint AS declared
 WHERE declared.contype IN ('p', 'u') AND declared.conindid = 0;
 
 CREATE VIEW pg_catalog.blueshift_keyed_pg_class AS
-SELECT present.* FROM pg_catalog.pg_class AS present
+SELECT present.* FROM pg_catalog.blueshift_listed_pg_class AS present
 UNION ALL
 SELECT (jsonb_populate_record(relation, jsonb_build_object(
     'oid', declared.oid::int8, 'relname', declared.conname, 'relkind', 'i',

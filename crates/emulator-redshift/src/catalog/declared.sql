@@ -233,6 +233,7 @@ BEGIN
     FOR element IN SELECT json_array_elements(declared->'keys') LOOP
         PERFORM pg_catalog.blueshift_declare_key($1, element);
     END LOOP;
+    PERFORM pg_catalog.blueshift_make_zone_map($1);
     IF declared->>'append' IS NOT NULL THEN
         PERFORM pg_catalog.blueshift_append($1, declared->>'append', declared->>'mode');
     END IF;
@@ -257,6 +258,11 @@ BEGIN
             ERRCODE = 'feature_not_supported',
             MESSAGE = 'cannot drop a column that is part of the distribution key or the sort key';
     END IF;
+    PERFORM pg_catalog.blueshift_make_zone_map(altered.relid) FROM (
+        SELECT DISTINCT c.relid FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
+        JOIN pg_catalog.blueshift_columns AS c ON c.relid = d.objid AND c.sortkey <> 0
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass
+    ) AS altered;
     IF cardinality(pieces) < 2 THEN
         RETURN;
     END IF;

@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 
 /// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"),
 /// `version()`, `pg_last_copy_count()` and its like; types; system tables of loads; what tables
-/// declare, and the views that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); what drivers and tools
-/// ask the catalog (`clients.sql`); Redshift's functions (`functions.sql`).
+/// declare, and the views that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys
+/// (`zone_maps.sql`); what drivers and tools ask the catalog (`clients.sql`); Redshift's functions
+/// (`functions.sql`).
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
@@ -24,6 +25,8 @@ pub fn template_sql() -> &'static str {
         include_str!("system_tables.sql"),
         "\n",
         include_str!("declared.sql"),
+        "\n",
+        include_str!("zone_maps.sql"),
         "\n",
         include_str!("tables.sql"),
         "\n",

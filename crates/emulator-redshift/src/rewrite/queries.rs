@@ -23,6 +23,11 @@ const WIDER_COLUMNS: &[&str] =
 const KEYED_RELATIONS: &[&str] = &["pg_class", "pg_attribute", "pg_index"];
 const KEYED_COLUMNS: &[&str] = &["indisprimary"];
 
+/// Relations of the catalog where zone maps would show as indexes (`zone_maps.sql`).
+const LISTED_RELATIONS: &[&str] = &["pg_class", "pg_index"];
+/// What only tables of Postgres itself have.
+const SYSTEM_COLUMNS: &[&str] = &["ctid", "tableoid", "xmin", "xmax"];
+
 /// Words that end an expression in WHERE or ON, or go on with it.
 const AFTER_CONDITION: &[&str] = &[
     "and",
@@ -145,7 +150,17 @@ fn wider_relations(statement: &Statement<'_>, edits: &mut Edits) {
         read_instead(statement, WIDER_RELATIONS, "blueshift_", edits);
     } else if names(KEYED_COLUMNS) {
         read_instead(statement, KEYED_RELATIONS, "blueshift_keyed_", edits);
+    } else if !names(SYSTEM_COLUMNS) && may_list_indexes(statement) {
+        read_instead(statement, LISTED_RELATIONS, "blueshift_listed_", edits);
     }
+}
+
+/// Whether a query may see indexes: it reads `pg_index`, or `pg_class` with any kind of relation.
+fn may_list_indexes(statement: &Statement<'_>) -> bool {
+    let mut tokens = (0..statement.tokens.len()).map(|index| statement.text(index));
+    let mut kinds = tokens.clone();
+    tokens.any(|token| token.eq_ignore_ascii_case("pg_index") || token == "'i'")
+        || !kinds.any(|token| token.eq_ignore_ascii_case("relkind"))
 }
 
 /// Puts the views with `prefix` in the place of relations of the catalog.
@@ -394,8 +409,8 @@ mod tests {
     #[test]
     fn names_of_the_list_are_put_in_place_in_queries_of_the_catalog() {
         check(
-            "select n.nspname as \"schema\", relname from pg_class c where schema = 'a' and n.schema = 'b'",
-            "select n.nspname as \"schema\", relname from pg_class c where (n.nspname) = 'a' and n.schema = 'b'",
+            "select n.nspname as \"schema\", relname from pg_namespace c where schema = 'a' and n.schema = 'b'",
+            "select n.nspname as \"schema\", relname from pg_namespace c where (n.nspname) = 'a' and n.schema = 'b'",
         );
         check(
             "select a || 'x' as b, b as c, upper(c) as d from svv_tables where d = '' group by b",
@@ -403,12 +418,12 @@ mod tests {
              where (upper(((a || 'x')))) = '' group by b",
         );
         check(
-            "select 1 as a from pg_class where a = 1 union select 2 as a from pg_class where a = 1",
-            "select 1 as a from pg_class where (1) = 1 union select 2 as a from pg_class where (2) = 1",
+            "select 1 as a from pg_namespace where a = 1 union select 2 as a from pg_namespace where a = 1",
+            "select 1 as a from pg_namespace where (1) = 1 union select 2 as a from pg_namespace where (2) = 1",
         );
         // A column of the same name, an inner query's own name, a table of the user.
-        same("select case a when 1 then 2 end as a, a + 1 from pg_class where a = 1");
-        same("select 1 as a from pg_class where exists (select a from pg_namespace)");
+        same("select case a when 1 then 2 end as a, a + 1 from pg_namespace where a = 1");
+        same("select 1 as a from pg_namespace where exists (select a from pg_namespace)");
         same("select 1 as a, a + 1 from t where a = 1");
     }
 
@@ -419,7 +434,9 @@ mod tests {
             "select c.reldiststyle from pg_catalog.blueshift_pg_class c, pg_namespace, \
              pg_catalog.blueshift_pg_attrdef AS pg_attrdef where adsrc = 'pg_class'",
         );
-        same("select c.relname from pg_catalog.pg_class c where pg_class.oid = 1");
+        same(
+            "select c.relname from pg_catalog.pg_class c where c.relkind = 'v' and pg_class.oid = 1",
+        );
     }
 
     #[test]
@@ -429,6 +446,23 @@ mod tests {
             "select ci.relname from pg_catalog.blueshift_keyed_pg_class ci, \
              pg_catalog.blueshift_keyed_pg_index i where i.indisprimary",
         );
+    }
+
+    #[test]
+    fn who_lists_indexes_does_not_see_zone_maps() {
+        check(
+            "select relname from pg_class where relkind in ('r', 'i')",
+            "select relname from pg_catalog.blueshift_listed_pg_class AS pg_class \
+             where relkind in ('r', 'i')",
+        );
+        check(
+            "select * from pg_index i join pg_class c on c.oid = i.indexrelid where c.relkind <> 'r'",
+            "select * from pg_catalog.blueshift_listed_pg_index i \
+             join pg_catalog.blueshift_listed_pg_class c on c.oid = i.indexrelid \
+             where c.relkind <> 'r'",
+        );
+        same("select relname from pg_class where relkind = 'r'");
+        same("select xmin from pg_class");
     }
 
     proptest::proptest! {

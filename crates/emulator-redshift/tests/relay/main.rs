@@ -19,3 +19,4 @@ mod system_tables;
 mod tls;
 mod types;
 mod upstream_password;
+mod zone_maps;

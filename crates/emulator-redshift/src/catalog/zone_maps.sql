@@ -1,0 +1,140 @@
+-- "Sort keys", "Zone maps": Redshift keeps the least and the greatest value of every block, and
+-- skips the blocks that a range of the sort key rules out. Here a BRIN index on the sort key does
+-- that, one entry per MiB. Nobody sees it. Temporary tables have none: they are small and short-lived.
+CREATE FUNCTION pg_catalog.blueshift_is_zone_map(relation_name name)
+RETURNS bool LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
+SELECT starts_with($1::text, 'blueshift_zone_map_')
+$body$;
+
+-- Values that are long would not fit into an entry; a collation may lack an order of its own.
+CREATE FUNCTION pg_catalog.blueshift_zone_columns(relid oid)
+RETURNS text[] LANGUAGE sql STABLE AS $body$
+SELECT array_agg(zoned.name ORDER BY zoned.place) FROM (
+    SELECT quote_ident(a.attname) AS name, abs(c.sortkey) AS place
+    FROM pg_catalog.blueshift_columns AS c
+    JOIN pg_catalog.pg_class AS r ON r.oid = c.relid AND r.relpersistence <> 't'
+    JOIN pg_catalog.pg_attribute AS a
+        ON a.attrelid = c.relid AND a.attnum = c.attnum AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_collation AS o ON o.oid = a.attcollation
+    WHERE c.relid = $1 AND c.sortkey <> 0 AND coalesce(o.collisdeterministic, true)
+        AND (
+            a.atttypid IN (
+                'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'float4'::regtype,
+                'float8'::regtype, 'numeric'::regtype, 'date'::regtype, 'time'::regtype,
+                'timetz'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype
+            )
+            OR (
+                a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype)
+                AND a.atttypmod BETWEEN 4 AND 4 + 256
+            )
+        )
+    ORDER BY abs(c.sortkey)
+    LIMIT 8
+) AS zoned
+$body$;
+
+CREATE FUNCTION pg_catalog.blueshift_make_zone_map(relid oid)
+RETURNS void LANGUAGE plpgsql AS $body$
+DECLARE
+    wanted text[] := pg_catalog.blueshift_zone_columns($1);
+    map name := 'blueshift_zone_map_' || $1;
+    present_map oid;
+    present text[];
+BEGIN
+    SELECT i.indexrelid, array_agg(quote_ident(a.attname) ORDER BY k.number)
+    INTO present_map, present
+    FROM pg_catalog.pg_index AS i
+    JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid AND c.relname = map
+    CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, number)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WHERE i.indrelid = $1
+    GROUP BY i.indexrelid;
+    IF present IS NOT DISTINCT FROM wanted THEN
+        RETURN;
+    END IF;
+    IF present_map IS NOT NULL THEN
+        EXECUTE format('DROP INDEX %s', present_map::regclass);
+        EXECUTE format('DROP TRIGGER blueshift_zone_map ON %s', $1::regclass);
+    END IF;
+    IF wanted IS NOT NULL THEN
+        EXECUTE format(
+            'CREATE INDEX %I ON %s USING brin (%s)', map, $1::regclass, array_to_string(wanted, ', ')
+        );
+        EXECUTE format(
+            'CREATE TRIGGER blueshift_zone_map AFTER INSERT ON %s FOR EACH STATEMENT '
+            'EXECUTE FUNCTION pg_catalog.blueshift_after_insert()', $1::regclass
+        );
+        UPDATE pg_catalog.pg_trigger AS t SET tgisinternal = true
+        WHERE t.tgrelid = $1 AND t.tgname = 'blueshift_zone_map';
+    END IF;
+END
+$body$;
+
+-- Maps the blocks that have been filled since, and lets the planner know of a table that has grown
+-- to twice its size ("COPY": STATUPDATE; "Automatic analyze"). Whoever holds the lock that this
+-- takes is about to do the same.
+CREATE FUNCTION pg_catalog.blueshift_map_zones(relid oid)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET lock_timeout = '20ms' AS $body$
+DECLARE
+    map oid := (
+        SELECT i.indexrelid FROM pg_catalog.pg_index AS i
+        JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+        WHERE i.indrelid = $1 AND pg_catalog.blueshift_is_zone_map(c.relname)
+    );
+    known int8 := (SELECT c.relpages FROM pg_catalog.pg_class AS c WHERE c.oid = $1);
+    pages int8 := pg_catalog.pg_relation_size($1) / current_setting('block_size')::int8;
+BEGIN
+    PERFORM pg_catalog.brin_summarize_new_values(map);
+    IF 2 * known < pages THEN
+        EXECUTE format(
+            'ANALYZE %s (%s)', $1::regclass,
+            array_to_string(pg_catalog.blueshift_zone_columns($1), ', ')
+        );
+    END IF;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN;
+END
+$body$;
+
+-- A few rows are autovacuum's business.
+CREATE FUNCTION pg_catalog.blueshift_after_insert()
+RETURNS trigger LANGUAGE plpgsql AS $body$
+DECLARE
+    setting text := 'zone_map_' || TG_RELID;
+    inserted int8 := pg_catalog.pg_stat_get_xact_tuples_inserted(TG_RELID);
+BEGIN
+    IF pg_catalog.blueshift_setting(setting, '0')::int8 + 1000 <= inserted THEN
+        PERFORM set_config('blueshift.' || setting, inserted::text, true);
+        PERFORM pg_catalog.blueshift_map_zones(TG_RELID);
+    END IF;
+    RETURN NULL;
+END
+$body$;
+
+CREATE VIEW pg_catalog.blueshift_listed_pg_class AS
+SELECT present.* FROM pg_catalog.pg_class AS present
+WHERE present.relkind <> 'i' OR NOT pg_catalog.blueshift_is_zone_map(present.relname);
+
+CREATE VIEW pg_catalog.blueshift_listed_pg_index AS
+SELECT present.* FROM pg_catalog.pg_index AS present
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class AS c
+    WHERE c.oid = present.indexrelid AND pg_catalog.blueshift_is_zone_map(c.relname)
+);
+
+DO $body$
+DECLARE
+    shown text;
+BEGIN
+    FOREACH shown IN ARRAY ARRAY['pg_indexes', 'pg_stat_all_indexes', 'pg_statio_all_indexes'] LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE VIEW pg_catalog.%I AS SELECT * FROM (%s) AS shown '
+            'WHERE NOT pg_catalog.blueshift_is_zone_map(%I)',
+            shown, rtrim(pg_get_viewdef(shown::regclass), ';'),
+            CASE shown WHEN 'pg_indexes' THEN 'indexname' ELSE 'indexrelname' END
+        );
+    END LOOP;
+END
+$body$;
+
+GRANT SELECT ON pg_catalog.blueshift_listed_pg_class, pg_catalog.blueshift_listed_pg_index TO PUBLIC;
