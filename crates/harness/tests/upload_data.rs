@@ -224,6 +224,18 @@ async fn files_that_copy_refuses_are_set_aside_with_their_reasons_and_the_rest_i
     let output = bench.run(&["--rejects-max", "12"]).await;
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
     assert_eq!(bench.keys("events/").await.len(), 0);
+    // Beside a good one there may be any number.
+    for number in 0..12 {
+        let text = ["{\"id\": ", "{\"id\": \"x\", \"at\": \"never\"}"][number % 2];
+        bench.put_text(&format!("events/x{number}.json"), text).await;
+        bench.put_text(&format!("events/y{number}.json.gz"), "not gzip").await;
+    }
+    bench.put("events/z.json", &[event("last", "2026-01-11")]).await;
+    let output = bench.run(&[]).await;
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    let result: Value = serde_json::from_slice(&output.stdout).expect("a result");
+    assert_eq!((&result["rejected"], &result["rows_loaded"]), (&json!(24), &json!(1)), "{result}");
+    assert_eq!(bench.keys("events/").await.len(), 0);
     bench.stop().await;
 }
 

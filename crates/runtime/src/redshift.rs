@@ -1,9 +1,11 @@
 //! A connection to Redshift, and the two functions that quote what goes into SQL.
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::settings::{RedshiftSettings, SslMode};
@@ -24,6 +26,9 @@ const KEEPALIVE_RETRIES: u32 = 6;
 
 /// How long the request to cancel a statement may take.
 const CANCEL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Notices kept of one session that nobody takes.
+const NOTICES_MAX: usize = 100;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -104,10 +109,20 @@ pub struct Session {
     /// For statements.
     pub client: Client,
     connection: JoinHandle<()>,
+    notices: Notices,
     sslmode: SslMode,
 }
 
+/// What the server said beside its answers, the first [`NOTICES_MAX`] since somebody looked.
+type Notices = Arc<Mutex<Vec<String>>>;
+
 impl Session {
+    /// What the server has said beside its answers (NOTICE, INFO, WARNING) since the last call. Of
+    /// a statement that was answered, all of it is there.
+    pub fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Asks the server, over a connection of its own, to give up the statement that runs here.
     ///
     /// # Errors
@@ -186,33 +201,49 @@ async fn log_in(settings: &RedshiftSettings) -> Result<Session, ConnectError> {
             config.ssl_mode(tokio_postgres::config::SslMode::Disable);
             let (client, connection) =
                 config.connect(NoTls).await.map_err(|source| refused(settings, source))?;
-            Ok(Session {
-                client,
-                connection: tokio::spawn(drive(connection)),
-                sslmode: settings.sslmode,
-            })
+            Ok(session(client, connection, settings.sslmode))
         }
         SslMode::VerifyFull => {
             config.ssl_mode(tokio_postgres::config::SslMode::Require);
             let (client, connection) =
                 config.connect(tls()?).await.map_err(|source| refused(settings, source))?;
-            Ok(Session {
-                client,
-                connection: tokio::spawn(drive(connection)),
-                sslmode: settings.sslmode,
-            })
+            Ok(session(client, connection, settings.sslmode))
         }
     }
 }
 
-async fn drive<S, T>(connection: tokio_postgres::Connection<S, T>)
+fn session<S, T>(client: Client, connection: Connection<S, T>, sslmode: SslMode) -> Session
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    if let Err(error) = connection.await {
-        // The statement in flight fails with the same error, which its caller handles.
-        tracing::debug!(%error, "redshift connection ended");
+    let notices = Notices::default();
+    let connection = tokio::spawn(drive(connection, notices.clone()));
+    Session { client, connection, notices, sslmode }
+}
+
+/// Notices are kept in the order of the wire: before the end of their statement is passed on.
+async fn drive<S, T>(mut connection: Connection<S, T>, notices: Notices)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) => {
+                tracing::debug!(%notice, "redshift says");
+                let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
+                if notices.len() < NOTICES_MAX {
+                    notices.push(notice.message().to_owned());
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                // The statement in flight fails with the same error, which its caller handles.
+                tracing::debug!(%error, "redshift connection ended");
+                return;
+            }
+        }
     }
 }
 

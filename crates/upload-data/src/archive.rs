@@ -7,7 +7,9 @@
 use clap::ValueEnum;
 use futures_util::StreamExt;
 
-use crate::error::{ArchiveError, StoreError};
+use tracing::warn;
+
+use crate::error::StoreError;
 use crate::store::{ObjectStore, StoredObject};
 
 /// Requests at once.
@@ -24,30 +26,59 @@ pub enum AfterLoad {
     Keep,
 }
 
-/// Puts loaded objects away; returns how many left `events/` by this call.
+/// Warnings about single objects; of the others, the last one says how many they are.
+const WARNINGS_MAX: u64 = 10;
+
+/// What became of loaded objects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct PutAway {
+    /// They left `events/` by this call.
+    pub moved: u64,
+    /// They lie there still, because S3 refuses to copy or to delete them. The ledger knows that
+    /// they are loaded, so that they cost no more than a line in its answer.
+    pub stuck: u64,
+}
+
+/// Puts loaded objects away. All are tried, whatever happens to one.
 ///
-/// All are tried, whatever happens to one.
+/// # Errors
+/// If S3 is not there: then nothing else can be done either. What S3 refuses of single objects is
+/// no error; it is logged and counted.
 pub(crate) async fn put_away(
     store: &impl ObjectStore,
     prefix: &str,
     objects: &[StoredObject],
     after_load: AfterLoad,
-) -> Result<u64, ArchiveError> {
-    let mut archived = 0;
-    let mut failures = Vec::new();
-    let each = |object| put_one_away(store, prefix, object, after_load);
+) -> Result<PutAway, StoreError> {
+    let mut done = PutAway::default();
+    let mut failure = None;
+    let each = |object: &StoredObject| {
+        let object = object.clone();
+        async move {
+            let outcome = put_one_away(store, prefix, &object, after_load).await;
+            (object.key, outcome)
+        }
+    };
     let mut outcomes =
         futures_util::stream::iter(objects.iter().map(each)).buffer_unordered(CONCURRENT_MAX);
-    while let Some(outcome) = outcomes.next().await {
+    while let Some((object_key, outcome)) = outcomes.next().await {
         match outcome {
-            Ok(moved) => archived += u64::from(moved),
-            Err(error) => failures.push(error),
+            Ok(is_moved) => done.moved += u64::from(is_moved),
+            Err(error) if error.is_about_object() => {
+                done.stuck += 1;
+                if done.stuck <= WARNINGS_MAX {
+                    warn!(object_key, %error, "loaded object stays where it is");
+                }
+            }
+            Err(error) => failure = failure.or(Some(error)),
         }
     }
-    let (count, of) = (failures.len(), objects.len());
-    match failures.into_iter().next() {
-        Some(source) => Err(ArchiveError { count, of, source }),
-        None => Ok(archived),
+    if WARNINGS_MAX < done.stuck {
+        warn!(object_count = done.stuck, "loaded objects stay where they are");
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(done),
     }
 }
 

@@ -33,8 +33,9 @@ Exit codes:
      it waited for another run, which the result says
   1  failed: nothing of the failed load is in the table, and the next run starts over
   2  the flags are wrong
-  4  loaded, but something was rejected: <s3_prefix>rejected/ has the objects and, as
-     <KEY>.errors.json, the reasons
+  4  loaded, but a human should look: <s3_prefix>rejected/ has objects that COPY refuses, in whole
+     or for some rows, and, as <KEY>.errors.json, the reasons; or S3 refuses to move objects out of
+     <s3_prefix>events/, which each run passes over
 With --schedule a failing run is logged and the next one tries again; at the end the exit code is
 the worst of all runs.";
 
@@ -81,9 +82,9 @@ pub struct Args {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub bytes_max: u64,
-    /// Objects that may be rejected in one run; if more are bad, the run fails and none is moved.
-    /// An object with bad rows is loaded without them, one that COPY cannot read not at all; under
-    /// rejected/ lie the original and the reasons.
+    /// Bad objects that are set aside although COPY took no row of any other in the same run. If more
+    /// are bad, and none is good, the table may be to blame: the run fails and moves nothing. Beside
+    /// a good object, any number is set aside.
     #[arg(long, value_name = "COUNT", env = "UPLOAD_REJECTS_MAX", default_value = "10")]
     pub rejects_max: u32,
     /// Print the objects and the SQL of the next load, and change nothing.
@@ -167,7 +168,7 @@ pub struct Config {
     pub lock_wait: Duration,
     /// How much one load takes at most.
     pub limits: LoadLimits,
-    /// Objects that may be rejected in one run, in whole or in part.
+    /// Bad objects that are set aside although none is good in the same run.
     pub rejects_max: u64,
 }
 

@@ -30,8 +30,9 @@ pub const ROLLBACK: &str = "ROLLBACK";
 pub const UNBOUND: &str = "RESET statement_timeout";
 /// The number by which `stl_load_errors` knows this session.
 pub const SESSION_ID: &str = "SELECT pg_backend_pid()";
-/// What [`Statements::load_errors`] needs to know of the COPY before it.
-pub const LAST_COPY_ID: &str = "SELECT pg_last_copy_id()";
+/// The COPY before it: the number by which [`Statements::load_errors`] knows it, and the rows that
+/// it loaded.
+pub const LAST_COPY: &str = "SELECT pg_last_copy_id(), pg_last_copy_count()";
 /// So many bad rows together fail a COPY that skips them (`MAXERROR`), and as many are read from
 /// `stl_load_errors`: of rows that are left out, each one is known.
 pub const BAD_ROWS_MAX: usize = 1000;

@@ -70,6 +70,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether S3 refuses this one object, for whatever reason, and may well take others: one under
+    /// Object Lock, larger than CopyObject takes, or without a right.
+    pub(crate) fn is_about_object(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// What the user can do, where we know it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -221,18 +227,42 @@ pub enum LoadError {
         /// The first of them.
         rejects: Vec<RejectedRow>,
     },
-    /// More objects are bad than may be set aside; none was.
+    /// COPY left rows out and took none at all.
+    #[error("COPY could not load a single row: {}", list(rejects))]
+    NoGoodRows {
+        /// All of them.
+        rejects: Vec<RejectedRow>,
+    },
+    /// All objects are bad, and too many to blame each of them; none was set aside.
     #[error(
-        "{count} or more objects hold what COPY cannot load, and {max} may be set aside: {}",
+        "COPY took none of {count} objects, so the table may be to blame, not they, and nothing was \
+         set aside: {}",
         list(rejects)
     )]
-    TooManyBad {
+    AllBad {
         /// How many were found before the search stopped.
         count: u64,
-        /// How many this run might still set aside.
-        max: u64,
         /// A reason of each of the first of them.
         rejects: Vec<RejectedRow>,
+    },
+    /// All objects are bad, and so is one that is empty: COPY itself does not work.
+    #[error("COPY fails even for an empty object, so nothing was set aside")]
+    NothingCopies(#[source] StatementError),
+    /// The staging table does not hold what COPY says it loaded.
+    #[error("COPY loaded {copied} rows, but {staged} are staged")]
+    Miscounted {
+        /// What COPY says.
+        copied: u64,
+        /// What is there.
+        staged: u64,
+    },
+    /// COPY left out more rows than it gives reasons for: some would be lost.
+    #[error("COPY left out {skipped} rows, but stl_load_errors lists {listed}")]
+    Unexplained {
+        /// What COPY says.
+        skipped: u64,
+        /// Rows in `stl_load_errors`.
+        listed: u64,
     },
     /// The program was stopped while it waited for the ledger; nothing was begun.
     #[error("stopped while waiting for the ledger")]
@@ -240,6 +270,15 @@ pub enum LoadError {
     /// A bad object could not be moved to `rejected/`.
     #[error("set object {key} aside")]
     SetAside {
+        /// The object's key.
+        key: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The reasons why an object is bad could not be put under `rejected/`.
+    #[error("keep the reasons why object {key} is bad")]
+    KeepReasons {
         /// The object's key.
         key: String,
         /// Why.
@@ -293,7 +332,7 @@ impl LoadError {
     /// Whether objects may be at fault, rather than the statement, the rights or the cluster.
     pub(crate) fn may_be_about_objects(&self) -> bool {
         match self {
-            Self::BadRows { .. } => true,
+            Self::BadRows { .. } | Self::NoGoodRows { .. } => true,
             // XX: what Redshift meets while it reads (8001, 9001, …); 22: what data are like.
             Self::Statement { step: COPY_STEP, source } => {
                 let StatementError::Refused { sqlstate, .. } = source else { return false };
@@ -307,7 +346,9 @@ impl LoadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Connect(error) => Some(error.hint()),
-            Self::Store(error) | Self::SetAside { source: error, .. } => error.hint(),
+            Self::Store(error)
+            | Self::SetAside { source: error, .. }
+            | Self::KeepReasons { source: error, .. } => error.hint(),
             Self::Locked { .. } => Some(
                 "let it finish, or wait longer with --lock-wait; svv_transactions shows which \
                  session holds the lock",
@@ -316,10 +357,17 @@ impl LoadError {
                 Some("create it with create_table.sql, or set table in section [redshift]")
             }
             Self::NoLedger { .. } => Some("may this user create a table in that schema?"),
-            Self::BadRows { .. } | Self::TooManyBad { .. } => Some(
-                "does the table fit the events? else move these objects away, or raise \
-                 --rejects-max",
+            Self::BadRows { .. } | Self::NoGoodRows { .. } | Self::AllBad { .. } => Some(
+                "does the table in redshift fit the events, as create_table.sql does? if it does, \
+                 raise --rejects-max to set these objects aside",
             ),
+            Self::NothingCopies(_) => Some(
+                "may the role in arn_credentials read the bucket, may the cluster assume it, and \
+                 does the cluster reach S3?",
+            ),
+            Self::Miscounted { .. } | Self::Unexplained { .. } => {
+                Some("nothing was committed; may this user read stl_load_errors?")
+            }
             Self::NoId { .. } => Some("id_column in section [redshift] must be set in each event"),
             Self::CommitUnknown(_) => {
                 Some("run again: the ledger tells whether the objects were loaded")
@@ -327,19 +375,6 @@ impl LoadError {
             Self::Stopped | Self::Statement { .. } => None,
         }
     }
-}
-
-/// Objects that are loaded but still lie where they were.
-#[derive(Debug, thiserror::Error)]
-#[error("{count} of {of} loaded objects could not be put away")]
-pub struct ArchiveError {
-    /// How many failed.
-    pub count: usize,
-    /// How many were to be put away.
-    pub of: usize,
-    /// The first failure.
-    #[source]
-    pub source: StoreError,
 }
 
 #[cfg(test)]

@@ -72,6 +72,13 @@ pub(crate) struct World {
     pub load_errors: Vec<[String; 7]>,
     /// COPYs so far; the last one's number.
     pub copy_count: usize,
+    /// Rows that the last COPY loaded, as it counts them.
+    pub copied_count: u64,
+    /// COPY loses so many bad rows without a word in `stl_load_errors`, or so many good ones.
+    pub lost_reasons: usize,
+    pub lost_rows: usize,
+    /// COPY fails, whatever it is to read.
+    pub copy_is_broken: bool,
     /// Somebody writes an object (key, body) just before that call.
     pub rewrite_before: Option<(String, String, String)>,
     /// Whether a COPY that cannot read an object does not say which.
@@ -217,7 +224,10 @@ impl ObjectStore for FakeStore<'_> {
             let is_set_aside = [".errors.json", ""]
                 .iter()
                 .all(|suffix| world.objects.contains_key(&format!("rejected/{key}{suffix}")));
-            if !(is_set_aside && (body.contains("broken") || body.contains("hopeless"))) {
+            let is_hopeless = body.contains("broken")
+                || body.contains("hopeless")
+                || body.split_whitespace().all(|id| id == "bad");
+            if !(is_set_aside && is_hopeless) {
                 world.must_be_in_ledger(key);
             }
             world.objects.remove(key);
@@ -362,20 +372,21 @@ impl FakeSession<'_> {
             "COPY" => return self.copy(sql),
             "count" => {
                 let count = self.transaction().staged.len().to_string();
-                return Ok(Reply {
-                    rows: vec![vec![Some(count.clone()), Some(count)]],
-                    row_count: 1,
-                });
+                let rows = vec![vec![Some(count.clone()), Some(count)]];
+                return Ok(Reply { rows, ..Reply::default() });
             }
             "insert events" => return Ok(self.insert_new()),
             "insert ledger" => self.insert_ledger(sql),
             "COMMIT" => self.commit(),
             "session id" => {
-                return Ok(Reply { rows: vec![vec![Some("7".to_owned())]], row_count: 1 });
+                let rows = vec![vec![Some("7".to_owned())]];
+                return Ok(Reply { rows, ..Reply::default() });
             }
             "copy id" => {
-                let id = self.world.borrow().copy_count.to_string();
-                return Ok(Reply { rows: vec![vec![Some(id)]], row_count: 1 });
+                let world = self.world.borrow();
+                let counts = [world.copy_count as u64, world.copied_count];
+                let row = counts.map(|count| Some(count.to_string())).to_vec();
+                return Ok(Reply { rows: vec![row], ..Reply::default() });
             }
             "read stl_load_errors" => {
                 let rows = self.world.borrow().load_errors.clone();
@@ -385,7 +396,7 @@ impl FakeSession<'_> {
                 };
                 let rows = rows.into_iter().rev().filter(of_copy);
                 let rows = rows.map(|row| row.map(Some).to_vec()).collect();
-                return Ok(Reply { rows, row_count: 0 });
+                return Ok(Reply { rows, ..Reply::default() });
             }
             _ => {}
         }
@@ -408,7 +419,7 @@ impl FakeSession<'_> {
     fn read_ledger(&mut self) -> Reply {
         let rows = self.snapshot().1.into_iter();
         let rows = rows.map(|row| vec![Some(row.key), Some(row.etag), Some(row.load_id)]);
-        Reply { rows: rows.collect(), row_count: 0 }
+        Reply { rows: rows.collect(), ..Reply::default() }
     }
 
     fn copy(&mut self, sql: &str) -> Result<Reply, StatementError> {
@@ -418,7 +429,10 @@ impl FakeSession<'_> {
         let manifest: serde_json::Value = serde_json::from_str(&world.objects[key]).unwrap();
         world.copy_count += 1;
         let (query, is_lenient) = (world.copy_count.to_string(), sql.contains("MAXERROR"));
-        let mut staged = Vec::new();
+        if world.copy_is_broken {
+            return Err(refused("XX000", "S3ServiceException: Access Denied"));
+        }
+        let (mut staged, mut skipped_count) = (Vec::new(), 0);
         for entry in manifest["entries"].as_array().unwrap() {
             let url = entry["url"].as_str().unwrap();
             let key = url.strip_prefix("s3://lake/").unwrap();
@@ -438,7 +452,10 @@ impl FakeSession<'_> {
                 }
                 let line = (index + 1).to_string();
                 let row = [&query, url, &line, "user_id", "x1", "Invalid digit", "{the line}"];
-                world.load_errors.push(row.map(str::to_owned));
+                skipped_count += 1;
+                if world.lost_reasons < skipped_count {
+                    world.load_errors.push(row.map(str::to_owned));
+                }
                 if !is_lenient || id == "hopeless" {
                     let text = "Load into table 'blueshift_staging' failed.  \
                                 Check 'stl_load_errors' system table for details.";
@@ -446,11 +463,14 @@ impl FakeSession<'_> {
                 }
             }
         }
+        world.copied_count = staged.len() as u64;
+        staged.truncate(staged.len().saturating_sub(world.lost_rows));
         drop(world);
         if !sql.contains("NOLOAD") {
             self.transaction().staged.extend(staged);
         }
-        Ok(Reply::default())
+        let said = format!("completed, {skipped_count} record(s) could not be loaded.");
+        Ok(Reply { notices: vec![said], ..Reply::default() })
     }
 
     fn insert_new(&mut self) -> Reply {
@@ -458,7 +478,7 @@ impl FakeSession<'_> {
         let transaction = self.transaction();
         let staged: BTreeSet<_> = transaction.staged.iter().cloned().collect();
         transaction.rows = staged.difference(&loaded).cloned().collect();
-        Reply { rows: Vec::new(), row_count: transaction.rows.len() as u64 }
+        Reply { row_count: transaction.rows.len() as u64, ..Reply::default() }
     }
 
     fn insert_ledger(&mut self, sql: &str) {

@@ -17,6 +17,7 @@ pub struct Figures {
     archived: Counter,
     rejected_objects: Counter,
     rejected_rows: Counter,
+    stuck_objects: Gauge,
     bytes: Counter,
     copies: Counter,
     retries: Counter,
@@ -41,6 +42,10 @@ impl Figures {
             rejected_objects: metrics
                 .counter("objects_rejected_total", "Objects set aside, in whole or for some rows"),
             rejected_rows: metrics.counter("rows_rejected_total", "Rows left out of objects"),
+            stuck_objects: metrics.gauge(
+                "stuck_objects",
+                "Objects that S3 refused to move or to delete in the latest run",
+            ),
             bytes: metrics.counter("bytes_loaded_total", "Bytes of the objects loaded, as stored"),
             copies: metrics.counter("copies_total", "COPYs sent, failed ones included"),
             retries: metrics.counter(
@@ -76,6 +81,7 @@ impl Figures {
         self.archived.add(summary.archived + summary.deleted);
         self.rejected_objects.add(summary.rejected);
         self.rejected_rows.add(summary.rows_rejected);
+        self.stuck_objects.set(summary.stuck as f64);
         self.bytes.add(summary.bytes);
     }
 

@@ -37,6 +37,7 @@ mod fakes;
 
 use std::time::Instant;
 
+use anyhow::Context;
 use runtime::failure::WithHint;
 use runtime::periodic::Done;
 use time::OffsetDateTime;
@@ -50,10 +51,11 @@ pub use plan::Plan;
 pub use store::StoredObject;
 pub use summary::{Stopped, Summary};
 
-use archive::AfterLoad;
+use archive::{AfterLoad, PutAway};
 use error::{LoadError, StoreError};
 use load::Loader;
 use pending::Pending;
+use reject::Rejects;
 use store::{Bucket, ObjectStore};
 use tally::Tally;
 use warehouse::{Redshift, Warehouse};
@@ -68,8 +70,9 @@ pub async fn run(config: &Config, shutdown: &CancellationToken) -> anyhow::Resul
     upload(config, shutdown, &Tally::default()).await
 }
 
-/// Everything that could be loaded is, but something was rejected; 2 is clap's, for wrong flags.
-const REJECTED: u8 = 4;
+/// Everything that could be loaded is, but something was rejected or cannot be moved: a human should
+/// look. 2 is clap's, for wrong flags.
+const LOOK: u8 = 4;
 
 /// [`run`] as a periodic job: counted in `figures`, with the program's exit code.
 ///
@@ -85,7 +88,7 @@ pub async fn run_counted(
     figures.add_counts(&tally.counts());
     let summary = outcome?;
     figures.add(&summary);
-    let exit_code = if summary.rejected == 0 { 0 } else { REJECTED };
+    let exit_code = if summary.rejected + summary.stuck == 0 { 0 } else { LOOK };
     Ok(Done { summary, exit_code })
 }
 
@@ -127,6 +130,7 @@ async fn upload_between(
     let loader = Loader { warehouse, store, statements, prefix, lock_wait, shutdown, tally };
     let mut pending = Pending::new(store, prefix);
     let mut summary = Summary::default();
+    let mut rejects = Rejects::new(config.rejects_max);
     loop {
         if shutdown.is_cancelled() {
             summary.stopped = (!pending.is_at_end()).then_some(Stopped::BetweenLoads);
@@ -142,26 +146,22 @@ async fn upload_between(
         tally.listed(pending.listed_count(), oldest_age);
         let candidate_count = candidates.len();
         // From here to the end of the loop only the wait for the ledger may be cancelled.
-        let rejects_max = config.rejects_max.saturating_sub(summary.rejected);
-        let outcome = reject::load_good(&loader, &mut candidates, rejects_max).await;
-        if let Err(LoadError::Stopped) = outcome {
+        let outcome = rejects.load_good(&loader, &mut candidates, &mut summary).await;
+        // What is loaded is put away whatever became of the rest.
+        let put_away = put_away(config, store, &candidates, &mut summary).await;
+        let is_stopped = matches!(outcome, Err(LoadError::Stopped));
+        if !is_stopped {
+            hinted(outcome, LoadError::hint)?;
+        }
+        put_away?;
+        if is_stopped {
             summary.stopped = Some(Stopped::WaitingForTheLedger);
             break;
         }
-        let (loaded, rejected_count) = hinted(outcome, LoadError::hint)?;
-        summary.add(loaded, rejected_count);
         tally.settled(candidate_count);
-        let put_away = archive::put_away(store, prefix, &candidates, config.after_load)
-            .await
-            .hint("the rows are safe in the table; the next run puts these objects away")?;
-        match config.after_load {
-            AfterLoad::Archive => summary.archived += put_away,
-            AfterLoad::Delete => summary.deleted += put_away,
-            AfterLoad::Keep => {}
-        }
-        if 0 < put_away {
-            info!(object_count = put_away, after_load = ?config.after_load, "objects put away");
-        }
+    }
+    if summary.stopped.is_none() {
+        hinted(rejects.settle(&loader, &mut summary).await, LoadError::hint)?;
     }
     if 0 < pending.ignored_count() {
         let prefix = events_prefix(prefix);
@@ -176,6 +176,30 @@ async fn upload_between(
     }
     summary.count(tally.counts(), started.elapsed());
     Ok(summary)
+}
+
+/// Moves what the ledger knows out of `events/`, as the settings say.
+async fn put_away(
+    config: &Config,
+    store: &impl ObjectStore,
+    loaded: &[StoredObject],
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    let PutAway { moved, stuck } =
+        archive::put_away(store, &config.bucket.prefix, loaded, config.after_load)
+            .await
+            .context("put loaded objects away")
+            .hint("the rows are safe in the table; the next run puts these objects away")?;
+    match config.after_load {
+        AfterLoad::Archive => summary.archived += moved,
+        AfterLoad::Delete => summary.deleted += moved,
+        AfterLoad::Keep => {}
+    }
+    summary.stuck += stuck;
+    if 0 < moved {
+        info!(object_count = moved, after_load = ?config.after_load, "objects put away");
+    }
+    Ok(())
 }
 
 /// Adds the hint that the error itself knows.

@@ -45,9 +45,9 @@ pub(crate) struct Loader<'a, W, S> {
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub candidates: &'a [StoredObject],
-    /// How many of them may be loaded without their bad rows; `None`: the first bad row fails the
-    /// load, which then has read no more than it must.
-    pub bad_objects_max: Option<u64>,
+    /// Whether they may be loaded without their bad rows; else the first bad row fails the load,
+    /// which then has read no more than it must.
+    pub is_lenient: bool,
 }
 
 /// What a load did. All its candidates are in the ledger now.
@@ -109,18 +109,19 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         outcome
     }
 
-    /// Reads objects as COPY does, and loads nothing.
+    /// Reads an empty object as COPY reads all others, and loads nothing: whether the role, the
+    /// bucket's rights and the cluster let COPY work at all.
     ///
     /// # Errors
-    /// As [`Loader::load`]; rows that are bad, but not too many, are none.
-    pub(crate) async fn look(&self, objects: &[StoredObject]) -> Result<(), LoadError> {
+    /// As [`Loader::load`].
+    pub(crate) async fn try_copy(&self) -> Result<(), LoadError> {
         let mut patience = Patience::new(self.shutdown);
         let mut manifests = Vec::new();
         let outcome = loop {
-            match self.look_through(objects, &mut manifests).await {
+            match self.copy_nothing(&mut manifests).await {
                 Err(error) if error.is_transient() && patience.allows_another() => {
                     let error = anyhow::Error::new(error);
-                    warn!(error = format!("{error:#}"), "look at objects starts over");
+                    warn!(error = format!("{error:#}"), "trial of COPY starts over");
                     self.tally.started_over();
                     patience.pause().await;
                 }
@@ -131,22 +132,20 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         outcome
     }
 
-    async fn look_through(
-        &self,
-        objects: &[StoredObject],
-        manifests: &mut Vec<String>,
-    ) -> Result<(), LoadError> {
-        let all: Vec<_> = objects.iter().collect();
+    async fn copy_nothing(&self, manifests: &mut Vec<String>) -> Result<(), LoadError> {
         let now = OffsetDateTime::now_utc();
-        let parts = self.put_manifests(&all, Uuid::new_v4(), now, manifests).await?;
+        // It has a manifest's name, so that it is swept as one if we are killed here.
+        let key = manifest::key(self.prefix, now, Uuid::new_v4(), Compression::Plain);
+        manifests.push(key.clone());
+        self.store.put(&key, String::new()).await?;
+        let empty = StoredObject { key, etag: String::new(), bytes: 0, stored_at: None };
+        let parts = self.put_manifests(&[&empty], Uuid::new_v4(), now, manifests).await?;
         // The staging table is gone with the session.
         let mut session = self.warehouse.connect().await?;
         self.create_staging(&mut session).await?;
         for (manifest_key, compression) in parts {
             let copy = self.statements.copy(&manifest_key, compression, BadRows::Look);
-            if let Err(error) = self.run_copy(&mut session, &copy).await {
-                return Err(self.explain(&mut session, error).await);
-            }
+            self.run_copy(&mut session, &copy).await?;
         }
         Ok(())
     }
@@ -275,11 +274,14 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         let now = OffsetDateTime::now_utc();
         let parts = self.put_manifests(&left, load_id, now, manifests).await?;
         self.create_staging(session).await?;
-        let rejects = self.copy(session, parts, request.bad_objects_max.is_some()).await?;
+        let copied = self.copy(session, parts, request.is_lenient).await?;
+        let (rows, duplicates) = self.insert_new(session, copied.row_count).await?;
+        let rejects = copied.rejects;
+        if rows + duplicates == 0 && !rejects.is_empty() {
+            return Err(LoadError::NoGoodRows { rejects }.into());
+        }
         let bad_rows = rejects.len() as u64;
-        let bad_objects_max = request.bad_objects_max.unwrap_or_default();
-        let bad_objects = reject::keep_bad_rows(self, &left, rejects, bad_objects_max).await?;
-        let (rows, duplicates) = self.insert_new(session).await?;
+        let bad_objects = reject::keep_bad_rows(self, &left, rejects).await?;
         ledger::record(session, self.statements, &left, load_id, now)
             .await
             .map_err(|source| LoadError::Statement { step: "write the ledger", source })?;

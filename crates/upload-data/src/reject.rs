@@ -8,19 +8,31 @@
 //! - An object that COPY cannot read, or with more than `BAD_ROWS_MAX` bad rows, is not loaded: it
 //!   moves to `rejected/` once the rest is.
 //!
-//! How many objects may go these ways in one run is bounded, and all are found before the first is
-//! touched: when every object is bad, the table is to blame, or the rights.
+//! Any number of objects may go these ways, if COPY takes one row at least of another object in the
+//! same run. While it takes none, table, rights or cluster may be to blame, and nothing is moved: at
+//! the end of the run only a few objects are, and only if COPY can read an empty one.
 
 use tracing::error;
 
 use crate::error::{LoadError, RejectedRow, StatementError, StoreError};
-use crate::load::{Loaded, Loader, Request};
+use crate::load::{Loader, Request};
 use crate::manifest::object_url;
 use crate::store::{ObjectStore, StoredObject};
+use crate::summary::Summary;
 use crate::warehouse::Warehouse;
 
 /// What `stl_load_errors` holds of an object's URL at most, in bytes.
 const URL_BYTES_MAX: usize = 256;
+
+/// Objects that COPY refuses one after the other until the search for a good one ends.
+const REFUSED_MAX: u64 = 1000;
+
+/// So many objects that an error names are tried one by one; more are halved.
+const NAMED_MAX: usize = 8;
+
+/// Reasons held in memory; of further objects only the first [`REASONS_OF_ONE_MAX`] each.
+const REASONS_MAX: usize = 20_000;
+const REASONS_OF_ONE_MAX: usize = 20;
 
 /// An object that COPY cannot load, and why.
 struct Bad {
@@ -28,98 +40,194 @@ struct Bad {
     reasons: Vec<RejectedRow>,
 }
 
-/// Loads what can be loaded of `candidates` and sets the rest aside, at most `objects_max` objects.
-/// Returns what was loaded, and how many objects were moved to `rejected/`.
-///
-/// `candidates` is left with the objects that the ledger now holds.
-pub(crate) async fn load_good<W: Warehouse, S: ObjectStore>(
-    loader: &Loader<'_, W, S>,
-    candidates: &mut Vec<StoredObject>,
-    objects_max: u64,
-) -> Result<(Option<Loaded>, u64), LoadError> {
-    let mut bad: Vec<Bad> = Vec::new();
-    let mut is_lenient = false;
-    let loaded = loop {
-        if candidates.is_empty() {
-            break None;
-        }
-        let room = objects_max - bad.len() as u64;
-        let bad_objects_max = is_lenient.then_some(room);
-        match loader.load(Request { candidates, bad_objects_max }).await {
-            Ok(loaded) => break Some(loaded),
-            Err(LoadError::BadRows { .. }) if !is_lenient => {}
-            Err(error) if error.may_be_about_objects() => {
-                let found = find_bad(loader, candidates, error, room).await?;
-                candidates.retain(|object| found.iter().all(|bad| bad.object != *object));
-                bad.extend(found);
-            }
-            Err(error) => return Err(error),
-        }
-        is_lenient = true;
-    };
-    let mut rejected_count = 0;
-    for Bad { object, reasons } in &bad {
-        let is_moved = set_aside(loader, object, reasons).await?;
-        rejected_count += u64::from(is_moved);
-    }
-    Ok((loaded, rejected_count))
+/// The bad objects of a run, and what speaks for the table.
+pub(crate) struct Rejects {
+    /// Not set aside yet.
+    bad: Vec<Bad>,
+    /// Of all of them.
+    reason_count: usize,
+    /// Whether COPY took a row in this run.
+    copy_works: bool,
+    /// How many objects may be set aside if COPY took none.
+    unproven_max: u64,
 }
 
-/// Finds the objects that made COPY fail: those that the error names, else by halving. Each is
-/// tried alone before it is blamed; an error that does not come again blames nobody.
-async fn find_bad<W: Warehouse, S: ObjectStore>(
-    loader: &Loader<'_, W, S>,
-    candidates: &[StoredObject],
-    error: LoadError,
-    objects_max: u64,
-) -> Result<Vec<Bad>, LoadError> {
-    let bucket = loader.statements.bucket();
-    let named: Vec<_> = candidates.iter().filter(|it| names(&error, bucket, it)).collect();
-    let mut bad: Vec<Bad> = Vec::new();
-    if named.len() as u64 <= objects_max {
-        let mut groups = split(bucket, candidates.to_vec(), &error);
-        while let Some(group) = groups.pop()
-            && bad.len() as u64 <= objects_max
-        {
-            match (loader.look(&group).await, group.as_slice()) {
-                (Ok(()), _) => {}
-                (Err(error), _) if !error.may_be_about_objects() => return Err(error),
-                (Err(error), [object]) => bad.push(Bad::new(bucket, object, &error)),
-                (Err(error), _) => groups.extend(split(bucket, group, &error)),
-            }
-        }
-    }
-    if bad.is_empty() && matches!(error, LoadError::BadRows { .. }) {
-        // None has too many bad rows, but all of them together have.
-        bad = named.into_iter().map(|object| Bad::new(bucket, object, &error)).collect();
-    }
-    match bad.len() as u64 {
-        0 => Err(error),
-        count if objects_max < count => {
-            let rejects = bad.into_iter().filter_map(|bad| bad.reasons.into_iter().next());
-            Err(LoadError::TooManyBad { count, max: objects_max, rejects: rejects.collect() })
-        }
-        _ => Ok(bad),
+/// Objects to be loaded together.
+struct Group {
+    objects: Vec<StoredObject>,
+    /// Whether COPY failed for just these, in a way that may pass.
+    has_failed: bool,
+}
+
+impl Group {
+    fn new(objects: Vec<StoredObject>) -> Self {
+        Self { objects, has_failed: false }
     }
 }
 
-/// What to look at next: each named object alone and then the others; without names, two halves.
-fn split(bucket: &str, objects: Vec<StoredObject>, error: &LoadError) -> Vec<Vec<StoredObject>> {
-    let is_named = |object: &StoredObject| names(error, bucket, object);
-    let (named, mut others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_named);
-    if named.is_empty() {
-        let half = others.split_off(others.len() / 2);
-        return [others, half].into_iter().filter(|it| !it.is_empty()).collect();
+impl Rejects {
+    pub(crate) fn new(unproven_max: u64) -> Self {
+        Self { bad: Vec::new(), reason_count: 0, copy_works: false, unproven_max }
     }
-    let others = Some(others).filter(|it| !it.is_empty());
-    others.into_iter().chain(named.into_iter().map(|object| vec![object])).collect()
+
+    /// Loads what can be loaded of `candidates`, in several loads if need be, and sets the rest
+    /// aside as soon as COPY has taken anything; what is not set aside waits for [`Self::settle`].
+    ///
+    /// `candidates` is left, whatever comes of it, with the objects that the ledger now holds.
+    pub(crate) async fn load_good<W: Warehouse, S: ObjectStore>(
+        &mut self,
+        loader: &Loader<'_, W, S>,
+        candidates: &mut Vec<StoredObject>,
+        summary: &mut Summary,
+    ) -> Result<(), LoadError> {
+        let mut groups = vec![Group::new(std::mem::take(candidates))];
+        let mut is_lenient = false;
+        while let Some(group) = groups.pop() {
+            match loader.load(Request { candidates: &group.objects, is_lenient }).await {
+                Ok(loaded) => {
+                    self.copy_works |= 0 < loaded.rows + loaded.duplicates;
+                    summary.add(loaded);
+                    candidates.extend(group.objects);
+                }
+                Err(LoadError::BadRows { .. }) if !is_lenient => groups.push(group),
+                // With bad rows, and no copy of them: it is not loaded, but the others are.
+                Err(LoadError::SetAside { key, source }) if source.is_about_object() => {
+                    let (kept, others): (Vec<_>, Vec<_>) =
+                        group.objects.into_iter().partition(|object| object.key == key);
+                    for object in &kept {
+                        stays(object, None, &source, summary);
+                    }
+                    groups.extend(Some(others).filter(|it| !it.is_empty()).map(Group::new));
+                }
+                Err(error) if error.may_be_about_objects() => {
+                    groups.extend(self.sort(loader.statements.bucket(), group, &error));
+                    self.check_count(REFUSED_MAX.max(self.unproven_max))?;
+                }
+                Err(error) => return Err(error),
+            }
+            is_lenient = true;
+        }
+        if self.copy_works {
+            self.set_all_aside(loader, summary).await?;
+        }
+        Ok(())
+    }
+
+    /// At the end of a run: what becomes of bad objects beside which none was good.
+    pub(crate) async fn settle<W: Warehouse, S: ObjectStore>(
+        &mut self,
+        loader: &Loader<'_, W, S>,
+        summary: &mut Summary,
+    ) -> Result<(), LoadError> {
+        if self.bad.is_empty() {
+            return Ok(());
+        }
+        self.check_count(self.unproven_max)?;
+        match loader.try_copy().await {
+            Ok(()) => self.set_all_aside(loader, summary).await,
+            Err(LoadError::Statement { source, .. }) => Err(LoadError::NothingCopies(source)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fails if more than `unproven_max` objects are bad and none is good.
+    fn check_count(&self, unproven_max: u64) -> Result<(), LoadError> {
+        let count = self.bad.len() as u64;
+        if self.copy_works || count <= unproven_max {
+            return Ok(());
+        }
+        let rejects = self.bad.iter().filter_map(|bad| bad.reasons.first().cloned()).collect();
+        Err(LoadError::AllBad { count, rejects })
+    }
+
+    /// Blames those objects of a group that are bad beyond doubt; returns what to load next.
+    fn sort(&mut self, bucket: &str, group: Group, error: &LoadError) -> Vec<Group> {
+        let Group { mut objects, has_failed } = group;
+        let is_named = |object: &StoredObject| names(error, bucket, object);
+        let is_alone = objects.len() == 1;
+        // What COPY says of rows does not pass; an unreadable object may be readable next time.
+        let is_certain = !matches!(error, LoadError::Statement { .. }) || has_failed;
+        if is_alone && !is_certain {
+            return vec![Group { objects, has_failed: true }];
+        }
+        if is_alone || matches!(error, LoadError::NoGoodRows { .. }) {
+            let (bad, others): (Vec<_>, Vec<_>) =
+                objects.into_iter().partition(|object| is_alone || is_named(object));
+            let is_progress = !bad.is_empty();
+            bad.into_iter().for_each(|object| self.blame(bucket, object, error));
+            if is_progress {
+                let others = Some(others).filter(|it| !it.is_empty());
+                return others.map(Group::new).into_iter().collect();
+            }
+            objects = others;
+        }
+        let is_bad_so_often = NAMED_MAX < self.bad.len();
+        let named_count = objects.iter().filter(|object| is_named(object)).count();
+        let mut groups = Vec::new();
+        if (1..=NAMED_MAX).contains(&named_count) {
+            let (named, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_named);
+            groups.extend(named.into_iter().map(|object| Group::new(vec![object])));
+            objects = others;
+        }
+        if groups.is_empty() || is_bad_so_often {
+            let half = objects.split_off(objects.len() / 2);
+            groups.push(Group::new(half));
+        }
+        groups.push(Group::new(objects));
+        groups.retain(|group| !group.objects.is_empty());
+        groups
+    }
+
+    fn blame(&mut self, bucket: &str, object: StoredObject, error: &LoadError) {
+        let mut bad = Bad::new(bucket, object, error);
+        if REASONS_MAX < self.reason_count {
+            bad.reasons.truncate(REASONS_OF_ONE_MAX);
+        }
+        self.reason_count += bad.reasons.len();
+        self.bad.push(bad);
+    }
+
+    async fn set_all_aside<W, S: ObjectStore>(
+        &mut self,
+        loader: &Loader<'_, W, S>,
+        summary: &mut Summary,
+    ) -> Result<(), LoadError> {
+        self.reason_count = 0;
+        for Bad { object, reasons } in std::mem::take(&mut self.bad) {
+            match set_aside(loader, &object, &reasons).await {
+                Ok(is_moved) => summary.rejected += u64::from(is_moved),
+                // Neither it nor what is refused to it must hold up the others.
+                Err(LoadError::SetAside { source, .. }) if source.is_about_object() => {
+                    stays(&object, reasons.first(), &source, summary);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A bad object that S3 refuses to copy or to delete.
+fn stays(
+    object: &StoredObject,
+    reason: Option<&RejectedRow>,
+    refusal: &StoreError,
+    summary: &mut Summary,
+) {
+    let reason = reason.map(ToString::to_string);
+    let object_key = object.key.as_str();
+    error!(object_key, reason, error = %refusal, "bad object stays where it is");
+    summary.rejected += 1;
+    summary.stuck += 1;
 }
 
 /// Whether the error is about that object, as far as it says.
 fn names(error: &LoadError, bucket: &str, object: &StoredObject) -> bool {
     let url = object_url(bucket, &object.key);
     match error {
-        LoadError::BadRows { rejects } => rejects.iter().any(|reject| is_of(reject, &url)),
+        LoadError::BadRows { rejects } | LoadError::NoGoodRows { rejects } => {
+            rejects.iter().any(|reject| is_of(reject, &url))
+        }
         LoadError::Statement { source: StatementError::Refused { message, .. }, .. } => {
             // The DETAIL has a line `context:   S3 key being read : s3://…`.
             let mut ends = message.match_indices(&url).map(|(at, _)| &message[at + url.len()..]);
@@ -135,10 +243,10 @@ fn is_of(reject: &RejectedRow, url: &str) -> bool {
 }
 
 impl Bad {
-    fn new(bucket: &str, object: &StoredObject, error: &LoadError) -> Self {
+    fn new(bucket: &str, object: StoredObject, error: &LoadError) -> Self {
         let url = object_url(bucket, &object.key);
         let reasons = match error {
-            LoadError::BadRows { rejects } => {
+            LoadError::BadRows { rejects } | LoadError::NoGoodRows { rejects } => {
                 rejects.iter().filter(|reject| is_of(reject, &url)).cloned().collect()
             }
             LoadError::Statement { source, .. } => {
@@ -146,7 +254,7 @@ impl Bad {
             }
             other => vec![RejectedRow::of_object(url, other.to_string())],
         };
-        Self { object: object.clone(), reasons }
+        Self { object, reasons }
     }
 }
 
@@ -156,7 +264,6 @@ pub(crate) async fn keep_bad_rows<W, S: ObjectStore>(
     loader: &Loader<'_, W, S>,
     objects: &[&StoredObject],
     rejects: Vec<RejectedRow>,
-    objects_max: u64,
 ) -> Result<u64, LoadError> {
     let bucket = loader.statements.bucket();
     let mut bad: Vec<Bad> = Vec::new();
@@ -172,11 +279,6 @@ pub(crate) async fn keep_bad_rows<W, S: ObjectStore>(
         }
     }
     let count = bad.len() as u64;
-    if objects_max < count {
-        let rejects = bad.into_iter().filter_map(|bad| bad.reasons.into_iter().next());
-        let rejects = rejects.collect();
-        return Err(LoadError::TooManyBad { count, max: objects_max, rejects });
-    }
     for Bad { object, reasons } in &bad {
         if copy_aside(loader, object, reasons).await? {
             let reason = reasons.first().map(ToString::to_string);
@@ -221,11 +323,26 @@ async fn copy_aside<W, S: ObjectStore>(
     match loader.store.copy(object, &rejected_key).await {
         Ok(()) => {}
         Err(StoreError::NoObject { .. } | StoreError::Changed { .. }) => return Ok(false),
+        // It stays where it is; the reasons tell why.
+        Err(source) if source.is_about_object() => {
+            keep_reasons(loader, object, &rejected_key, reasons).await?;
+            return Err(failed(source));
+        }
         Err(source) => return Err(failed(source)),
     }
-    let text = serde_json::to_string_pretty(reasons).expect("texts are JSON");
-    loader.store.put(&format!("{rejected_key}.errors.json"), text).await.map_err(failed)?;
+    keep_reasons(loader, object, &rejected_key, reasons).await?;
     Ok(true)
+}
+
+async fn keep_reasons<W, S: ObjectStore>(
+    loader: &Loader<'_, W, S>,
+    object: &StoredObject,
+    rejected_key: &str,
+    reasons: &[RejectedRow],
+) -> Result<(), LoadError> {
+    let text = serde_json::to_string_pretty(reasons).expect("texts are JSON");
+    let put = loader.store.put(&format!("{rejected_key}.errors.json"), text).await;
+    put.map_err(|source| LoadError::KeepReasons { key: object.key.clone(), source })
 }
 
 #[cfg(test)]

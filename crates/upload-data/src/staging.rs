@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::warn;
 
-use crate::copy_sql::{BadRows, LAST_COPY_ID, SESSION_ID};
+use crate::copy_sql::{BadRows, LAST_COPY, SESSION_ID};
 use crate::error::{
     COPY_STEP, LoadError, RejectedRow, StatementError, UNDEFINED_SCHEMA, UNDEFINED_TABLE,
 };
@@ -15,6 +15,15 @@ use crate::manifest::Compression;
 use crate::store::ObjectStore;
 use crate::warehouse::{Reply, Session, Warehouse};
 use crate::window::{self, Part};
+
+/// What the COPYs of a load did.
+#[derive(Debug, Default)]
+pub(crate) struct Copied {
+    /// Rows loaded, as COPY counts them.
+    pub row_count: u64,
+    /// The rows that were left out: all of them.
+    pub rejects: Vec<RejectedRow>,
+}
 
 impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
     pub(crate) async fn create_staging(&self, session: &mut W::Session) -> Result<(), LoadError> {
@@ -27,16 +36,21 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         }
     }
 
-    /// Returns the rows inserted, and the staged rows that were not.
+    /// Returns the rows inserted, and the staged rows that were not. `copied_count` rows must be
+    /// staged.
     pub(crate) async fn insert_new(
         &self,
         session: &mut W::Session,
+        copied_count: u64,
     ) -> Result<(u64, u64), LoadError> {
         let step = "count the staged rows";
         let counted = run(session, step, &self.statements.count_staged()).await?;
         let count =
             |column| counted.count(column).map_err(|source| LoadError::Statement { step, source });
         let (staged, with_id) = (count(0)?, count(1)?);
+        if staged != copied_count {
+            return Err(LoadError::Miscounted { copied: copied_count, staged });
+        }
         if with_id < staged {
             let id_column = self.statements.target().id_column.clone();
             return Err(LoadError::NoId { count: staged - with_id, id_column });
@@ -77,29 +91,38 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         Ok(window::parts(window, &spans, with_time < staged))
     }
 
-    /// Fills the staging table; returns the rows that were left out.
+    /// Fills the staging table. Of rows that were left out each one must be known: COPY says how
+    /// many there are, and `stl_load_errors` which.
     pub(crate) async fn copy(
         &self,
         session: &mut W::Session,
         parts: Vec<(String, Compression)>,
         is_lenient: bool,
-    ) -> Result<Vec<RejectedRow>, LoadError> {
+    ) -> Result<Copied, LoadError> {
         let bad_rows = if is_lenient { BadRows::Skip } else { BadRows::Fail };
-        let mut rejects = Vec::new();
+        let mut copied = Copied::default();
         for (manifest_key, compression) in parts {
             let copy = self.statements.copy(&manifest_key, compression, bad_rows);
-            self.run_copy(session, &copy).await?;
-            if is_lenient {
-                let step = "read stl_load_errors";
-                let copy_id = run(session, step, LAST_COPY_ID).await?;
-                let found = match copy_id.count(0) {
-                    Ok(copy_id) => self.rejected_rows(session, Some(copy_id)).await,
-                    Err(error) => Err(error),
-                };
-                rejects.extend(found.map_err(|source| LoadError::Statement { step, source })?);
+            let skipped = self.run_copy(session, &copy).await?.skipped_count();
+            let step = "read the number of the last COPY";
+            let last = run(session, step, LAST_COPY).await?;
+            let count =
+                |column| last.count(column).map_err(|source| LoadError::Statement { step, source });
+            let (copy_id, row_count) = (count(0)?, count(1)?);
+            copied.row_count += row_count;
+            if !is_lenient && skipped == 0 {
+                continue;
             }
+            let step = "read stl_load_errors";
+            let found = self.rejected_rows(session, Some(copy_id)).await;
+            let found = found.map_err(|source| LoadError::Statement { step, source })?;
+            let listed = found.len() as u64;
+            if listed < skipped {
+                return Err(LoadError::Unexplained { skipped, listed });
+            }
+            copied.rejects.extend(found);
         }
-        Ok(rejects)
+        Ok(copied)
     }
 
     /// Runs a COPY and counts it.

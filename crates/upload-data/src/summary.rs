@@ -27,6 +27,9 @@ pub struct Summary {
     pub rejected: u64,
     /// Rows that were left out of objects whose other rows were loaded.
     pub rows_rejected: u64,
+    /// Objects that S3 refused to move or to delete, loaded or bad: they lie under `events/` still,
+    /// and each run passes over those that are loaded.
+    pub stuck: u64,
     /// Transactions that were committed.
     pub loads: u64,
     /// COPYs, failed ones included.
@@ -61,18 +64,15 @@ pub enum Stopped {
 }
 
 impl Summary {
-    /// Counts one load and the objects that were set aside for it.
-    pub(crate) fn add(&mut self, loaded: Option<Loaded>, rejected_count: u64) {
-        self.rejected += rejected_count;
-        if let Some(loaded) = loaded {
-            self.objects += loaded.objects;
-            self.bytes += loaded.bytes;
-            self.rows_loaded += loaded.rows;
-            self.duplicates += loaded.duplicates;
-            self.rejected += loaded.bad_objects;
-            self.rows_rejected += loaded.bad_rows;
-            self.loads += u64::from(0 < loaded.objects);
-        }
+    /// Counts one load.
+    pub(crate) fn add(&mut self, loaded: Loaded) {
+        self.objects += loaded.objects;
+        self.bytes += loaded.bytes;
+        self.rows_loaded += loaded.rows;
+        self.duplicates += loaded.duplicates;
+        self.rejected += loaded.bad_objects;
+        self.rows_rejected += loaded.bad_rows;
+        self.loads += u64::from(0 < loaded.objects);
     }
 
     /// Takes over what was counted on the way.
@@ -110,6 +110,13 @@ impl fmt::Display for Summary {
                 write!(formatter, " in whole or for one of {rows_rejected} bad rows")?;
             }
             write!(formatter, ", see rejected/")?;
+        }
+        if 0 < self.stuck {
+            write!(
+                formatter,
+                "; {} objects STUCK in events/, S3 refuses to move them",
+                self.stuck
+            )?;
         }
         if let Some(stopped) = self.stopped {
             let place = match stopped {
@@ -151,6 +158,8 @@ mod tests {
         insta::assert_snapshot!(stopped, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects deleted; STOPPED between two loads, what is left waits for the next run; 1.2 s");
         let rejecting = Summary { rejected: 1, ..summary.clone() };
         assert!(rejecting.to_string().contains("; 1 objects REJECTED, see rejected/;"));
+        let stuck = Summary { stuck: 2, ..summary.clone() };
+        insta::assert_snapshot!(stuck, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; 2 objects STUCK in events/, S3 refuses to move them; 1.2 s");
         let partly = Summary { rows_rejected: 7, ..rejecting };
         insta::assert_snapshot!(partly, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; 1 objects REJECTED in whole or for one of 7 bad rows, see rejected/; 1.2 s");
         let json = serde_json::to_string_pretty(&summary).unwrap();
@@ -164,6 +173,7 @@ mod tests {
           "deleted": 0,
           "rejected": 0,
           "rows_rejected": 0,
+          "stuck": 0,
           "loads": 1,
           "copies": 2,
           "retries": 0,

@@ -1,7 +1,7 @@
 //! What the upload needs of Redshift: sessions that run one statement at a time.
 //!
 //! Statements go through the simple query protocol: no statement has parameters, every value comes
-//! back as text, and COPY's notices are nobody's business here.
+//! back as text. Of notices only the one counts that says how many rows COPY left out.
 
 use runtime::redshift::{self, ConnectError};
 use runtime::settings::RedshiftSettings;
@@ -16,9 +16,21 @@ pub(crate) struct Reply {
     pub rows: Vec<Vec<Option<String>>>,
     /// The number in the command tag: what an INSERT inserted.
     pub row_count: u64,
+    /// What Redshift said beside the result.
+    pub notices: Vec<String>,
 }
 
 impl Reply {
+    /// How many rows a COPY left out, as it says itself: `Load into table '…' completed, 2
+    /// record(s) could not be loaded.`
+    pub(crate) fn skipped_count(&self) -> u64 {
+        let said = self.notices.iter().filter_map(|notice| {
+            let (before, _) = notice.split_once(" record(s) could not be loaded")?;
+            before.rsplit(' ').next()?.parse::<u64>().ok()
+        });
+        said.sum()
+    }
+
     /// The value in that row and column, as text; NULL and what is not there are empty.
     pub(crate) fn text(&self, row: usize, column: usize) -> &str {
         self.rows.get(row).and_then(|row| row.get(column)?.as_deref()).unwrap_or_default()
@@ -64,8 +76,9 @@ impl Warehouse for Redshift<'_> {
 impl Session for redshift::Session {
     async fn run(&mut self, sql: &str) -> Result<Reply, StatementError> {
         tracing::debug!(sql, "statement");
+        let _ = self.take_notices();
         let messages = self.client.simple_query(sql).await.map_err(|error| statement(&error))?;
-        let mut reply = Reply::default();
+        let mut reply = Reply { notices: self.take_notices(), ..Reply::default() };
         for message in messages {
             match message {
                 SimpleQueryMessage::Row(row) => reply.rows.push(
@@ -114,7 +127,19 @@ fn one_line(detail: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::{Reply, one_line};
+
+    #[test]
+    fn copy_says_how_many_rows_it_left_out() {
+        let said = |notices: &[&str]| {
+            let notices = notices.iter().map(ToString::to_string).collect();
+            Reply { notices, ..Reply::default() }.skipped_count()
+        };
+        let loaded = "Load into table 't' completed, 7 record(s) loaded successfully.";
+        let skipped = "Load into table 'a 3 record' completed, 4 record(s) could not be loaded.  \
+                       Check 'stl_load_errors' system table for details.";
+        assert_eq!((said(&[]), said(&[loaded]), said(&[loaded, skipped])), (0, 0, 4));
+    }
 
     #[test]
     fn a_detail_is_one_line_in_which_keys_stand_as_they_are() {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use crate::config::Config;
 use crate::fakes::{Fault, World};
 use crate::load::tests::{assert_converged, config, upload, world};
+use crate::pending::LoadLimits;
 
 const BAD_KEY: &str = "events/20260101/113000-x.json";
 
@@ -18,8 +19,24 @@ fn world_with(bad: &[(&str, &str)]) -> World {
     world
 }
 
+/// Nothing but bad objects, and one that was loaded by an earlier run.
+fn world_of(bad: &[(&str, &str)]) -> World {
+    let mut world = world_with(bad);
+    world.objects.retain(|key, _| key.contains("-c.json") || bad.iter().any(|it| it.0 == key));
+    world
+}
+
 fn rejecting(rejects_max: u64) -> Config {
     Config { rejects_max, ..config() }
+}
+
+/// Of a run that failed: nothing is loaded, and nothing is moved but what was loaded before.
+fn assert_untouched(world: &World, case: &str) {
+    assert_eq!(world.table, ["old-1", "old-2"], "{case}");
+    for prefix in ["archive/events/1.", "archive/events/2.", "rejected/", "manifests/"] {
+        let moved = world.objects.keys().any(|key| key.starts_with(prefix));
+        assert!(!moved, "{case}: {:#?}", world.journal);
+    }
 }
 
 /// Takes what lies under `rejected/`, and what is archived of the same objects, out of the world.
@@ -77,7 +94,7 @@ async fn what_copy_cannot_read_is_set_aside_and_the_rest_is_loaded() {
         for is_taciturn in [false, true] {
             let case = format!("{bad:?}, taciturn: {is_taciturn}");
             let world = RefCell::new(World { is_taciturn, ..world_with(bad) });
-            let summary = upload(&rejecting(3), &world).await.unwrap();
+            let summary = upload(&rejecting(0), &world).await.unwrap();
             assert_eq!(summary.rejected, bad.len() as u64, "{case}");
             let mut world = world.into_inner();
             for (key, body) in bad {
@@ -109,29 +126,103 @@ async fn the_reason_of_an_unreadable_object_is_what_copy_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_bad_objects_than_allowed_fail_the_run_and_none_is_moved() {
+async fn any_number_of_bad_objects_is_set_aside_beside_a_good_one() {
+    for (is_taciturn, objects_max) in [(false, 100), (true, 100), (false, 1), (true, 7)] {
+        let bodies = ["bad", "broken", "hopeless", "bad bad", "6 broken", "7 hopeless"];
+        let bad: Vec<_> = (0..60)
+            .map(|number| (format!("events/0/{number:02}.json"), bodies[number % bodies.len()]))
+            .collect();
+        let bad: Vec<_> = bad.iter().map(|(key, body)| (key.as_str(), *body)).collect();
+        let world = RefCell::new(World { is_taciturn, ..world_with(&bad) });
+        let limits = LoadLimits { objects_max, bytes_max: u64::MAX };
+        let summary = upload(&Config { limits, ..rejecting(0) }, &world).await.unwrap();
+        let case = format!("taciturn: {is_taciturn}, at most {objects_max} objects");
+        assert_eq!((summary.rejected, summary.rows_loaded), (60, 4), "{case}");
+        let mut world = world.into_inner();
+        assert_eq!(take_rejected(&mut world).len(), 120, "{case}");
+        assert_converged(&world, &case);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_bad_objects_than_allowed_beside_no_good_one_fail_the_run_and_none_is_moved() {
     for bodies in [["bad", "bad"], ["broken", "broken"], ["hopeless", "broken"], ["bad", "broken"]]
     {
-        for is_taciturn in [false, true] {
+        for (is_taciturn, objects_max) in [(false, 100), (true, 100), (false, 1)] {
             let bad = [("events/1.json", bodies[0]), ("events/2.json", bodies[1])];
-            let world = RefCell::new(World { is_taciturn, ..world_with(&bad) });
-            let error = upload(&rejecting(1), &world).await.unwrap_err();
+            let world = RefCell::new(World { is_taciturn, ..world_of(&bad) });
+            let limits = LoadLimits { objects_max, bytes_max: u64::MAX };
+            let config = Config { limits, ..rejecting(1) };
+            let error = upload(&config, &world).await.unwrap_err();
             let case = format!("{bodies:?}, taciturn: {is_taciturn}: {error:#}");
             assert!(runtime::failure::hint(&error).unwrap().contains("--rejects-max"), "{case}");
-            let world = world.into_inner();
-            assert_eq!(world.table, ["old-1", "old-2"], "{case}");
-            for prefix in ["archive/", "rejected/", "manifests/"] {
-                let moved = world.objects.keys().any(|key| key.starts_with(prefix));
-                assert!(!moved, "{case}: {:#?}", world.journal);
-            }
+            assert_untouched(&world.borrow(), &case);
+            assert_eq!(upload(&rejecting(2), &world).await.unwrap().rejected, 2, "{case}");
         }
     }
-    let world = RefCell::new(world_with(&[("events/1.json", "bad"), ("events/2.json", "bad")]));
+    let world = RefCell::new(world_of(&[("events/1.json", "bad"), ("events/2.json", "bad")]));
     let error = upload(&rejecting(1), &world).await.unwrap_err();
     insta::assert_snapshot!(format!("{error:#}").replace("; ", ";\n"), @r#"
-    2 or more objects hold what COPY cannot load, and 1 may be set aside: s3://lake/events/2.json line 1, column user_id, value "x1": Invalid digit;
-    s3://lake/events/1.json line 1, column user_id, value "x1": Invalid digit
+    COPY took none of 2 objects, so the table may be to blame, not they, and nothing was set aside: s3://lake/events/1.json line 1, column user_id, value "x1": Invalid digit;
+    s3://lake/events/2.json line 1, column user_id, value "x1": Invalid digit
     "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_set_aside_while_copy_cannot_load_even_an_empty_object() {
+    let bad = [("events/1.json", "1"), ("events/2.json", "2")];
+    let world = RefCell::new(World { copy_is_broken: true, ..world_of(&bad) });
+    let error = upload(&rejecting(10), &world).await.unwrap_err();
+    insta::assert_snapshot!(format!("{error:#}"), @"COPY fails even for an empty object, so nothing was set aside: S3ServiceException: Access Denied (SQLSTATE XX000)");
+    assert!(runtime::failure::hint(&error).unwrap().contains("arn_credentials"));
+    assert_untouched(&world.borrow(), "no rights");
+    world.borrow_mut().copy_is_broken = false;
+    let summary = upload(&config(), &world).await.unwrap();
+    assert_eq!((summary.rejected, summary.rows_loaded), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_copy_loses_without_a_word_fail_the_load() {
+    let losing_reasons = World { lost_reasons: 1, ..world_with(&[(BAD_KEY, "4 bad 1 bad 3")]) };
+    let losing_rows = World { lost_rows: 1, ..world() };
+    for (world, said) in [
+        (losing_reasons, "COPY left out 2 rows, but stl_load_errors lists 1"),
+        (losing_rows, "COPY loaded 7 rows, but 5 are staged"),
+    ] {
+        let world = RefCell::new(world);
+        let error = upload(&config(), &world).await.unwrap_err();
+        assert_eq!(format!("{error:#}"), said);
+        assert_untouched(&world.borrow(), said);
+        (world.borrow_mut().lost_reasons, world.borrow_mut().lost_rows) = (0, 0);
+        assert_eq!(upload(&config(), &world).await.unwrap().rows_loaded, 4, "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_cannot_be_moved_holds_up_nobody() {
+    let good = "events/20260101/100000-a.json.gz";
+    for (stuck, body) in [(BAD_KEY, "broken"), (good, "broken"), (BAD_KEY, "bad 4")] {
+        for call in [format!("delete {stuck}"), format!("copy {stuck}")] {
+            let call: &'static str = call.leak();
+            let lasting_fault = Some((call, Fault::Refuse));
+            let world = RefCell::new(World { lasting_fault, ..world_with(&[(BAD_KEY, body)]) });
+            let first = upload(&config(), &world).await.unwrap();
+            assert_eq!((first.rows_loaded, first.rejected, first.stuck), (4, 1, 1), "{call}");
+            world.borrow_mut().objects.insert("events/next.json".to_owned(), "5".to_owned());
+            let next = upload(&config(), &world).await.unwrap();
+            assert_eq!((next.rows_loaded, next.stuck), (1, 1), "{call}");
+            let reasons = format!("rejected/{BAD_KEY}.errors.json");
+            assert!(world.borrow().objects.contains_key(&reasons), "{call}");
+            world.borrow_mut().lasting_fault = None;
+            assert_eq!(upload(&config(), &world).await.unwrap().stuck, 0, "{call}");
+            let mut world = world.into_inner();
+            assert_eq!(take_rejected(&mut world).len(), 2, "{call}");
+            world.objects.remove("archive/events/next.json").unwrap();
+            world.ledger.as_mut().unwrap().retain(|row| row.key != "events/next.json");
+            world.table.retain(|id| id != "5");
+            assert_converged(&world, call);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
