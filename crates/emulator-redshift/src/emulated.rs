@@ -73,11 +73,7 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
         "they compare, join, group and sort so; no LIKE; needs a PostgreSQL with ICU",
     ),
     ("SUPER", Status::Emulated, "holds JSON text; no navigation, few functions"),
-    (
-        "VARBYTE",
-        Status::Emulated,
-        "shown as PostgreSQL shows bytea; its length counts in COPY only",
-    ),
+    ("VARBYTE", Status::Emulated, "a text or a parameter that becomes one is taken as UTF-8"),
     ("TIME, TIMETZ, TIMESTAMPTZ", Status::Emulated, ""),
 ];
 

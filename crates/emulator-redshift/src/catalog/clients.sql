@@ -164,8 +164,17 @@ SELECT
                     shown.identity_start, shown.identity_increment)
     END::varchar(4000) AS column_default,
     shown.is_nullable::varchar(3) AS is_nullable,
-    coalesce(shown.domain_name, shown.data_type)::varchar(128) AS data_type,
-    shown.character_maximum_length::int4 AS character_maximum_length,
+    CASE shown.data_type
+        WHEN 'varbyte' THEN 'binary varying'
+        ELSE coalesce(shown.domain_name, shown.data_type)
+    END::varchar(128) AS data_type,
+    CASE shown.data_type
+        WHEN 'varbyte' THEN (
+            SELECT nullif(attribute.atttypmod, -1) FROM pg_catalog.pg_attribute AS attribute
+            WHERE attribute.attrelid = relation.oid AND attribute.attnum = shown.ordinal_position
+        )
+        ELSE shown.character_maximum_length
+    END::int4 AS character_maximum_length,
     shown.numeric_precision::int4 AS numeric_precision,
     shown.numeric_precision_radix::int4 AS numeric_precision_radix,
     shown.numeric_scale::int4 AS numeric_scale,

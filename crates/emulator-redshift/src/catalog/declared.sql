@@ -12,7 +12,6 @@ CREATE TABLE pg_catalog.blueshift_columns (
     encoding text,
     distkey bool NOT NULL DEFAULT false,
     sortkey int4 NOT NULL DEFAULT 0,
-    bytes int4,
     PRIMARY KEY (relid, attnum)
 );
 
@@ -174,6 +173,7 @@ RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
     parent oid;
     element json;
+    refused text;
 BEGIN
     IF (declared->>'create')::bool THEN
         DELETE FROM pg_catalog.blueshift_tables AS t WHERE t.relid = $1;
@@ -190,7 +190,7 @@ BEGIN
         SET diststyle = p.diststyle, sortstyle = p.sortstyle, backup = p.backup
         FROM pg_catalog.blueshift_tables AS p WHERE t.relid = $1 AND p.relid = parent;
         UPDATE pg_catalog.blueshift_columns AS c
-        SET encoding = p.encoding, distkey = p.distkey, sortkey = p.sortkey, bytes = p.bytes
+        SET encoding = p.encoding, distkey = p.distkey, sortkey = p.sortkey
         FROM pg_catalog.blueshift_columns AS p
         JOIN pg_catalog.pg_attribute AS b ON b.attrelid = p.relid AND b.attnum = p.attnum
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = $1 AND a.attname = b.attname
@@ -224,12 +224,20 @@ BEGIN
         WHERE t.relid = $1;
     END IF;
     UPDATE pg_catalog.blueshift_columns AS c
-    SET
-        encoding = coalesce(d.value->>'encoding', c.encoding),
-        bytes = coalesce((d.value->>'bytes')::int4, c.bytes)
+    SET encoding = coalesce(d.value->>'encoding', c.encoding)
     FROM json_each(declared->'columns') AS d
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = $1 AND a.attname = d.key
     WHERE c.relid = $1 AND c.attnum = a.attnum;
+    SELECT format('column "%s" of type %s cannot be a distribution key or a sort key',
+        a.attname, format_type(a.atttypid, NULL))
+    INTO refused
+    FROM pg_catalog.blueshift_columns AS c
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.relid AND a.attnum = c.attnum
+    WHERE c.relid = $1 AND (c.distkey OR c.sortkey <> 0)
+        AND a.atttypid IN ('varbyte'::regtype, 'super'::regtype);
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = refused;
+    END IF;
     FOR element IN SELECT json_array_elements(declared->'keys') LOOP
         PERFORM pg_catalog.blueshift_declare_key($1, element);
     END LOOP;

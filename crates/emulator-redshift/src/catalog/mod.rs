@@ -9,8 +9,8 @@
 use sha2::{Digest, Sha256};
 
 /// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"),
-/// `version()`, `pg_last_copy_count()` and its like; types; system tables of loads; what tables
-/// declare, and the views that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys
+/// `version()`, `pg_last_copy_count()` and its like; types; VARBYTE (`varbyte.sql`); system
+/// tables of loads; what tables declare, and the views that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys
 /// (`zone_maps.sql`); what drivers and tools ask the catalog (`clients.sql`); Redshift's functions
 /// (`functions.sql`).
 ///
@@ -21,6 +21,8 @@ pub fn template_sql() -> &'static str {
         include_str!("template.sql"),
         "\n",
         include_str!("types.sql"),
+        "\n",
+        include_str!("varbyte.sql"),
         "\n",
         include_str!("system_tables.sql"),
         "\n",

@@ -1,7 +1,7 @@
-CREATE FUNCTION pg_catalog.blueshift_type_name(type_id oid, modifier int4, bytes int4)
+CREATE FUNCTION pg_catalog.blueshift_type_name(type_id oid, modifier int4)
 RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $body$
-SELECT CASE format_type($1, NULL)
-    WHEN 'varbyte' THEN 'binary varying(' || coalesce($3, 64000) || ')'
+SELECT CASE $1
+    WHEN 'varbyte'::regtype THEN replace(format_type($1, $2), 'varbyte', 'binary varying')
     ELSE format_type($1, $2)
 END
 $body$;
@@ -19,7 +19,7 @@ $body$;
 CREATE VIEW pg_catalog.blueshift_attributes AS
 SELECT
     a.attrelid, a.attnum, a.attname,
-    pg_catalog.blueshift_type_name(a.atttypid, a.atttypmod, c.bytes) AS type,
+    pg_catalog.blueshift_type_name(a.atttypid, a.atttypmod) AS type,
     coalesce(nullif(c.encoding, 'auto'), CASE
         WHEN a.attrelid < 16384 OR c.sortkey <> 0 THEN 'none'
         WHEN a.atttypid IN ('bool'::regtype, 'float4'::regtype, 'float8'::regtype) THEN 'none'

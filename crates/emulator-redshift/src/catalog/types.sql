@@ -1,7 +1,5 @@
 CREATE DOMAIN pg_catalog.super AS text;
 
-CREATE DOMAIN pg_catalog.varbyte AS bytea;
-
 -- "Collation sequences": letters that differ in case alone are equal. A Postgres built without ICU
 -- has none; a column that asks for it is then refused.
 DO $body$
@@ -14,4 +12,4 @@ EXCEPTION WHEN feature_not_supported OR syntax_error THEN
 END
 $body$;
 
-GRANT USAGE ON TYPE pg_catalog.super, pg_catalog.varbyte TO PUBLIC;
+GRANT USAGE ON TYPE pg_catalog.super TO PUBLIC;

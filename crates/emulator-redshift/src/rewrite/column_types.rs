@@ -12,6 +12,8 @@ use crate::sql::statement::Statement;
 const VARCHAR_DEFAULT: &str = "(256)";
 const VARCHAR_BYTES_MAX: u32 = 65_535;
 const CHAR_BYTES_MAX: u32 = 4_096;
+/// VARBYTE without a length.
+const VARBYTE_DEFAULT: &str = "(64000)";
 const VARBYTE_BYTES_MAX: u32 = 16_777_216;
 /// DECIMAL without a precision, which is no decimals at all.
 pub(super) const NUMERIC_DEFAULT: &str = "(18,0)";
@@ -32,10 +34,8 @@ pub(super) fn column_type(
         "bpchar" => edits.replace(name, "char"),
         "datetime" => edits.replace(name, "timestamp"),
         "decimal" | "numeric" | "dec" => numeric(statement, at, edits)?,
-        "varbyte" | "varbinary" => length_within(statement, at + 1, "varbyte", VARBYTE_BYTES_MAX)?,
-        "binary" if statement.is_word(at + 1, "varying") => {
-            length_within(statement, at + 2, "varbyte", VARBYTE_BYTES_MAX)?;
-        }
+        "varbyte" | "varbinary" => varbyte(statement, at, edits)?,
+        "binary" if statement.is_word(at + 1, "varying") => varbyte(statement, at + 1, edits)?,
         "varchar" => varchar(statement, at, edits)?,
         "nvarchar" => {
             edits.replace(name, "varchar");
@@ -62,6 +62,15 @@ fn varchar(statement: &Statement<'_>, last: usize, edits: &mut Edits) -> Result<
         return Ok(());
     }
     length_within(statement, last + 1, "varchar", VARCHAR_BYTES_MAX)
+}
+
+/// `last` is the last word of the type's name.
+fn varbyte(statement: &Statement<'_>, last: usize, edits: &mut Edits) -> Result<(), SqlError> {
+    if !statement.is_symbol(last + 1, b'(') {
+        edits.insert(statement.tokens[last].end(), VARBYTE_DEFAULT);
+        return Ok(());
+    }
+    length_within(statement, last + 1, "varbyte", VARBYTE_BYTES_MAX)
 }
 
 fn length_within(

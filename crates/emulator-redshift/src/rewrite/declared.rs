@@ -55,8 +55,6 @@ struct Declaration {
 #[derive(Debug, Default, Serialize)]
 struct DeclaredColumn {
     encoding: Option<String>,
-    /// The length of VARBYTE.
-    bytes: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -225,7 +223,7 @@ fn read_column(
     declared: &mut Declaration,
 ) -> Result<(), SqlError> {
     let Some(name) = statement.identifier(column.tokens.start) else { return Ok(()) };
-    let mut read = DeclaredColumn { bytes: varbyte_bytes(statement, column), ..Default::default() };
+    let mut read = DeclaredColumn::default();
     let mut key_name = None;
     let mut at = column.type_index();
     while at < column.tokens.end {
@@ -258,23 +256,10 @@ fn read_column(
         }
         at += 1;
     }
-    if read.encoding.is_some() || read.bytes.is_some() {
+    if read.encoding.is_some() {
         declared.columns.insert(name, read);
     }
     Ok(())
-}
-
-/// The length of a VARBYTE column.
-fn varbyte_bytes(statement: &Statement<'_>, column: &Column) -> Option<u32> {
-    let at = column.type_index();
-    let open = if statement.is_word(at, "varbyte") || statement.is_word(at, "varbinary") {
-        at + 1
-    } else if statement.matches(at, "binary varying") {
-        at + 2
-    } else {
-        return None;
-    };
-    statement.is_symbol(open, b'(').then(|| statement.text(open + 1).parse().ok()).flatten()
 }
 
 /// The name of an encoding, as `pg_table_def` shows it.
@@ -398,7 +383,7 @@ fn read_actions(
             let column = at + 1 + usize::from(statement.is_word(at + 1, "column"));
             let name = statement.identifier(column).unwrap_or_default();
             let encoding = Some(encoding(statement, column + 2, &name)?);
-            declared.columns.insert(name, DeclaredColumn { encoding, bytes: None });
+            declared.columns.insert(name, DeclaredColumn { encoding });
         }
     }
     Ok(())

@@ -53,7 +53,7 @@ fn what_is_declared_travels_in_a_comment() {
         "create table if not exists s.\"T\" (a int distkey, b varbyte(9) encode ZSTD sortkey)",
         json!({"create": true, "table": "t", "diststyle": "KEY", "distkey": "a",
             "sortstyle": "COMPOUND", "sortkey": ["b"],
-            "columns": {"b": {"encoding": "zstd", "bytes": 9}}}),
+            "columns": {"b": {"encoding": "zstd"}}}),
     );
     check(
         "create temp table #X (a int, b int, constraint k primary key (a), unique (b, a), \

@@ -94,7 +94,7 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
             _ => "false".to_owned(), // Rows have had no oids for a long time.
         };
         edits.replace(start..token.end(), value);
-    } else if !behind_dot && (is("varbyte") || is("varbinary")) {
+    } else if !behind_dot && is("varbinary") && names_type(statement, index) {
         varbyte(statement, index..index + 1, edits);
     } else if is("binary") && statement.is_word(index + 1, "varying") {
         varbyte(statement, index..index + 2, edits);
@@ -109,6 +109,11 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
             edits.replace(range, "4096");
         }
     }
+}
+
+/// Whether the word stands where a type does: behind a column's name, `::` or AS.
+fn names_type(statement: &Statement<'_>, index: usize) -> bool {
+    0 < index && (statement.is_identifier(index - 1) || statement.is_symbol(index - 1, b':'))
 }
 
 /// Whether a type without a precision stands behind `::`, or in `CAST(… AS type)`.
@@ -129,15 +134,8 @@ fn server_version(statement: &Statement<'_>, index: usize) -> bool {
         && statement.is_symbol(index + 3, b')')
 }
 
-/// VARBYTE and its other names, whose length Postgres' `bytea` does not know ("VARBYTE type").
+/// VARBYTE by its other names ("VARBYTE type").
 fn varbyte(statement: &Statement<'_>, name: Range<usize>, edits: &mut Edits) {
-    let bytes = |from: usize, to: usize| {
-        statement.tokens[from].start()
-            ..statement.tokens[to].end().max(statement.tokens[from].start())
-    };
-    edits.replace(bytes(name.start, name.end - 1), "varbyte");
-    let open = name.end;
-    if statement.is_symbol(open, b'(') && statement.is_symbol(open + 2, b')') {
-        edits.blank(statement.sql, bytes(open, open + 2));
-    }
+    let (first, last) = (statement.tokens[name.start], statement.tokens[name.end - 1]);
+    edits.replace(first.start()..last.end(), "varbyte");
 }

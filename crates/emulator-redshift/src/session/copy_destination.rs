@@ -24,11 +24,6 @@ const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
     WHERE c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass($2)) \
     ORDER BY a.attnum";
 
-/// The declared lengths of VARBYTE columns of the table `$1`.
-const LENGTHS: &str = "SELECT a.attname, c.bytes FROM pg_catalog.blueshift_columns c \
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.relid AND a.attnum = c.attnum \
-    WHERE c.relid = $1::pg_catalog.text::pg_catalog.oid AND c.bytes IS NOT NULL";
-
 /// Where a COPY goes.
 pub(super) struct Destination {
     pub(super) table: TargetTable,
@@ -106,7 +101,7 @@ impl Session {
             recording.aborted(FAILED_UPSTREAM);
             return Ok(None);
         };
-        let mut destination = read_destination(&rows);
+        let destination = read_destination(&rows);
         if destination.is_none() {
             let schema = statement.schema.as_ref().map(|schema| format!("{schema}."));
             let message = format!(
@@ -117,11 +112,7 @@ impl Session {
             recording.aborted(message.as_str());
             self.relay.fail(SqlError::new("42P01", message)).await?;
         }
-        if let Some(found) = &mut destination {
-            if !self.read_lengths(&mut found.table).await? {
-                recording.aborted(FAILED_UPSTREAM);
-                return Ok(None);
-            }
+        if let Some(found) = &destination {
             recording.record.user_id = found.user_id;
             recording.record.table_id = found.table.oid;
             recording.record.table_name.clone_from(&found.table.name);
@@ -153,32 +144,6 @@ impl Session {
             constants.push(column, value);
         }
         Ok(Some(constants))
-    }
-
-    /// Reads the lengths that Postgres' types do not have; false if that failed, of which the
-    /// client has been told.
-    async fn read_lengths(&mut self, table: &mut TargetTable) -> Result<bool, SessionError> {
-        let is_varbyte =
-            |column: &TargetColumn| matches!(column.column_type, ColumnType::Varbyte(_));
-        if !table.columns.iter().any(is_varbyte) {
-            return Ok(true);
-        }
-        let parameters = vec![Some(Bytes::from(table.oid.to_string()))];
-        let Some(rows) = self.relay.query_own(LENGTHS, parameters).await? else {
-            return Ok(false);
-        };
-        for frame in &rows {
-            let Some(row) = frame.fields().row() else { continue };
-            let [Some(name), Some(bytes)] = row[..] else { continue };
-            let bytes = std::str::from_utf8(bytes).ok().and_then(|bytes| bytes.parse().ok());
-            let mut columns = table.columns.iter_mut();
-            if let Some(column) = columns.find(|column| column.name.as_bytes() == name)
-                && let (ColumnType::Varbyte(length), Some(bytes)) = (&mut column.column_type, bytes)
-            {
-                *length = bytes;
-            }
-        }
-        Ok(true)
     }
 }
 

@@ -19,4 +19,5 @@ mod system_tables;
 mod tls;
 mod types;
 mod upstream_password;
+mod varbyte;
 mod zone_maps;

@@ -1,0 +1,143 @@
+//! VARBYTE ("VARBYTE type", "VARBYTE operators" and the functions that they name).
+
+use tokio_postgres::types::{FromSql, Type};
+
+use crate::support::{Connected, Kit, said};
+
+/// The bytes of a value in binary format.
+struct Bytes(Vec<u8>);
+
+impl<'a> FromSql<'a> for Bytes {
+    fn from_sql(
+        _: &Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + std::marker::Sync + Send>> {
+        Ok(Self(raw.to_vec()))
+    }
+
+    fn accepts(column_type: &Type) -> bool {
+        column_type.name() == "varbyte"
+    }
+}
+
+async fn refused(session: &Connected, sql: &str) -> (String, String) {
+    said(&session.client.batch_execute(sql).await.expect_err(sql))
+}
+
+#[tokio::test]
+async fn values_are_shown_as_plain_hexadecimal_digits_of_type_6551() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    for (expression, shown) in [
+        ("'abc'::varbyte", "616263"),
+        ("from_hex('6162')", "6162"),
+        ("5::smallint::varbyte", "0005"),
+        ("5::int::varbinary", "00000005"),
+        ("5::bigint::binary varying", "0000000000000005"),
+        ("to_varbyte('6162', 'hex')", "6162"),
+        ("to_varbyte('01001101', 'binary')", "4d"),
+        ("to_varbyte('a', 'UTF8')", "61"),
+        ("to_varbyte('4', 'hex')", "04"),
+        ("'a'::varbyte || 'b'::varbyte", "6162"),
+        ("'a'::varbyte + 'b'::varbyte", "6162"),
+        ("concat('a'::varbyte, 'b'::varbyte)", "6162"),
+        ("~'a'::varbyte", "9e"),
+        ("'a'::varbyte | 'b'::varbyte", "63"),
+        ("'a'::varbyte # 'b'::varbyte", "03"),
+        ("substring('abc'::varbyte, 2, 1)", "62"),
+        ("substr('abc'::varbyte, 2)", "6263"),
+        ("cast('abc' as varbyte(2))", "6162"),
+        ("coalesce(null, 'abc'::varbyte)", "616263"),
+        ("max('abc'::varbyte)", "616263"),
+    ] {
+        let sql = format!("select {expression}");
+        assert_eq!(session.value(&sql).await, shown, "{sql}");
+        let statement = session.client.prepare(&sql).await.unwrap();
+        assert_eq!(statement.columns()[0].type_().oid(), 6551, "{sql}");
+        let row = session.client.query_one(&statement, &[]).await.unwrap();
+        let digits: String = row.get::<_, Bytes>(0).0.iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(digits, shown, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_cast_compared_and_measured() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session
+        .run("create table t (c char(10)); insert into t values ('aa'); create table v (b varbyte)")
+        .await;
+    session.run("insert into v select c::varbyte from t; insert into v values ('b'), ('a')").await;
+    for (sql, expected) in [
+        ("select b from v where b < 'aaa' order by b desc", "61612020202020202020"),
+        ("select count(distinct b) || ' ' || max(b)::varchar from v", "3 b"),
+        ("select count(*) from v one join v two on one.b = two.b", "3"),
+        ("select from_varbyte('ab', 'hex')", "6162"),
+        ("select from_varbyte(from_hex('4d'), 'binary')", "01001101"),
+        ("select from_varbyte('a'::varbyte & 'b'::varbyte, 'binary')", "01100000"),
+        ("select to_varbyte('6162', 'hex')::varchar", "ab"),
+        (
+            "select from_varbyte('abc', 'base64') || to_varbyte('YWJj', 'base64')::char(3)",
+            "YWJjabc",
+        ),
+        ("select to_hex(2147676847) || to_hex('abc'::varbyte)", "8002f2af616263"),
+        ("select getbit(from_hex('4d'), 7) || '' || getbit(from_hex('4d'), 2)", "01"),
+        (
+            "select len('é'::varbyte) || ' ' || octet_length('é'::varbyte) || ' ' || len('é')",
+            "2 2 1",
+        ),
+        ("select from_hex('ffff')::smallint || ' ' || from_hex('ffff')::int", "-1 65535"),
+        ("select concat('a', 'b') || nvl(concat('a', null), 'x')", "abx"),
+    ] {
+        assert_eq!(session.value(sql).await, expected, "{sql}");
+    }
+    let statement = session.client.prepare("select b from v where b = $1::varchar::varbyte").await;
+    let rows = session.client.query(&statement.unwrap(), &[&"a"]).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    // "to_varbyte" has three formats, and "getbit" no bit beyond the last.
+    assert_eq!(refused(&session, "select to_varbyte('a', 'hexa')").await.0, "22023");
+    assert_eq!(refused(&session, "select getbit('a'::varbyte, 8)").await.0, "2202E");
+    session.run("begin; declare c cursor for select b from v order by b").await;
+    assert_eq!(session.value("fetch 1 from c").await, "61");
+    session.run("commit").await;
+    assert!(session.take_notices().is_empty());
+}
+
+#[tokio::test]
+async fn its_length_counts_wherever_it_is_stored() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session
+        .run(
+            "create table t (a varbyte(3), b varbinary, c binary varying(16777216)); \
+             create table u (like t); create table w as select a from t; \
+             insert into t (a) values ('abc'), ('abcd'::varbyte(3))",
+        )
+        .await;
+    let long = ("22001".to_owned(), "value too long for type binary varying(3)".to_owned());
+    for sql in [
+        "insert into t (a) values ('abcd')",
+        "insert into u (a) select 'abcd'::varbyte",
+        "insert into w values (from_hex('01020304'))",
+        "update t set a = 'abcd'",
+    ] {
+        assert_eq!(refused(&session, sql).await, long, "{sql}");
+    }
+    let defaults = "insert into t (b) select to_varbyte(repeat('x', 64001), 'utf8')";
+    let (_, message) = refused(&session, defaults).await;
+    assert_eq!(message, "value too long for type binary varying(64000)");
+    let types = "select listagg(type, ', ') within group (order by \"column\") from pg_table_def \
+                 where tablename = 't'";
+    assert_eq!(
+        session.value(types).await,
+        "binary varying(3), binary varying(64000), binary varying(16777216)"
+    );
+    let types = "select data_type || ' ' || character_maximum_length from svv_columns \
+                 where table_name = 'w'";
+    assert_eq!(session.value(types).await, "binary varying 3");
+    assert!(session.value("show table u").await.contains("a binary varying(3) ENCODE lzo"));
+    for sql in ["create table x (a varbyte distkey)", "create table x (a varbyte) sortkey (a)"] {
+        let (state, message) = refused(&session, sql).await;
+        assert_eq!(state, "0A000", "{message}");
+    }
+}
