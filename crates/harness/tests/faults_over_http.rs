@@ -98,6 +98,17 @@ async fn what_is_no_plan_is_refused_with_the_reason_and_changes_nothing() {
         (rule("opration", json!("PutObject")), "unknown field `opration`"),
         (rule("service", json!("sns")), "cut is for sqs, s3, redshift, tcp"),
         (
+            rule("action", json!({ "fail-entries": { "count": 1, "code": "X" } }))
+                .replace("\"name\"", "\"service\":\"redshift\",\"name\""),
+            "fail-entries is for sqs",
+        ),
+        (
+            rule("action", json!({ "fail-entries": { "count": 1, "code": "X" } }))
+                .replace("\"name\"", "\"operation\":\"ReceiveMessage\",\"name\""),
+            "fail-entries is for ChangeMessageVisibilityBatch",
+        ),
+        (rule("hits_max", json!(0)), "never hits"),
+        (
             rule("action", json!({ "slow": { "bytes_per_second": 9 } }))
                 .replace("\"name\"", "\"service\":\"s3\",\"name\""),
             "slow is for tcp",

@@ -135,14 +135,48 @@ pub enum Action {
     },
 }
 
-/// A rule that can never hit: its action and its filters exclude each other.
+/// A rule that can never do what it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("rule {rule:?}: {action} is for {services}, but the rule's service is {service:?}")]
-pub struct PlanError {
-    rule: String,
-    action: &'static str,
-    services: String,
-    service: String,
+pub enum PlanError {
+    /// Its action and its service exclude each other.
+    #[error("rule {rule:?}: {action} is for {services}, but the rule's service is {service:?}")]
+    Service {
+        /// The rule's name.
+        rule: String,
+        /// The action, as a plan calls it.
+        action: &'static str,
+        /// What the action can be done to.
+        services: String,
+        /// The rule's service.
+        service: String,
+    },
+    /// It fails entries of calls that have none.
+    #[error(
+        "rule {rule:?}: fail-entries is for {}, but the rule's operation is {operation:?}",
+        BATCHES.join(", ")
+    )]
+    NoEntries {
+        /// The rule's name.
+        rule: String,
+        /// The rule's operation.
+        operation: String,
+    },
+    /// It refuses statements with a code that is none of theirs.
+    #[error("rule {rule:?}: redshift refuses with {}, not with {code:?}", SQLSTATES.join(", "))]
+    NoSqlstate {
+        /// The rule's name.
+        rule: String,
+        /// The rule's code.
+        code: String,
+    },
+    /// It hits no call at all.
+    #[error("rule {rule:?} never hits: {reason}")]
+    Never {
+        /// The rule's name.
+        rule: String,
+        /// Why.
+        reason: &'static str,
+    },
 }
 
 fn service_unavailable() -> u16 {
@@ -162,24 +196,20 @@ pub enum Moment {
 /// Everything that faults can stand in front of.
 const SERVICES: [&str; 4] = ["sqs", "s3", "redshift", "tcp"];
 
+/// The operations of SQS that have entries.
+const BATCHES: [&str; 3] =
+    ["ChangeMessageVisibilityBatch", "DeleteMessageBatch", "SendMessageBatch"];
+/// The SQLSTATEs that a statement can be refused with (PostgreSQL, "PostgreSQL Error Codes").
+pub const SQLSTATES: [&str; 8] =
+    ["40001", "40P01", "42501", "53100", "53200", "53300", "57014", "58030"];
+
 impl Plan {
-    /// Looks for rules that can never hit.
+    /// Looks for rules that can never do what they say.
     ///
     /// # Errors
     /// The first such rule.
     pub fn check(&self) -> Result<(), PlanError> {
-        for rule in &self.rules {
-            let (action, services) = rule.action.name_and_services();
-            if !services.iter().any(|service| matches(&rule.service, service)) {
-                return Err(PlanError {
-                    rule: rule.name.clone(),
-                    action,
-                    services: services.join(", "),
-                    service: rule.service.clone(),
-                });
-            }
-        }
-        Ok(())
+        self.rules.iter().try_for_each(Rule::check)
     }
 
     /// The place of the rule that hits the `number`-th call like this one. `hits` is how often each
@@ -248,8 +278,38 @@ impl Rule {
         Self { hits_max: Some(hits_max), ..self }
     }
 
+    fn check(&self) -> Result<(), PlanError> {
+        let rule = self.name.clone();
+        let (action, services) = self.action.name_and_services();
+        if !services.iter().any(|service| matches(&self.service, service)) {
+            let (services, service) = (services.join(", "), self.service.clone());
+            return Err(PlanError::Service { rule, action, services, service });
+        }
+        if !self.action.fits(|batch| matches(&self.operation, batch)) {
+            return Err(PlanError::NoEntries { rule, operation: self.operation.clone() });
+        }
+        match &self.action {
+            Action::Refuse { code, .. }
+                if self.service == "redshift" && !SQLSTATES.contains(&code.as_str()) =>
+            {
+                return Err(PlanError::NoSqlstate { rule, code: code.clone() });
+            }
+            _ => {}
+        }
+        let reason = match &self.calls {
+            _ if self.hits_max == Some(0) => "hits_max is 0",
+            Calls::Numbers(numbers) if numbers.iter().all(|number| *number == 0) => {
+                "its calls have numbers from 1"
+            }
+            Calls::Share(share) if !(0.0..=1.0).contains(share) => "a share is from 0.0 to 1.0",
+            _ => return Ok(()),
+        };
+        Err(PlanError::Never { rule, reason })
+    }
+
     fn concerns(&self, call: &Call) -> bool {
         self.action.name_and_services().1.contains(&&*call.service)
+            && self.action.fits(|batch| batch == call.operation)
             && matches(&self.service, &call.service)
             && matches(&self.operation, &call.operation)
             && matches(&self.caller, &call.caller)
@@ -270,6 +330,11 @@ impl Action {
             Self::Slow { .. } => ("slow", &["tcp"]),
             Self::CutAfter { .. } => ("cut-after", &["tcp"]),
         }
+    }
+
+    /// Whether it can be done to an operation, told whether that is one of SQS's batches.
+    fn fits(&self, is_batch: impl Fn(&str) -> bool) -> bool {
+        !matches!(self, Self::FailEntries { .. }) || BATCHES.into_iter().any(is_batch)
     }
 
     /// How long a delay is; nothing for the other actions.

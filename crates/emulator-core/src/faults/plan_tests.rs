@@ -102,13 +102,48 @@ fn a_rule_that_can_never_hit_is_named() {
         service: service.to_owned(),
         ..Rule::new("odd", "*", action)
     };
+    let refuse = |code: &str| Action::Refuse { status: 503, code: code.to_owned() };
     let fail = Action::FailEntries { count: 1, code: String::new(), sender_fault: false };
     for (rule, problem) in [
         (rule("*", fail.clone()), None),
         (rule("s*", fail.clone()), None),
         (
-            rule("s3", fail),
+            rule("s3", fail.clone()),
             Some(r#"rule "odd": fail-entries is for sqs, but the rule's service is "s3""#),
+        ),
+        (
+            rule("redshift", fail.clone()),
+            Some(r#"rule "odd": fail-entries is for sqs, but the rule's service is "redshift""#),
+        ),
+        (Rule::new("odd", "Send*", fail.clone()), None),
+        (
+            Rule::new("odd", "ReceiveMessage", fail),
+            Some(
+                "rule \"odd\": fail-entries is for ChangeMessageVisibilityBatch, \
+                 DeleteMessageBatch, SendMessageBatch, but the rule's operation is \
+                 \"ReceiveMessage\"",
+            ),
+        ),
+        (rule("redshift", refuse("40001")), None),
+        (rule("*", refuse("SlowDown")), None),
+        (
+            rule("redshift", refuse("SlowDown")),
+            Some(
+                "rule \"odd\": redshift refuses with 40001, 40P01, 42501, 53100, 53200, 53300, \
+                 57014, 58030, not with \"SlowDown\"",
+            ),
+        ),
+        (
+            Rule::new("odd", "*", Action::Cut).at_most(0),
+            Some("rule \"odd\" never hits: hits_max is 0"),
+        ),
+        (
+            Rule::new("odd", "*", Action::Cut).calls(Calls::Numbers(vec![0])),
+            Some("rule \"odd\" never hits: its calls have numbers from 1"),
+        ),
+        (
+            Rule::new("odd", "*", Action::Cut).calls(Calls::Share(1.5)),
+            Some("rule \"odd\" never hits: a share is from 0.0 to 1.0"),
         ),
         (
             rule("sqs", Action::CutAfter { bytes: 1 }),

@@ -5,7 +5,7 @@
 //! with its Sync: what comes after the effect comes then. Statements that were prepared before the
 //! plan was set are not known by a word, and pass.
 
-use emulator_core::faults::plan::{Action, Call, Moment};
+use emulator_core::faults::plan::{Action, Call, Moment, SQLSTATES};
 use emulator_core::faults::{Hit, Release};
 
 use super::Session;
@@ -118,11 +118,9 @@ pub(super) fn first_word(sql: &str) -> String {
     word.to_ascii_uppercase()
 }
 
-/// The codes of PostgreSQL that a plan may name (appendix "PostgreSQL Error Codes").
+/// The code as a plan names it; a rule for more than Redshift may have one of another service.
 fn sqlstate(code: &str) -> &'static str {
-    const KNOWN: [&str; 8] =
-        ["40001", "40P01", "42501", "53100", "53200", "53300", "57014", "58030"];
-    KNOWN.into_iter().find(|known| *known == code).unwrap_or("XX000")
+    SQLSTATES.into_iter().find(|known| *known == code).unwrap_or("XX000")
 }
 
 #[cfg(test)]
