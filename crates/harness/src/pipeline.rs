@@ -59,6 +59,12 @@ impl Pipeline {
         self.environment.extend(value.map(|value| (name.to_owned(), value.to_owned())));
     }
 
+    /// The value of a variable of all programs.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let found = self.environment.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    }
+
     /// The access key of the program that is started next: by it a plan of faults knows it.
     pub fn next_caller(&self, program: &str) -> String {
         stem(self.started.load(Ordering::Relaxed) + 1, program)
@@ -72,10 +78,15 @@ impl Pipeline {
         let create = |name: &str| {
             File::create(self.folder.join(name)).with_context(|| format!("create {name}"))
         };
+        // The names of subcommands stand before all flags.
+        let first_flag = arguments.iter().position(|argument| argument.starts_with('-'));
+        let first_flag = first_flag.unwrap_or(arguments.len());
+        let (subcommand, flags) = arguments.split_at(first_flag);
         let mut command = Command::new(self.binaries.path(program));
         command
+            .args(subcommand)
             .args(["--log-format", "json", "--output", "json"])
-            .args(arguments)
+            .args(flags)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.folder)

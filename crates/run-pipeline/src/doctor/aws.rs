@@ -12,7 +12,7 @@ use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use aws_sdk_sqs::config::ProvideCredentials;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
-use runtime::settings::{BucketSettings, QueueSettings, SettingsFile};
+use runtime::settings::{BucketSettings, QueueSettings, SettingsFile, without_user};
 use uuid::Uuid;
 
 use super::report::Report;
@@ -81,7 +81,7 @@ pub(super) async fn examine(
 async fn credentials(report: &mut Report, sdk: &SdkConfig) -> Option<()> {
     match sdk.region() {
         Some(region) => {
-            let endpoint = sdk.endpoint_url().unwrap_or("AWS itself");
+            let endpoint = without_user(sdk.endpoint_url().unwrap_or("AWS itself"));
             report.ok("aws", format!("region {region}, at {endpoint}"));
         }
         None => {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use runtime::settings::keys::KEYS;
-use runtime::settings::{Key, SettingsFile, environment_value};
+use runtime::settings::{Key, SettingsFile, environment_value, without_user};
 use serde::Serialize;
 
 use super::report::Report;
@@ -71,7 +71,7 @@ fn value(key: &Key, file: &SettingsFile, given: &Given) -> Value {
     } else {
         (Origin::Default, key.default.map(str::to_owned))
     };
-    let value = value.map(|value| if key.secret { "***".to_owned() } else { value });
+    let value = value.map(|value| if key.secret { "***".to_owned() } else { without_user(&value) });
     Value { key: key.to_string(), value, origin, variable }
 }
 
@@ -87,14 +87,14 @@ mod tests {
         let text = "[aws]\nsqs_name = of-file\n[redshift]\npassword = hunter2\nhost = h\n";
         let file = SettingsFile::parse(Path::new("settings.ini"), text).unwrap();
         let (_, given) =
-            parse_from(&["run-pipeline", "doctor", "--redshift-host=of-flag"]).unwrap();
+            parse_from(&["run-pipeline", "doctor", "--redshift-host=u:hunter2@of-flag"]).unwrap();
         let mut report = Report::default();
         list(&mut report, &file, &given);
         let shown: Vec<String> = report.settings.iter().map(ToString::to_string).collect();
         for line in [
             "[aws] sqs_name = of-file  (file)",
             "[redshift] password = ***  (file)",
-            "[redshift] host = of-flag  (flag)",
+            "[redshift] host = ***@of-flag  (flag)",
             "[redshift] port = 5439  (default)",
             "[redshift] table = (not set)  (default)",
         ] {

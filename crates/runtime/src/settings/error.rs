@@ -105,6 +105,9 @@ pub enum SettingsError {
         /// The environment variable that sets it.
         environment: String,
     },
+    /// A URL where a host name belongs. It may carry a password, so it is not shown.
+    #[error("redshift's host is a URL, or has a user in it, and not a host name alone")]
+    NotAHost,
     /// One half of a pair of credentials.
     #[error("settings file {}, section [aws]: {present} is set but {absent} is blank", path.display())]
     HalfCredentials {
@@ -126,6 +129,10 @@ impl SettingsError {
                  section [redshift] of the settings, relative to the settings file",
             ),
             Self::Unreadable { .. } => Some("name the settings file with --settings FILE"),
+            Self::NotAHost => Some(
+                "host, port, user, password and database each have a key of their own in section \
+                 [redshift] of the settings, and a variable: REDSHIFT_HOST, REDSHIFT_PORT …",
+            ),
             _ => None,
         }
     }

@@ -22,4 +22,4 @@ pub use redshift::{
     CopyArgs, CreateTableArgs, EventColumnArgs, IdColumnArgs, RedshiftArgs, RedshiftSettings,
     SslMode, TableArgs, TableNameArgs, TableSettings, TimeColumnArgs,
 };
-pub use secret::Secret;
+pub use secret::{Secret, without_user};

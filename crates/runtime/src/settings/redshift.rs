@@ -27,7 +27,7 @@ pub enum SslMode {
 #[command(next_help_heading = "Settings")]
 pub struct RedshiftArgs {
     /// Redshift's host name. The password comes from REDSHIFT_PASSWORD or the settings file.
-    #[arg(long, value_name = "HOST", env = "REDSHIFT_HOST")]
+    #[arg(long, value_name = "HOST", env = "REDSHIFT_HOST", hide_env_values = true)]
     pub redshift_host: Option<String>,
     /// Redshift's port [default: 5439].
     #[arg(
@@ -70,6 +70,9 @@ impl RedshiftArgs {
     pub fn resolve(&self, file: &SettingsFile) -> Result<RedshiftSettings, SettingsError> {
         let host =
             require(self.redshift_host.as_deref(), file, &keys::REDSHIFT_HOST, "redshift-host")?;
+        if host.contains("://") || host.contains('@') {
+            return Err(SettingsError::NotAHost);
+        }
         let sslmode = self
             .redshift_sslmode
             .or_else(|| {
@@ -267,6 +270,18 @@ mod tests {
                 RedshiftArgs { redshift_host: Some(host.to_owned()), ..RedshiftArgs::default() };
             let redshift = args.resolve(&file(&format!("{base}{extra}"))).expect("complete");
             assert_eq!(redshift.sslmode, expected, "{host} {extra}");
+        }
+    }
+
+    #[test]
+    fn a_url_in_place_of_the_host_is_refused_and_not_shown() {
+        for host in ["postgresql://u:hunter2@h:5439/d", "u:hunter2@h"] {
+            let args =
+                RedshiftArgs { redshift_host: Some(host.to_owned()), ..RedshiftArgs::default() };
+            let refused = args.resolve(&file("[redshift]\nuser=u\ndatabase=d\n"));
+            let error = refused.expect_err("no host name");
+            assert!(error.hint().is_some_and(|hint| hint.contains("REDSHIFT_PORT")), "{error}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
     }
 

@@ -30,6 +30,17 @@ impl fmt::Display for Secret {
     }
 }
 
+/// A URL, or a host, without the user and password that stand before its `@`.
+pub fn without_user(text: &str) -> String {
+    let start = text.find("://").map_or(0, |at| at + "://".len());
+    let (scheme, rest) = text.split_at(start);
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) if 0 < start || rest[..at].contains(':') => format!("{scheme}***{}", &rest[at..]),
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -42,6 +53,21 @@ mod tests {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "*** *** Some(***)");
         assert_eq!(secret.reveal(), "hunter2");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_user_and_password() {
+        for (text, shown) in [
+            ("http://127.0.0.1:4566", "http://127.0.0.1:4566"),
+            ("http://u:p@127.0.0.1:4566/a@b", "http://***@127.0.0.1:4566/a@b"),
+            ("postgresql://u:p@ss@h?x=1", "postgresql://***@h?x=1"),
+            ("https://h/a@b", "https://h/a@b"),
+            ("u:p@h", "***@h"),
+            ("a@b", "a@b"),
+            ("arn:aws:iam::1:role/a@b", "arn:aws:iam::1:role/a@b"),
+        ] {
+            assert_eq!(without_user(text), shown);
+        }
     }
 
     /// Whatever is printed of settings: for debugging, and as errors of files with a mistake.
