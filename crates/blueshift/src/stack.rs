@@ -25,6 +25,9 @@ pub enum Need {
     Clock,
     /// A queue can behave as if it were at its in-flight limit ([`Sqs::pretend_in_flight`]).
     InFlightLimit,
+    /// Redshift's databases are isolated SERIALIZABLE
+    /// ([`InProcess::redshift_isolation`](crate::InProcess::redshift_isolation)).
+    Serializable,
     /// SQS and S3 listen on an address without TLS, so that a proxy can stand in front of them.
     PlainAddress,
 }
@@ -145,6 +148,7 @@ impl Stack {
             (Running::Compose(_), Need::Clock) => Some("its clock is in a container"),
             (Running::Aws, Need::PlainAddress) => Some("AWS is reached over TLS, by names"),
             (_, Need::InFlightLimit) => Some("only the kit's own SQS can be told a lower limit"),
+            (_, Need::Serializable) => Some("its databases keep the isolation level they have"),
             (Running::Aws, Need::ServiceFaults | Need::StatementFaults) => {
                 Some("nobody can make AWS refuse or hold a call")
             }

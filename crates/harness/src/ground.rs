@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use blueshift::provision::{Provisioned, Resources};
-use blueshift::{Compose, Lease, Need, Stack, StackError};
+use blueshift::{Compose, Isolation, Lease, Need, Stack, StackError};
 use clap::Parser;
 
 pub use crate::aws_account::{AwsAccount, aws};
@@ -61,12 +61,18 @@ impl Ground {
         }
     }
 
-    pub(crate) async fn place(&self, scenario: &str) -> anyhow::Result<Place<'_>> {
+    pub(crate) async fn place(&self, scenario: &str, needs: &[Need]) -> anyhow::Result<Place<'_>> {
         match self {
             Self::OwnStacks => {
                 let mut resources = Resources::from_settings(&our_settings())?;
                 resources.create_table = create_table();
-                let stack = Box::new(Stack::in_process().await.context("start the stack")?);
+                let isolation = if needs.contains(&Need::Serializable) {
+                    Isolation::Serializable
+                } else {
+                    Isolation::default()
+                };
+                let stack = Stack::in_process().redshift_isolation(isolation).start().await;
+                let stack = Box::new(stack.context("start the stack")?);
                 let provisioned = resources.provision(stack.endpoints()).await;
                 let provisioned = Box::new(provisioned.context("provision")?);
                 Ok(Place::Own { stack, provisioned })

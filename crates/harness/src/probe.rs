@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -124,6 +125,14 @@ impl Probe {
         Ok(keys)
     }
 
+    /// How many uploads in parts below `events/` were begun, and neither completed nor aborted.
+    pub async fn unfinished_uploads(&self) -> anyhow::Result<usize> {
+        let Provisioned { resources, .. } = &self.provisioned;
+        let list = self.s3.list_multipart_uploads().bucket(&resources.bucket);
+        let listed = list.prefix(format!("{}events/", resources.s3_prefix)).send().await;
+        Ok(listed.context("list the uploads in parts")?.uploads().len())
+    }
+
     /// Puts an object into the bucket.
     pub async fn put_object(&self, key: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
         let bucket = &self.provisioned.resources.bucket;
@@ -139,6 +148,13 @@ impl Probe {
         let object = object.with_context(|| format!("get {key}"))?;
         let bytes = object.body.collect().await.with_context(|| format!("read {key}"))?;
         Ok(bytes.into_bytes().into())
+    }
+
+    /// Where Redshift listens.
+    pub async fn redshift_address(&self) -> anyhow::Result<SocketAddr> {
+        let RedshiftEndpoint { host, port, .. } = &self.redshift;
+        let mut found = tokio::net::lookup_host((host.as_str(), *port)).await?;
+        found.next().with_context(|| format!("find the address of {host}"))
     }
 
     /// The rows of a query, every value as text.

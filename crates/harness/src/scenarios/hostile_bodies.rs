@@ -70,7 +70,7 @@ fn bodies() -> Vec<(&'static str, &'static str, String)> {
 }
 
 /// An event that the table takes, with something more in it.
-fn event(id: &str, more: Value) -> String {
+pub(super) fn event(id: &str, more: Value) -> String {
     let at = "2019-02-11 05:09:12.195000";
     let mut event = json!({
         "id": id, "anonymous_id": "A", "context_device_type": "ios", "event": "another_event",

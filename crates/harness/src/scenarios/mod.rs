@@ -9,18 +9,22 @@ mod hostile_bodies;
 mod in_flight_limit;
 mod kill_consumer;
 mod kill_consumer_steps;
+mod kill_multipart;
 mod kill_upload_steps;
 mod lost_answers;
 mod many_consumers;
 mod many_objects;
+mod moved_doubles;
 mod no_dead_letter_queue;
 mod overlapping_uploads;
 mod partial_failures;
 mod poison_flood;
 mod prototype_day;
 mod redrive;
+mod redshift_away;
 mod refusals;
 mod secrets;
+mod serializable;
 mod services_away;
 mod shutdown_under_load;
 mod slow_put;
@@ -97,6 +101,7 @@ pub const SCENARIOS: &[Scenario] = &[
     slow_s3::SCENARIO,
     overlapping_uploads::SCENARIO,
     duplicates::SCENARIO,
+    moved_doubles::SCENARIO,
     poison_flood::SCENARIO,
     many_objects::SCENARIO,
     many_consumers::SCENARIO,
@@ -113,6 +118,9 @@ pub const SCENARIOS: &[Scenario] = &[
     slow_put::SCENARIO,
     no_dead_letter_queue::SCENARIO,
     redrive::SCENARIO,
+    kill_multipart::SCENARIO,
+    redshift_away::SCENARIO,
+    serializable::SCENARIO,
 ];
 
 /// A scenario while it runs.
@@ -180,7 +188,7 @@ impl Scenario {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("make the folder {}", folder.display()))?;
         let folder = folder.canonicalize().context("resolve the scenario's folder")?;
-        let place = ground.place(self.name).await?;
+        let place = ground.place(self.name, self.needs).await?;
         let outcome = self.run_at(&place, binaries, options, &folder, report).await;
         let left = place.leave().await;
         outcome.and(left)

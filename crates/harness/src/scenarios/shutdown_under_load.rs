@@ -44,11 +44,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     run.generate(&["--flat-out", "--count", "500"]).await?;
     run.set_faults(vec![refuse("s3 is away", "PutObject", 503, "ServiceUnavailable")]);
     let mut consumer = run.pipeline.start("consume-events", &CONSUME)?;
-    let away = async {
-        run.faults.until_hits("s3 is away", 2).await;
-        Ok(())
-    };
-    consumer.meanwhile(away).await?;
+    run.until_hits(&mut consumer, "s3 is away", 2).await?;
     let finished = consumer.terminate().await?;
     run.note_consumed("without S3", &finished)?;
     let depth = run.probe.queue_depth().await?;

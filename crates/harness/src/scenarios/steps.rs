@@ -90,6 +90,23 @@ impl Run {
         program.meanwhile(held).await
     }
 
+    /// Waits until a rule has hit calls of the program so often.
+    pub(super) async fn until_hits(
+        &self,
+        program: &mut Running,
+        rule: &str,
+        count: u64,
+    ) -> anyhow::Result<()> {
+        let hits = async {
+            if tokio::time::timeout(HELD_WITHIN, self.faults.until_hits(rule, count)).await.is_err()
+            {
+                bail!("waited {HELD_WITHIN:?} in vain for {count} hits of the fault: {rule}");
+            }
+            Ok(())
+        };
+        program.meanwhile(hits).await
+    }
+
     /// Waits until a program's log has that message so often.
     pub(super) async fn until_said(
         &self,

@@ -29,11 +29,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
             .from(&run.pipeline.next_caller("consume-events")),
     ]);
     let mut heir = run.pipeline.start("consume-events", &CONSUME)?;
-    let asks = async {
-        run.faults.until_hits("asks", 3).await;
-        Ok(())
-    };
-    heir.meanwhile(asks).await?;
+    run.until_hits(&mut heir, "asks", 3).await?;
     run.let_hidden_messages_return().await?;
     let finished = heir.finish().await?;
     run.note_consumed("consume-events", &finished)?;
