@@ -1,5 +1,7 @@
 //! The mutants: each takes one safeguard out of a program, and names the scenario that must notice.
 
+use harness::binaries::PACKAGES;
+
 /// A deliberate fault in a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mutant {
@@ -16,6 +18,11 @@ impl Mutant {
     /// The package it changes.
     pub(crate) fn package(&self) -> &'static str {
         self.file.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// The program whose sources it changes; none if it is a library of several.
+    pub(crate) fn program(&self) -> Option<&'static str> {
+        PACKAGES.into_iter().find(|package| *package == self.package())
     }
 
     /// The file's text with the edits; an error names the text that is not there exactly once.
@@ -205,5 +212,145 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         file: "crates/upload-data/src/pending.rs",
         edits: &[("page.next.map_or(Position::End, Position::Page)", "Position::End")],
         scenario: "many-objects",
+    },
+    Mutant {
+        name: "log-the-password",
+        file: "crates/runtime/src/redshift.rs",
+        edits: &[(
+            "config.password(settings.password.reveal());",
+            "config.password(settings.password.reveal());
+             tracing::trace!(password = settings.password.reveal(), \"log in\");",
+        )],
+        scenario: "secrets",
+    },
+    Mutant {
+        name: "password-in-the-host",
+        file: "crates/runtime/src/settings/redshift.rs",
+        edits: &[("host.contains(\"://\") || host.contains('@')", "host.is_empty()")],
+        scenario: "secrets",
+    },
+    Mutant {
+        name: "doctor-shows-the-endpoint",
+        file: "crates/run-pipeline/src/doctor/aws.rs",
+        edits: &[
+            ("without_user(sdk.endpoint_url()", "String::from(sdk.endpoint_url()"),
+            (", without_user}", "}"),
+        ],
+        scenario: "secrets",
+    },
+    Mutant {
+        name: "no-lock",
+        file: "crates/upload-data/src/load.rs",
+        edits: &[(
+            r#"run_until_cancelled(session.run(&lock))"#,
+            r#"run_until_cancelled(session.run({ let _ = &lock; "SELECT 1" }))"#,
+        )],
+        scenario: "overlapping-uploads",
+    },
+    Mutant {
+        name: "commit-unknown-is-failure",
+        file: "crates/upload-data/src/load.rs",
+        edits: &[(
+            r#"Err(Failure::CommitUnknown { loaded, source })
+"#,
+            r#"{ let _ = loaded; Err(LoadError::Statement { step: "commit", source }.into()) }
+"#,
+        )],
+        scenario: "lost-answers",
+    },
+    Mutant {
+        name: "gone-is-gone-for-good",
+        file: "crates/upload-data/src/load.rs",
+        edits: &[(
+            r#"let may_return = is_gone && 1 <"#,
+            r#"let may_return = is_gone && u32::MAX <"#,
+        )],
+        scenario: "redshift-away",
+    },
+    Mutant {
+        name: "no-attempt-after-1023",
+        file: "crates/upload-data/src/error.rs",
+        edits: &[(r#"let codes = ["1023", "1018"];"#, r#"let codes = ["1018"];"#)],
+        scenario: "serializable",
+    },
+    Mutant {
+        name: "window-without-margin",
+        file: "crates/upload-data/src/window.rs",
+        edits: &[(
+            r#"ranges(&read, Duration::days(window.days.into()))"#,
+            r#"ranges(&read, Duration::ZERO)"#,
+        )],
+        scenario: "moved-doubles",
+    },
+    Mutant {
+        name: "window-ends-a-day-early",
+        file: "crates/upload-data/src/window.rs",
+        edits: &[(r#"last.checked_add(margin + Duration::DAY)"#, r#"last.checked_add(margin)"#)],
+        scenario: "moved-doubles",
+    },
+    Mutant {
+        name: "window-of-the-first-range-only",
+        file: "crates/upload-data/src/copy_sql.rs",
+        edits: &[(
+            r#"parts.iter().map(|part| self.loaded_before(part))"#,
+            r#"parts.iter().take(1).map(|part| self.loaded_before(part))"#,
+        )],
+        scenario: "moved-doubles",
+    },
+    Mutant {
+        name: "first-keys-of-the-ledger-only",
+        file: "crates/upload-data/src/ledger.rs",
+        edits: &[(r#"objects.chunks(KEYS_MAX) {"#, r#"objects.chunks(KEYS_MAX).take(1) {"#)],
+        scenario: "many-objects",
+    },
+    Mutant {
+        name: "reject-without-copy",
+        file: "crates/upload-data/src/reject.rs",
+        edits: &[(
+            r#"match loader.store.copy(object, &rejected_key).await {"#,
+            r#"match { let _ = &rejected_key; Ok::<(), StoreError>(()) } {"#,
+        )],
+        scenario: "bad-objects",
+    },
+    Mutant {
+        name: "throttled-for-good",
+        file: "crates/consume-events/src/error.rs",
+        edits: &[(
+            r#"Self::Unavailable(_) | Self::Throttled(_) | Self::OverLimit(_)
+"#,
+            r#"Self::Unavailable(_) | Self::OverLimit(_)
+"#,
+        )],
+        scenario: "refusals",
+    },
+    Mutant {
+        name: "completion-unlooked-for",
+        file: "crates/consume-events/src/upload.rs",
+        edits: &[(r#"Ok(true) => Ok(()),"#, r#"Ok(true) => Err(CallError::Gone(call)),"#)],
+        scenario: "kill-multipart",
+    },
+    Mutant {
+        name: "no-abort",
+        file: "crates/consume-events/src/upload.rs",
+        edits: &[(
+            r#"self.abort().await;
+        }
+        completed"#,
+            r#"if false { self.abort().await; }
+        }
+        completed"#,
+        )],
+        scenario: "kill-multipart",
+    },
+    Mutant {
+        name: "delete-letters-before-send",
+        file: "crates/consume-events/src/dead_letters/resend.rs",
+        edits: &[(
+            r#"let (is_safe, error) = self.send(&letters, &choices).await;"#,
+            r#"let all = letters.iter().map(|letter| Receipt::clone(&letter.receipt_handle));
+                 self.desk.acknowledger.acknowledge(&all.collect::<Vec<_>>()).await?;
+                 let (is_safe, error) = self.send(&letters, &choices).await;"#,
+        )],
+        scenario: "redrive",
     },
 ];

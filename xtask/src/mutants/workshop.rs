@@ -3,6 +3,7 @@
 //!
 //! What cargo has built of other people's crates is shared by hard links: only ours are compiled.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +21,8 @@ pub(super) struct Workshop {
     tree: PathBuf,
     target: PathBuf,
     profile: &'static str,
+    /// Of which program the mutant was that was built before.
+    before: Cell<Option<&'static str>>,
 }
 
 impl Workshop {
@@ -32,6 +35,7 @@ impl Workshop {
             tree: root.join("tree"),
             target: root.join("build"),
             profile: if is_release { "release" } else { "dev" },
+            before: Cell::default(),
         };
         copy_sources(&workshop.tree)?;
         let folder = workshop.programs();
@@ -40,7 +44,7 @@ impl Workshop {
                 link(&sound.folder().join(part), &folder.join(part))?;
             }
         }
-        workshop.cargo_build(&PACKAGES)?;
+        workshop.cargo_build(&[])?;
         Ok(workshop)
     }
 
@@ -50,7 +54,13 @@ impl Workshop {
         let sound = fs::read_to_string(&path).with_context(|| format!("read {}", mutant.file))?;
         // What the mutant before has changed is built anew too, from sound sources.
         fs::write(&path, mutant.apply(&sound)?).context("write the mutant")?;
-        let built = self.cargo_build(&PACKAGES);
+        let programs = match (mutant.program(), self.before.replace(mutant.program())) {
+            (Some(program), Some(before)) if program == before => vec![program],
+            (Some(program), Some(before)) => vec![program, before],
+            // The first one, or one of a library: then all programs are built.
+            _ => Vec::new(),
+        };
+        let built = self.cargo_build(&programs);
         fs::write(&path, sound).context("take the mutant back")?;
         built
             .with_context(|| format!("build the mutant {} of {}", mutant.name, mutant.package()))?;
@@ -61,11 +71,19 @@ impl Workshop {
         self.target.join(if self.profile == "release" { "release" } else { "debug" })
     }
 
-    fn cargo_build(&self, packages: &[&str]) -> anyhow::Result<()> {
+    /// Builds these programs; without any, all.
+    fn cargo_build(&self, programs: &[&str]) -> anyhow::Result<()> {
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(&self.tree).args(["build", "--quiet", "--bins", "--offline"]);
+        cargo.current_dir(&self.tree).args(["build", "--quiet", "--offline"]);
+        if programs.is_empty() {
+            cargo.arg("--bins");
+        }
+        for program in programs {
+            cargo.args(["--bin", program]);
+        }
+        // All packages all the same: which of them are named decides how others' are compiled.
         cargo.args(["--profile", self.profile]).arg("--target-dir").arg(&self.target);
-        for package in packages {
+        for package in PACKAGES {
             cargo.args(["--package", package]);
         }
         // A mutant may leave something unused; that is its nature. And nothing of it is built twice.
