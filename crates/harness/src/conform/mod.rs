@@ -16,7 +16,7 @@ use std::fmt::Write;
 use anyhow::Context;
 use blueshift::Stack;
 
-use self::explained::EXPLAINED;
+use self::explained::{EXPLAINED, Explained};
 use self::record::Exchange;
 
 /// What a comparison found.
@@ -67,19 +67,18 @@ fn compare(ours: &[Exchange], theirs: &[Exchange]) -> Conformity {
         let step = &ours.step;
         for (field, ours, theirs) in differing(&ours.fields, &theirs.fields, &mut found.fields) {
             let line = format!("{step} | {field} | kit {ours} | LocalStack {theirs}");
-            let index = EXPLAINED.iter().position(|it| it.covers(step, &field));
-            match index {
-                Some(index) => {
-                    used.insert(index);
-                    found.explained.push(format!("{line} | {}", EXPLAINED[index].why));
+            match EXPLAINED.iter().find(|it| it.covers(step, &field)) {
+                Some(explanation) => {
+                    used.insert((step.clone(), field));
+                    found.explained.push(format!("{line} | {}", explanation.why));
                 }
                 None => found.failures.push(line),
             }
         }
     }
-    for (index, explanation) in EXPLAINED.iter().enumerate() {
-        if !used.contains(&index) {
-            found.failures.push(format!("explains nothing any more: {explanation:?}"));
+    for (step, field) in EXPLAINED.iter().flat_map(Explained::pairs) {
+        if !used.contains(&(step.to_owned(), field.to_owned())) {
+            found.failures.push(format!("explains nothing any more: {step} | {field}"));
         }
     }
     found
@@ -127,5 +126,33 @@ impl Conformity {
             self.failures.len()
         );
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(step: &str, fields: &[(&str, &str)]) -> Exchange {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Exchange { step: step.to_owned(), fields: fields.collect() }
+    }
+
+    #[test]
+    fn a_new_difference_is_a_failure_and_so_is_an_explanation_of_none() {
+        let all: Vec<_> = EXPLAINED.iter().flat_map(Explained::pairs).collect();
+        for (index, pair) in all.iter().enumerate() {
+            assert!(!all[..index].contains(pair), "explained twice: {pair:?}");
+            let text = format!("{} {}", pair.0, pair.1);
+            assert!(!text.contains('*'), "a pattern explains what nobody has seen: {text}");
+        }
+        let ours = exchange("HeadBucket", &[("status", "200"), ("header content-type", "a")]);
+        let theirs = exchange("HeadBucket", &[("status", "500"), ("header content-type", "b")]);
+        let found = compare(&[ours], &[theirs]);
+        assert_eq!(found.explained.len(), 1, "{found:?}");
+        let new: Vec<_> = found.failures.iter().filter(|line| line.contains(" | kit ")).collect();
+        assert_eq!(new.len(), 1, "{found:?}");
+        assert!(new[0].starts_with("HeadBucket | status"), "{new:?}");
+        assert_eq!(found.failures.len(), all.len(), "the others explain nothing: {found:?}");
     }
 }
