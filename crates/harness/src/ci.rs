@@ -1,12 +1,23 @@
 //! What tests ask of the machine they run on: whether a skip is a failure there, and which containers
 //! are whose.
 
+use std::io::Write;
 use std::process::Command;
 
-/// Whether what cannot be proven is a failure: where CI is known to have everything.
+/// Says that `part` proves nothing here, and why; `.ci/run` puts it into its table.
+///
+/// # Panics
+/// With BLUESHIFT_CI_STRICT=1: where everything is known to be there, a skip is a failure.
 #[expect(clippy::disallowed_methods, reason = "CI tells its tests, which no clap parses")]
-pub fn is_strict() -> bool {
-    std::env::var("BLUESHIFT_CI_STRICT").is_ok_and(|value| value == "1")
+pub fn skip(part: &str, reason: &str) {
+    let is_strict = std::env::var("BLUESHIFT_CI_STRICT").is_ok_and(|value| value == "1");
+    assert!(!is_strict, "skipped, which BLUESHIFT_CI_STRICT=1 forbids: {reason}");
+    writeln!(std::io::stderr(), "SKIPPED: {reason}").expect("stderr is there");
+    if let Some(table) = std::env::var_os("BLUESHIFT_CI_OUTCOMES") {
+        let line = format!("{part}\tSKIPPED\t{reason}\n");
+        let file = std::fs::OpenOptions::new().append(true).open(table);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the table is there");
+    }
 }
 
 /// Ids of the containers that a process started, whatever became of them; `None` if no Docker answers.
