@@ -1,16 +1,20 @@
 //! `cargo xtask e2e`: the whole pipeline, end to end.
 
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use harness::binaries::{Binaries, binaries, workspace_root};
 use harness::ground::Ground;
 use harness::report::{Reports, ScenarioReport, Status};
 use harness::scenarios::{Options, SCENARIOS, Scenario};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::flags::{E2e, Output, StackKind};
 use crate::ground;
@@ -33,6 +37,16 @@ pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
         .build()
         .context("start the async runtime")?;
     if flags.stack_flags.sweep {
+        let others = [
+            ("--scenario", !flags.scenarios.is_empty()),
+            ("--events", flags.events.is_some()),
+            ("--repeat", flags.repeat != 1),
+            ("--keep", flags.keep),
+            ("--output json", flags.output == Output::Json),
+        ];
+        if let Some((flag, _)) = others.iter().find(|(_, is_given)| *is_given) {
+            bail!("--sweep only removes what killed runs left: leave out {flag}");
+        }
         return runtime.block_on(ground::sweep(&flags.stack_flags));
     }
     say("building the programs")?;
@@ -44,7 +58,7 @@ pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
     let seconds = started_at.elapsed().as_secs_f64();
     let text = match flags.output {
         Output::Json => serde_json::to_string(&reports).context("write the reports as JSON")?,
-        Output::Human => summary(&reports, seconds),
+        Output::Human => summary(flags, &reports, seconds),
     };
     writeln!(std::io::stdout(), "{text}").context("print the reports")?;
     Ok(ExitCode::from(reports.exit_code()))
@@ -57,13 +71,11 @@ async fn run_all(
     scenarios: &[Scenario],
     binaries: &Binaries,
 ) -> anyhow::Result<Reports> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .context("listen for SIGTERM")?;
+    let stop = stop_signal()?;
     let started_at = Instant::now();
     let ground = tokio::select! {
         ground = ground::find(flags.stack, &flags.stack_flags) => ground?,
-        _ = tokio::signal::ctrl_c() => bail!("stopped by SIGINT"),
-        _ = terminate.recv() => bail!("stopped by SIGTERM"),
+        () = stop.cancelled() => bail!("stopped by a signal"),
     };
     if flags.stack != StackKind::InProcess {
         say(&format!("stack ready in {:.1} s", started_at.elapsed().as_secs_f64()))?;
@@ -76,16 +88,46 @@ async fn run_all(
     });
     let running = stream::iter(runs).buffer_unordered(flags.jobs).try_collect::<Vec<_>>();
     let outcome = tokio::select! {
-        outcome = running => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!("stopped by SIGINT")),
-        _ = terminate.recv() => Err(anyhow!("stopped by SIGTERM")),
+        outcome = AssertUnwindSafe(running).catch_unwind() => outcome,
+        () = stop.cancelled() => Ok(Err(anyhow!("stopped by a signal"))),
     };
-    // Also after a failure: nothing of the run shall be left.
+    // Also after a failure, and after a panic: nothing of the run shall be left.
     ground.leave().await;
-    let mut reports = outcome?;
+    let mut reports = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     // In the order of the runs, whichever ended first.
     reports.sort_by_key(|(index, _)| *index);
     Ok(Reports { scenarios: reports.into_iter().map(|(_, report)| report).collect() })
+}
+
+/// Cancelled by the first SIGINT or SIGTERM. The second ends this process at once: what it would have
+/// removed is removed by the next start, or by --sweep.
+fn stop_signal() -> anyhow::Result<CancellationToken> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        for is_first in [true, false] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if is_first {
+                // Nothing can be said if stderr is closed.
+                let _ = say("stopping and cleaning up; once more ends it at once");
+                stopped.cancel();
+            } else {
+                end_at_once();
+            }
+        }
+    });
+    Ok(stop)
+}
+
+#[expect(clippy::disallowed_methods, reason = "asked for twice: nothing more is waited for")]
+fn end_at_once() {
+    // As a shell tells an end by SIGINT.
+    std::process::exit(130);
 }
 
 async fn run_one(
@@ -140,11 +182,12 @@ fn list() -> anyhow::Result<ExitCode> {
 }
 
 /// How many passed, and how each that did not is run again.
-fn summary(reports: &Reports, seconds: f64) -> String {
+fn summary(flags: &E2e, reports: &Reports, seconds: f64) -> String {
     let of = |status| reports.scenarios.iter().filter(move |report| report.status == status);
     let mut text = String::new();
     for ScenarioReport { name, seed, .. } in of(Status::Failed) {
-        let again = format!("cargo xtask e2e --scenario {name} --seed {seed}");
+        let stack = ground::arguments(flags.stack, &flags.stack_flags);
+        let again = format!("cargo xtask e2e{stack} --scenario {name} --seed {seed}");
         text.push_str(&format!("FAILED {name}, seed {seed}: {again}\n"));
     }
     let [passed, failed, skipped] =

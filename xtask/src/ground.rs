@@ -27,6 +27,30 @@ pub(crate) fn check(kind: StackKind, flags: &StackFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What names the same stack again on a command line, with a blank before each word.
+pub(crate) fn arguments(kind: StackKind, flags: &StackFlags) -> String {
+    if kind == StackKind::InProcess {
+        return String::new();
+    }
+    let mut text = format!(" --stack {}", format!("{kind:?}").to_lowercase());
+    let settings = flags.settings.as_ref().map(|path| path.display().to_string());
+    for (flag, value) in [
+        ("--image-localstack", flags.image_localstack.clone()),
+        ("--image-postgres", flags.image_postgres.clone()),
+        ("--compose-port", flags.compose_port.map(|port| port.to_string())),
+        ("--compose-redshift-port", flags.compose_redshift_port.map(|port| port.to_string())),
+        ("--settings", settings),
+    ] {
+        if let Some(value) = value {
+            text.push_str(&format!(" {flag} {value}"));
+        }
+    }
+    if flags.i_pay {
+        text.push_str(" --i-pay");
+    }
+    text
+}
+
 /// Starts the stack, or attaches to it.
 pub(crate) async fn find(kind: StackKind, flags: &StackFlags) -> anyhow::Result<Ground> {
     match kind {
@@ -44,7 +68,7 @@ pub(crate) async fn find(kind: StackKind, flags: &StackFlags) -> anyhow::Result<
             if !flags.i_pay {
                 bail!("this costs money and needs --i-pay; it makes, {announcement}");
             }
-            writeln!(std::io::stderr(), "on AWS, {announcement}").context("announce")?;
+            writeln!(std::io::stderr(), "what is made, {announcement}").context("announce")?;
             aws.start().await
         }
     }
@@ -65,4 +89,25 @@ pub(crate) async fn sweep(flags: &StackFlags) -> anyhow::Result<ExitCode> {
     }
     write!(std::io::stdout(), "{text}").context("print what was swept")?;
     Ok(if swept.left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_to_run_it_again_names_the_same_stack() {
+        let flags = StackFlags {
+            image_localstack: Some("l:1".to_owned()),
+            image_postgres: None,
+            compose_port: Some(24566),
+            compose_redshift_port: None,
+            settings: None,
+            i_pay: true,
+            sweep: false,
+        };
+        assert_eq!(arguments(StackKind::InProcess, &flags), "");
+        let expected = " --stack aws --image-localstack l:1 --compose-port 24566 --i-pay";
+        assert_eq!(arguments(StackKind::Aws, &flags), expected);
+    }
 }

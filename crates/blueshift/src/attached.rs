@@ -174,9 +174,12 @@ impl Aws {
     /// What a run makes, and where, for the one who pays.
     pub fn announcement(&self) -> String {
         let Endpoints { region, redshift, credentials, .. } = &self.endpoints;
-        let at = self.endpoints.aws_url().map_or_else(String::new, |url| format!(" at {url}"));
+        let at = match self.endpoints.aws_in_words().as_str() {
+            "AWS" => "real AWS".to_owned(),
+            others => format!("not AWS alone: {others}"),
+        };
         format!(
-            "for each scenario, and removed after it: two queues blueshift-<run>-… in {region}{at}, \
+            "at {at}: for each scenario, and removed after it: two queues blueshift-<run>-… in {region}, \
              objects below s3://{}/blueshift-<run>-…/, one schema blueshift_<run>_… in Redshift \
              {redshift:?}; access key {}; journal in {}",
             self.bucket,

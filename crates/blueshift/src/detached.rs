@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use blueshift::stacks::{Stacks, StacksError, State};
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -20,14 +20,18 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 const LOG_BYTES_MAX: u64 = 16 * 1024;
 
 /// Starts the same command once more, in the background.
-pub(crate) async fn start(stacks: &Stacks, name: &str) -> anyhow::Result<ExitCode> {
-    let pid = match stacks.state(name)? {
+pub(crate) async fn start(
+    stacks: &Stacks,
+    name: &str,
+    within: Duration,
+) -> anyhow::Result<ExitCode> {
+    let taken = match stacks.state(name)? {
         State::Absent | State::Stale(_) => None,
-        State::Starting { pid } => Some(pid),
-        State::Running(record) => Some(Some(record.pid)),
+        State::Starting { process } => Some(process),
+        State::Running(record) => Some(Some(record.process)),
     };
-    if let Some(pid) = pid {
-        return Err(StacksError::Taken { name: name.to_owned(), pid }.into());
+    if let Some(process) = taken {
+        return Err(StacksError::Taken { name: name.to_owned(), process }.into());
     }
     let stop = stop_signal()?;
     tokio::pin!(stop);
@@ -41,8 +45,15 @@ pub(crate) async fn start(stacks: &Stacks, name: &str) -> anyhow::Result<ExitCod
         .stderr(log)
         .spawn()
         .context("start the process in the background")?;
+    let deadline = tokio::time::sleep(within);
+    tokio::pin!(deadline);
     let block = tokio::select! {
         block = block(&mut child) => block?,
+        () = &mut deadline => {
+            give_up(&mut child).await;
+            say_log(stacks, name);
+            bail!("stack {name} was not ready within {} s: --timeout", within.as_secs());
+        }
         () = &mut stop => {
             give_up(&mut child).await;
             return Ok(ExitCode::FAILURE);
@@ -54,9 +65,16 @@ pub(crate) async fn start(stacks: &Stacks, name: &str) -> anyhow::Result<ExitCod
     }
     child.wait().await.context("wait for the process in the background")?;
     // It has said itself why it failed, hint included.
-    let said = tail(&stacks.log_path(name)).context("read the log")?;
-    let _ = std::io::stderr().lock().write_all(said.as_bytes());
+    say_log(stacks, name);
     Ok(ExitCode::FAILURE)
+}
+
+/// Shows the end of the log of the process in the background.
+fn say_log(stacks: &Stacks, name: &str) {
+    let path = stacks.log_path(name);
+    let said = tail(&path).unwrap_or_else(|error| format!("log {}: {error}\n", path.display()));
+    // Nothing can be said if stderr is closed.
+    let _ = std::io::stderr().lock().write_all(said.as_bytes());
 }
 
 /// What the process prints up to `ready`; `None` if it ends before.

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use blueshift::postgres::sweep_leftovers_of;
 use blueshift::stacks::{Stacks, State};
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal};
 
 use crate::{Named, print};
 
 /// How often the end is asked for.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How long a start may take from its lock to its process id.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Stop a stack.
 #[derive(Debug, clap::Args)]
@@ -41,35 +41,45 @@ impl Down {
     }
 
     async fn stop(&self, stacks: &Stacks, name: &str) -> anyhow::Result<()> {
-        let (pid, what) = match stacks.state(name)? {
+        let (process, what) = match self.settled(stacks, name).await? {
             State::Absent => return print(&format!("no stack named {name} is running\n")),
             State::Stale(record) => {
                 // Postgres survives a kill of the process that started it.
-                sweep_leftovers_of(record.pid)?;
+                sweep_leftovers_of(&record.process)?;
                 stacks.forget(name)?;
-                let pid = record.pid;
+                let pid = record.process.pid;
                 return print(&format!(
                     "stack {name} (process {pid}) had ended without cleaning up: done now\n"
                 ));
             }
-            State::Starting { pid } => {
-                let pid =
-                    pid.with_context(|| format!("stack {name} is just starting: try again"))?;
-                (pid, "before it was ready".to_owned())
+            State::Starting { process } => {
+                let process =
+                    process.with_context(|| format!("stack {name} is just starting: try again"))?;
+                (process, "before it was ready".to_owned())
             }
             State::Running(record) => {
                 let redshift = record.ports.redshift;
-                (record.pid, format!("SQS and S3 at {}, Redshift at port {redshift}", record.url))
+                let what = format!("SQS and S3 at {}, Redshift at port {redshift}", record.url);
+                (record.process, what)
             }
         };
-        let process = i32::try_from(pid).ok().and_then(Pid::from_raw).context("read its id")?;
-        match rustix::process::kill_process(process, Signal::TERM) {
-            // It ended on its own in between.
-            Ok(()) | Err(Errno::SRCH) => {}
-            Err(error) => return Err(error).with_context(|| format!("stop process {pid}")),
-        }
+        let pid = process.pid;
+        process.terminate().with_context(|| format!("stop process {pid}"))?;
         self.wait(stacks, name, pid).await?;
         print(&format!("stopped stack {name} (process {pid}): {what}\n"))
+    }
+
+    /// Its state, once a start that has just taken the name has written down who it is.
+    async fn settled(&self, stacks: &Stacks, name: &str) -> anyhow::Result<State> {
+        let deadline = Instant::now() + WRITTEN_WITHIN;
+        loop {
+            let state = stacks.state(name)?;
+            let is_settled = !matches!(state, State::Starting { process: None });
+            if is_settled || deadline <= Instant::now() {
+                return Ok(state);
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
     }
 
     async fn wait(&self, stacks: &Stacks, name: &str, pid: u32) -> anyhow::Result<()> {

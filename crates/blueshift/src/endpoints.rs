@@ -6,14 +6,27 @@ use std::path::PathBuf;
 /// Everything a program has to know of a stack.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
-    /// URL of SQS and S3; `None` leaves it to the SDK: AWS itself.
+    /// URL of SQS and S3; `None` is AWS itself.
     pub aws: Option<String>,
+    /// URLs of single services, which win over that of all.
+    pub services: ServiceUrls,
     /// Who signs requests.
     pub credentials: AwsCredentials,
     /// AWS region of all resources.
     pub region: String,
     /// Where Redshift listens, and how to log in.
     pub redshift: RedshiftEndpoint,
+}
+
+/// Where single services listen: what `AWS_ENDPOINT_URL_SQS` and its like name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceUrls {
+    /// SQS.
+    pub sqs: Option<String>,
+    /// S3.
+    pub s3: Option<String>,
+    /// STS, which is asked for the account's number.
+    pub sts: Option<String>,
 }
 
 /// An access key and what belongs to it. Its debug output hides the secrets.
@@ -68,15 +81,42 @@ impl Endpoints {
     ) -> Self {
         Self {
             aws: Some(format!("http://{aws}")),
+            services: ServiceUrls::default(),
             credentials: AwsCredentials::any(),
             region,
             redshift: RedshiftEndpoint::at(redshift, password),
         }
     }
 
-    /// The endpoint of SQS and S3, unless it is AWS's own.
+    /// The endpoint of SQS and S3, unless it is AWS's own or each has one.
     pub fn aws_url(&self) -> Option<&str> {
         self.aws.as_deref()
+    }
+
+    /// SQS's endpoint, unless it is AWS's own.
+    pub fn sqs_url(&self) -> Option<&str> {
+        self.services.sqs.as_deref().or(self.aws_url())
+    }
+
+    /// S3's endpoint, unless it is AWS's own.
+    pub fn s3_url(&self) -> Option<&str> {
+        self.services.s3.as_deref().or(self.aws_url())
+    }
+
+    /// STS's endpoint, unless it is AWS's own. What stands in for SQS alone is asked too: AWS itself
+    /// would not know its credentials.
+    pub fn sts_url(&self) -> Option<&str> {
+        let Self { aws, services, .. } = self;
+        services.sts.as_deref().or(aws.as_deref()).or(services.sqs.as_deref())
+    }
+
+    /// Where SQS and S3 are, in words.
+    pub(crate) fn aws_in_words(&self) -> String {
+        match (self.sqs_url(), self.s3_url()) {
+            (None, None) => "AWS".to_owned(),
+            (sqs, s3) if sqs == s3 => sqs.unwrap_or_default().to_owned(),
+            (sqs, s3) => format!("SQS {}, S3 {}", sqs.unwrap_or("AWS"), s3.unwrap_or("AWS")),
+        }
     }
 
     /// A Postgres URL for clients that take one.
@@ -89,6 +129,8 @@ impl Endpoints {
         let AwsCredentials { id, secret, session_token } = &self.credentials;
         let optional = |name, value: &Option<String>| value.clone().map(|value| (name, value));
         let mut block = Vec::from_iter(optional("AWS_ENDPOINT_URL", &self.aws));
+        block.extend(optional("AWS_ENDPOINT_URL_SQS", &self.services.sqs));
+        block.extend(optional("AWS_ENDPOINT_URL_S3", &self.services.s3));
         block
             .extend([("AWS_ACCESS_KEY_ID", id.clone()), ("AWS_SECRET_ACCESS_KEY", secret.clone())]);
         block.extend(optional("AWS_SESSION_TOKEN", session_token));
@@ -201,6 +243,22 @@ mod tests {
         let names: Vec<_> = endpoints.environment().into_iter().map(|(name, _)| name).collect();
         assert!(!names.contains(&"AWS_ENDPOINT_URL"), "{names:?}");
         assert!(names.contains(&"AWS_SESSION_TOKEN"), "{names:?}");
+    }
+
+    #[test]
+    fn a_service_of_its_own_is_seen_and_told_to_the_programs() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 5439));
+        let mut endpoints = Endpoints::local(address, address, None, "us-east-1".to_owned());
+        endpoints.aws = None;
+        assert_eq!(endpoints.aws_in_words(), "AWS");
+        endpoints.services.s3 = Some("http://s3".to_owned());
+        assert_eq!(endpoints.aws_in_words(), "SQS AWS, S3 http://s3");
+        assert_eq!((endpoints.s3_url(), endpoints.sts_url()), (Some("http://s3"), None));
+        let block = endpoints.environment();
+        assert!(block.contains(&("AWS_ENDPOINT_URL_S3", "http://s3".to_owned())), "{block:?}");
+        endpoints.services.sqs = Some("http://sqs".to_owned());
+        assert_eq!(endpoints.sts_url(), Some("http://sqs"));
+        assert_eq!(endpoints.aws_in_words(), "SQS http://sqs, S3 http://s3");
     }
 
     #[test]

@@ -37,6 +37,9 @@ use crate::stack::{Running, Stack};
 /// How long connections may take to end once the stack is told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
+/// How long an init script may take unless told otherwise.
+const INIT_WITHIN: Duration = Duration::from_secs(300);
+
 /// Enough of the catalog's fingerprint to tell a handful of templates apart.
 const FINGERPRINT_DIGITS: usize = 16;
 
@@ -69,6 +72,8 @@ pub struct InProcess {
     pub settings: Option<PathBuf>,
     /// A folder whose `.sql` and `.sh` files run before the stack is ready.
     pub init: Option<PathBuf>,
+    /// How long each of them may take.
+    pub init_within: Duration,
 }
 
 impl Default for InProcess {
@@ -84,6 +89,7 @@ impl Default for InProcess {
             postgres_download: Download::default(),
             settings: None,
             init: None,
+            init_within: INIT_WITHIN,
         }
     }
 }
@@ -134,7 +140,8 @@ impl InProcess {
         let resources = self.settings.as_deref().map(Resources::from_settings).transpose()?;
         let of_settings = resources.as_ref().and_then(|resources| resources.region.clone());
         let region = self.region.clone().or(of_settings).unwrap_or_else(|| REGION.to_owned());
-        let scripts = self.init.as_deref().map(Scripts::in_folder).transpose()?;
+        let scripts = self.init.as_deref().map(|it| Scripts::in_folder(it, self.init_within));
+        let scripts = scripts.transpose()?;
         let (servers, endpoints) = self.serve(region, resources, scripts).await?;
         // The stack first: if the preparation fails, dropping it ends the servers.
         let lessor = Lessor::of_own_stack();
@@ -321,7 +328,7 @@ pub(crate) fn s3_client(endpoints: &Endpoints) -> aws_sdk_s3::Client {
         .region(Region::new(endpoints.region.clone()))
         .credentials_provider(credentials)
         .force_path_style(true);
-    let config = match endpoints.aws_url() {
+    let config = match endpoints.s3_url() {
         Some(url) => config.endpoint_url(url),
         None => config,
     };

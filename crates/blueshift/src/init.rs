@@ -8,6 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tokio_postgres::NoTls;
@@ -24,6 +25,7 @@ const STATEMENT_CHARACTERS_MAX: usize = 120;
 pub struct Scripts {
     folder: PathBuf,
     names: Vec<String>,
+    within: Duration,
 }
 
 /// Why a script, or the folder, did not do.
@@ -57,6 +59,16 @@ pub enum InitError {
         /// The end of what it printed on both streams.
         output: String,
     },
+    /// A script takes too long.
+    #[error("init script {name} did not end within {} s{}", within.as_secs(), said(output))]
+    Late {
+        /// The file's name.
+        name: String,
+        /// How long it was given.
+        within: Duration,
+        /// The end of what it printed, of a shell script.
+        output: String,
+    },
     /// Redshift refused a statement.
     #[error("init script {name}, line {line}: {reason}; the statement: {statement}")]
     Refused {
@@ -71,13 +83,17 @@ pub enum InitError {
     },
 }
 
+fn said(output: &str) -> String {
+    if output.is_empty() { String::new() } else { format!("; it printed:\n{output}") }
+}
+
 impl Scripts {
     /// Lists the `.sql` and `.sh` files of a folder. Others, and hidden ones, are left alone and
-    /// named in the log.
+    /// named in the log. Each may take so long.
     ///
     /// # Errors
     /// If the folder cannot be read.
-    pub fn in_folder(folder: &Path) -> Result<Self, InitError> {
+    pub fn in_folder(folder: &Path, within: Duration) -> Result<Self, InitError> {
         let unreadable = |source| InitError::Unreadable { path: folder.to_owned(), source };
         let mut names = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -94,7 +110,7 @@ impl Scripts {
             }
         }
         names.sort_unstable();
-        Ok(Self { folder: folder.to_owned(), names })
+        Ok(Self { folder: folder.to_owned(), names, within })
     }
 
     /// Runs them one after the other against the stack that `environment` leads to.
@@ -110,7 +126,12 @@ impl Scripts {
         for name in &self.names {
             readiness.set_script(name, ScriptState::Running);
             let outcome = if name.ends_with(".sql") {
-                self.run_sql(name, environment).await
+                let script = self.run_sql(name, environment);
+                // Dropping it ends its session, and with it the statement.
+                tokio::time::timeout(self.within, script).await.unwrap_or_else(|_| {
+                    let (name, output) = (name.clone(), String::new());
+                    Err(InitError::Late { name, within: self.within, output })
+                })
             } else {
                 self.run_shell(name, environment).await
             };
@@ -189,12 +210,19 @@ impl Scripts {
             .spawn()
             .map_err(not_started)?;
         let mut script = RunningScript { child };
-        let status = script.child.wait().await.map_err(not_started)?;
-        if status.success() {
+        let ended = tokio::time::timeout(self.within, script.child.wait()).await;
+        if let Ok(Ok(status)) = &ended
+            && status.success()
+        {
             return Ok(());
         }
         let output = tail(&mut printed).unwrap_or_else(|error| format!("(unreadable: {error})"));
-        Err(InitError::Failed { name: name.to_owned(), status, output })
+        let name = name.to_owned();
+        Err(match ended {
+            Ok(Ok(status)) => InitError::Failed { name, status, output },
+            Ok(Err(source)) => InitError::NotStarted { name, source },
+            Err(_) => InitError::Late { name, within: self.within, output },
+        })
     }
 }
 
@@ -252,7 +280,7 @@ mod tests {
             std::fs::write(folder.path().join(name), "").expect("written");
         }
         std::fs::create_dir(folder.path().join("40.sql")).expect("a folder");
-        let scripts = Scripts::in_folder(folder.path()).expect("readable");
+        let scripts = Scripts::in_folder(folder.path(), Duration::from_secs(1)).expect("readable");
         assert_eq!(scripts.names, ["10-a.sh", "20-b.sql"]);
     }
 }

@@ -17,7 +17,9 @@ use anyhow::Context;
 use blueshift::StackError;
 use blueshift::postgres::PostgresError;
 use blueshift::stacks::{Stacks, StacksError, checked_name};
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -80,7 +82,11 @@ impl Place {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches).and_then(|cli| checked(cli, &matches)) {
+        Ok(cli) => cli,
+        Err(error) => error.format(&mut Cli::command()).exit(),
+    };
     let outcome = match start_logs(&cli.log_filter) {
         Ok(()) => match cli.command {
             Command::Up(up) => up.run().await,
@@ -102,6 +108,21 @@ async fn main() -> ExitCode {
     // Nothing can be said if stderr is closed.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     ExitCode::FAILURE
+}
+
+/// What clap's own rules cannot say: a folder named by the environment is for whoever needs one, by a
+/// flag only for a stack in the background.
+fn checked(cli: Cli, matches: &ArgMatches) -> Result<Cli, clap::Error> {
+    match matches.subcommand() {
+        Some(("up", up))
+            if !up.get_flag("detach")
+                && up.value_source("state_dir") == Some(ValueSource::CommandLine) =>
+        {
+            let text = "--state-dir is for stacks in the background: add --detach";
+            Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, format!("{text}\n")))
+        }
+        _ => Ok(cli),
+    }
 }
 
 fn start_logs(filter: &str) -> anyhow::Result<()> {

@@ -12,6 +12,8 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName;
+use aws_types::origin::Origin;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use ini::{Ini, ParseOption};
 
 use crate::endpoints::{AwsCredentials, Endpoints};
@@ -204,14 +206,32 @@ pub async fn sdk_config(endpoints: &Endpoints) -> SdkConfig {
         .operation_attempt_timeout(ATTEMPT_WITHIN)
         .operation_timeout(ANSWER_WITHIN)
         .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+    let config = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts)
         .region(Region::new(endpoints.region.clone()))
-        .credentials_provider(credentials);
-    if let Some(url) = endpoints.aws_url() {
-        loader = loader.endpoint_url(url);
+        .credentials_provider(credentials)
+        .load()
+        .await;
+    let mut config = config.into_builder();
+    config.set_endpoint_url(endpoints.aws.clone());
+    config.insert_origin("endpoint_url", Origin::unknown());
+    let urls =
+        [("SQS", endpoints.sqs_url()), ("S3", endpoints.s3_url()), ("STS", endpoints.sts_url())];
+    let urls = urls.map(|(service, url)| (service, url.map(str::to_owned)));
+    config.service_config(OwnUrls { urls }).build()
+}
+
+/// What clients ask for the endpoint of their service, in place of the environment and the profile.
+#[derive(Debug)]
+struct OwnUrls {
+    urls: [(&'static str, Option<String>); 3],
+}
+
+impl LoadServiceConfig for OwnUrls {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let own = self.urls.iter().find(|(service, _)| *service == key.service_id());
+        own.filter(|_| key.env() == "AWS_ENDPOINT_URL").and_then(|(_, url)| url.clone())
     }
-    loader.load().await
 }
 
 async fn make_queue(
@@ -250,7 +270,7 @@ async fn queue_arn(
 
 /// A client of the stack's S3. By path where the endpoint is no name of AWS's.
 pub(crate) async fn s3_client(endpoints: &Endpoints) -> aws_sdk_s3::Client {
-    let by_path = endpoints.aws_url().is_some();
+    let by_path = endpoints.s3_url().is_some();
     let config = sdk_config(endpoints).await;
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(by_path).build();
     aws_sdk_s3::Client::from_conf(config)
@@ -316,6 +336,29 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn each_service_is_reached_where_it_listens() {
+        let server = async || {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("bound");
+            (listener, address)
+        };
+        let [(of_all, all), (of_s3, s3)] = [server().await, server().await];
+        let mut endpoints = Endpoints::local(all, all, None, "us-east-1".to_owned());
+        endpoints.services.s3 = Some(format!("http://{s3}"));
+        let config = sdk_config(&endpoints).await;
+        let sqs = aws_sdk_sqs::Client::new(&config);
+        let s3 = s3_client(&endpoints).await;
+        tokio::select! {
+            accepted = of_all.accept() => drop(accepted.expect("SQS")),
+            _ = sqs.list_queues().send() => panic!("nobody answers"),
+        }
+        tokio::select! {
+            accepted = of_s3.accept() => drop(accepted.expect("S3")),
+            _ = s3.list_buckets().send() => panic!("nobody answers"),
+        }
+    }
 
     #[test]
     fn the_names_come_from_the_settings_file() {

@@ -16,8 +16,14 @@ pub(crate) struct RedshiftCommand {
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
-    /// Check that clients give this password [default: take any].
-    #[arg(long, value_name = "PASSWORD")]
+    /// Check that clients give this password [default: take any]. The flag shows it to everybody in
+    /// the list of processes, the variable does not.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "BLUESHIFT_REDSHIFT_PASSWORD",
+        hide_env_values = true
+    )]
     redshift_password: Option<String>,
     /// Isolation of its databases: snapshot, or serializable (error 1023 on conflicts).
     #[arg(long, value_name = "LEVEL", default_value_t)]
@@ -55,7 +61,7 @@ impl RedshiftCommand {
         let options = Standalone {
             host: Some(self.host),
             port: self.port,
-            password: self.redshift_password,
+            password: self.redshift_password.filter(|it| !it.is_empty()),
             isolation: self.isolation,
             postgres_url: self.postgres_url,
             postgres_binaries: self.postgres_binaries,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::cache_folder;
+use crate::process::Process;
 
 /// The longest name of a stack.
 const NAME_BYTES_MAX: usize = 64;
@@ -29,7 +30,8 @@ pub struct Record {
     /// The stack's name.
     pub name: String,
     /// The process that serves it.
-    pub pid: u32,
+    #[serde(flatten)]
+    pub process: Process,
     /// When it was ready, as RFC 3339.
     pub ready_at: String,
     /// Where SQS and S3 listen, as a URL.
@@ -58,8 +60,8 @@ pub enum State {
     Absent,
     /// A process holds the lock and has written nothing yet.
     Starting {
-        /// The process, if it got to write it down.
-        pid: Option<u32>,
+        /// The process, once it has written it down.
+        process: Option<Process>,
     },
     /// It runs.
     Running(Record),
@@ -91,12 +93,12 @@ pub enum StacksError {
         source: serde_json::Error,
     },
     /// Another process holds the name.
-    #[error("a stack named {name} is running already (process {})", shown(*pid))]
+    #[error("a stack named {name} is running already (process {})", shown(process.as_ref()))]
     Taken {
         /// The name.
         name: String,
         /// Who.
-        pid: Option<u32>,
+        process: Option<Process>,
     },
 }
 
@@ -179,13 +181,14 @@ impl Stacks {
                 // Somebody may only be asking: that is over in no time.
                 Err(TryLockError::WouldBlock) if tries < LOCK_TRIES_MAX => tries += 1,
                 Err(TryLockError::WouldBlock) => {
-                    return Err(StacksError::Taken { name: name.to_owned(), pid: pid_in(&path) });
+                    let process = process_in(&path);
+                    return Err(StacksError::Taken { name: name.to_owned(), process });
                 }
                 Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
             }
             tokio::time::sleep(LOCK_PAUSE).await;
         }
-        let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", Process::this()));
         written.map_err(failed("write", &path))?;
         self.forget(name)?;
         Ok(Held { stacks: self.clone(), name: name.to_owned(), _lock: lock })
@@ -202,20 +205,28 @@ impl Stacks {
         Ok(match (is_held, record) {
             (false, None) => State::Absent,
             (false, Some(record)) => State::Stale(record),
-            (true, None) => State::Starting { pid: pid_in(&self.path(name, "lock")) },
+            (true, None) => State::Starting { process: process_in(&self.path(name, "lock")) },
             (true, Some(record)) => State::Running(record),
         })
     }
 
-    /// The names of all stacks that left a record.
+    /// The names of all stacks that left a record, or that start and have none yet.
     pub fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let name = |entry: std::fs::DirEntry| {
             let file = entry.file_name().to_string_lossy().into_owned();
-            file.strip_suffix(".json").and_then(|name| checked_name(name).ok())
+            let (name, extension) = file.rsplit_once('.')?;
+            let name = checked_name(name).ok()?;
+            match extension {
+                "json" => Some(name),
+                // Every stack that ever ran has a lock; what cannot be asked is told as it is met.
+                "lock" => self.is_held(&name).unwrap_or(true).then_some(name),
+                _ => None,
+            }
         };
         let mut names: Vec<_> = entries.filter_map(name).collect();
         names.sort_unstable();
+        names.dedup();
         names
     }
 
@@ -302,15 +313,16 @@ impl Drop for Held {
     }
 }
 
-fn shown(pid: Option<u32>) -> String {
-    pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
+fn shown(process: Option<&Process>) -> String {
+    process.map_or_else(|| "unknown".to_owned(), |process| process.pid.to_string())
 }
 
-/// The process id in a lock file.
-fn pid_in(path: &Path) -> Option<u32> {
+/// The process in a lock file. A start that has the lock and has not written yet finds its
+/// predecessor's there.
+fn process_in(path: &Path) -> Option<Process> {
     let mut text = String::new();
     File::open(path).and_then(|mut file| file.read_to_string(&mut text)).ok()?;
-    text.trim().parse().ok()
+    Process::parse(&text).filter(Process::is_alive)
 }
 
 fn failed(
@@ -328,7 +340,7 @@ mod tests {
     fn record(name: &str) -> Record {
         Record {
             name: name.to_owned(),
-            pid: std::process::id(),
+            process: Process::this(),
             ready_at: "2026-11-22T18:00:00Z".to_owned(),
             url: "http://127.0.0.1:4566".to_owned(),
             ports: Ports { http: 4566, redshift: 5439 },
@@ -343,14 +355,19 @@ mod tests {
         let stacks = Stacks::in_folder(Some(&folder.path().join("stacks")));
         assert_eq!(stacks.state("a").expect("readable"), State::Absent);
         let held = stacks.hold("a").await.expect("free");
-        let pid = Some(std::process::id());
-        assert_eq!(stacks.state("a").expect("readable"), State::Starting { pid });
+        let process = Some(Process::this());
+        assert_eq!(stacks.state("a").expect("readable"), State::Starting { process });
+        assert_eq!(stacks.names(), ["a"], "one that starts is there too");
+        // What a predecessor left in the file is nobody to signal, though its id is alive again.
+        let before = Process { started: "another time".to_owned(), ..Process::this() };
+        std::fs::write(stacks.path("a", "lock"), before.to_string()).expect("written");
+        assert_eq!(stacks.state("a").expect("readable"), State::Starting { process: None });
         held.write(&record("a")).expect("written");
         assert_eq!(stacks.state("a").expect("readable"), State::Running(record("a")));
         let mode = std::fs::metadata(stacks.path("a", "json")).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let taken = stacks.hold("a").await.expect_err("taken").to_string();
-        assert!(taken.starts_with("a stack named a is running already (process "), "{taken}");
+        assert_eq!(taken, "a stack named a is running already (process unknown)");
         // As after a kill: the lock ends, the record stays.
         let text = std::fs::read(stacks.path("a", "json")).expect("there");
         drop(held);
@@ -360,6 +377,7 @@ mod tests {
         assert_eq!(stacks.names(), ["a"]);
         drop(stacks.hold("a").await.expect("free again"));
         assert_eq!(stacks.state("a").expect("readable"), State::Absent);
+        assert_eq!(stacks.names(), Vec::<String>::new());
     }
 
     #[test]

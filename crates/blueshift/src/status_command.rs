@@ -82,7 +82,7 @@ impl Status {
         Ok(match self.named.place.stacks().state(name)? {
             State::Absent => stopped("stopped", format!("no stack named {name} is running")),
             State::Stale(record) => {
-                let pid = record.pid;
+                let pid = record.process.pid;
                 let text = format!(
                     "stack {name} (process {pid}) has ended without cleaning up: blueshift down \
                      --name {name}"
@@ -93,7 +93,7 @@ impl Status {
             State::Running(record) => match health::ask(&record.url, self.wait()).await {
                 Ok(()) => running(&record),
                 Err(error) => {
-                    let pid = record.pid;
+                    let pid = record.process.pid;
                     let text =
                         format!("stack {name} (process {pid}) runs, but does not answer: {error}");
                     stopped("unresponsive", text)
@@ -109,7 +109,8 @@ impl Status {
 
 /// Without the environment: it has passwords, and `blueshift env` prints it.
 fn running(record: &Record) -> Answer {
-    let Record { name, pid, ready_at, url, ports, log, .. } = record;
+    let Record { name, process, ready_at, url, ports, log, .. } = record;
+    let pid = process.pid;
     let (redshift, shown_log) = (ports.redshift, log.display());
     Answer {
         is_running: true,

@@ -4,15 +4,20 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use blueshift::postgres::Download;
+use blueshift::process::Process;
 use blueshift::stacks::{Held, Ports, Record, checked_name};
 use blueshift::{Endpoints, InProcess, Isolation, Stack};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::{Place, detached, print_block, stop_signal};
+
+/// How long a start in the background may take.
+const READY_WITHIN: Duration = Duration::from_secs(900);
 
 /// Start a stack.
 #[derive(Debug, clap::Args)]
@@ -23,8 +28,15 @@ pub(crate) struct Up {
     /// Port of Redshift; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 5439)]
     redshift_port: u16,
-    /// Check that Redshift's clients give this password [default: take any].
-    #[arg(long, value_name = "PASSWORD", value_parser = one_line)]
+    /// Check that Redshift's clients give this password [default: take any]. The flag shows it to
+    /// everybody in the list of processes, the variable does not.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "BLUESHIFT_REDSHIFT_PASSWORD",
+        hide_env_values = true,
+        value_parser = one_line
+    )]
     redshift_password: Option<String>,
     /// Isolation of Redshift's databases: snapshot, or serializable (error 1023 on conflicts).
     #[arg(long, value_name = "LEVEL", default_value_t)]
@@ -39,6 +51,9 @@ pub(crate) struct Up {
     /// .sql through Redshift, .sh with the environment block. The first failure ends it.
     #[arg(long, value_name = "DIR")]
     init: Option<PathBuf>,
+    /// Seconds that each init script may take.
+    #[arg(long, value_name = "SECONDS", requires = "init", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    init_timeout: u64,
     /// AWS region of all resources [default: that of the settings file, else us-east-1].
     #[arg(long, value_name = "REGION", env = "AWS_REGION")]
     region: Option<String>,
@@ -59,6 +74,9 @@ pub(crate) struct Up {
     /// Return once it is ready, and leave it running: `blueshift down` stops it.
     #[arg(long)]
     detach: bool,
+    /// Seconds that a start in the background may take in all [default: 900, enough for a download].
+    #[arg(long, value_name = "SECONDS", requires = "detach", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
     /// Its name among those in the background [default: default].
     #[arg(long, value_name = "NAME", requires = "detach", value_parser = checked_name)]
     name: Option<String>,
@@ -81,7 +99,8 @@ impl Up {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let name = self.name.as_deref().unwrap_or("default");
         if self.detach && !self.detached_child {
-            return detached::start(&self.place.stacks(), name).await;
+            let within = self.timeout.map_or(READY_WITHIN, Duration::from_secs);
+            return detached::start(&self.place.stacks(), name, within).await;
         }
         let held = if self.detached_child {
             // Away from the terminal: neither Ctrl-C nor its end reaches us.
@@ -113,11 +132,12 @@ impl Up {
             host: self.host,
             port: self.port,
             redshift_port: self.redshift_port,
-            redshift_password: self.redshift_password.clone(),
+            redshift_password: self.redshift_password.clone().filter(|it| !it.is_empty()),
             redshift_isolation: self.isolation,
             region: self.region.clone().filter(|region| !region.trim().is_empty()),
             settings: self.settings.clone(),
             init: self.init.clone(),
+            init_within: Duration::from_secs(self.init_timeout),
             postgres_binaries: self
                 .postgres_binaries
                 .as_ref()
@@ -142,7 +162,7 @@ impl Up {
         let url = endpoints.aws_url().unwrap_or_default().to_owned();
         Ok(Record {
             name: name.to_owned(),
-            pid: std::process::id(),
+            process: Process::this(),
             ready_at: OffsetDateTime::now_utc()
                 .replace_nanosecond(0)
                 .map(|now| now.format(&Rfc3339).unwrap_or_default())

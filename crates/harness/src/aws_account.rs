@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use aws_sdk_sqs::config::ProvideCredentials;
-use blueshift::{Aws, AwsCredentials, Endpoints, RedshiftEndpoint, Stack, Swept};
+use blueshift::{Aws, AwsCredentials, Endpoints, RedshiftEndpoint, ServiceUrls, Stack, Swept};
 use clap::Parser;
 use runtime::settings::{
     AwsArgs, BucketArgs, CopyArgs, RedshiftArgs, RedshiftSettings, SettingsArgs, SslMode,
@@ -53,8 +53,13 @@ pub async fn aws(file: Option<&Path>) -> anyhow::Result<AwsAccount> {
     let provider = config.credentials_provider().context("no AWS credentials are set")?;
     let found = provider.provide_credentials().await.context("find AWS credentials")?;
     ensure!(!redshift.host.is_empty(), "the settings name no Redshift");
+    let own_url = |service: &str| {
+        let url = runtime::aws::endpoint_url(&config, service);
+        url.filter(|url| Some(url.as_str()) != config.endpoint_url())
+    };
     let endpoints = Endpoints {
         aws: config.endpoint_url().map(str::to_owned),
+        services: ServiceUrls { sqs: own_url("SQS"), s3: own_url("S3"), sts: own_url("STS") },
         credentials: AwsCredentials {
             id: found.access_key_id().to_owned(),
             secret: found.secret_access_key().to_owned(),

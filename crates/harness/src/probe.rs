@@ -43,7 +43,7 @@ impl Probe {
     /// Clients for the stack at `endpoints`.
     pub async fn new(endpoints: &Endpoints, provisioned: Provisioned) -> Self {
         let config = sdk_config(endpoints).await;
-        let by_path = endpoints.aws_url().is_some();
+        let by_path = endpoints.s3_url().is_some();
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(by_path).build();
         Self {
             sqs: aws_sdk_sqs::Client::new(&config),

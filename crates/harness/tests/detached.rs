@@ -26,19 +26,30 @@ impl Desk {
         self.folder.path().join("state")
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(binaries().expect("built").path("blueshift"))
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binaries().expect("built").path("blueshift"));
+        command
             .args(arguments)
             .env_remove("AWS_REGION")
             .env("TMPDIR", self.folder.path())
             .env("BLUESHIFT_STATE_DIR", self.state())
-            .current_dir(workspace_root())
-            .output()
-            .expect("the kit starts")
+            .current_dir(workspace_root());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the kit starts")
     }
 
     fn up(&self, arguments: &[&str]) -> Output {
         self.run(&[&["up", "--detach", "--port", "0", "--redshift-port", "0"], arguments].concat())
+    }
+
+    /// Told by the environment, where the list of processes does not show it.
+    fn up_with_password(&self, password: &str, arguments: &[&str]) -> Output {
+        let up = ["up", "--detach", "--port", "0", "--redshift-port", "0"];
+        let mut command = self.command(&[&up, arguments].concat());
+        command.env("BLUESHIFT_REDSHIFT_PASSWORD", password).output().expect("the kit starts")
     }
 
     fn status(&self, arguments: &[&str]) -> (Option<i32>, Value) {
@@ -78,7 +89,7 @@ fn a_stack_in_the_background_is_found_by_status_and_env_and_stopped_by_down() {
     let desk = Desk::new();
     assert_eq!(desk.status(&[]).0, Some(3));
     // The init scripts are those the README shows.
-    let up = desk.up(&["--redshift-password", "it's $HOME", "--init", "fixtures/init"]);
+    let up = desk.up_with_password("it's $HOME", &["--init", "fixtures/init"]);
     assert_eq!(up.status.code(), Some(0), "{}", text(&up.stderr));
     let block = text(&up.stdout);
     assert!(block.ends_with("\nready\n") && block.contains("REDSHIFT_PASSWORD=it's $HOME\n"));
@@ -157,4 +168,51 @@ fn a_start_that_fails_says_why_and_leaves_nothing() {
     assert!(said.contains("hint: --port 0 takes a free one"), "{said}");
     assert_eq!(desk.status(&[]).1["status"], "stopped");
     assert_eq!(leftovers(desk.folder.path()), (0, Vec::new()));
+}
+
+#[test]
+fn a_start_that_takes_too_long_is_stopped_and_so_is_one_that_is_told_to_while_it_starts() {
+    let desk = Desk::new();
+    let scripts = desk.folder.path().join("init");
+    std::fs::create_dir(&scripts).expect("made");
+    std::fs::write(scripts.join("1.sh"), "echo waiting; exec sleep 600\n").expect("written");
+    let init = scripts.display().to_string();
+    let gone = || std::fs::remove_dir_all(&scripts).expect("there");
+
+    let up = desk.up(&["--init", &init, "--timeout", "2"]);
+    let said = text(&up.stderr);
+    assert_eq!(up.status.code(), Some(1), "{said}");
+    assert!(said.contains("stack default was not ready within 2 s"), "{said}");
+    assert_eq!(desk.status(&[]).1["status"], "stopped");
+
+    let up = desk.up(&["--init", &init, "--init-timeout", "1"]);
+    let said = text(&up.stderr);
+    assert_eq!(up.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("init script 1.sh did not end within 1 s; it printed:\nwaiting"),
+        "{said}"
+    );
+
+    std::thread::scope(|scope| {
+        let up = scope.spawn(|| desk.up(&["--init", &init]));
+        let since = std::time::Instant::now();
+        while desk.status(&[]).1["status"] != "starting" {
+            assert!(since.elapsed() < std::time::Duration::from_secs(60), "it never starts");
+        }
+        let down = desk.run(&["down", "--all"]);
+        let said = text(&down.stdout);
+        assert!(said.contains("before it was ready"), "{said} {}", text(&down.stderr));
+        assert_eq!(up.join().expect("it ends").status.code(), Some(1));
+    });
+    gone();
+    assert_eq!(leftovers(desk.folder.path()), (0, Vec::new()));
+}
+
+#[test]
+fn a_folder_for_stacks_in_the_background_is_refused_in_the_foreground() {
+    let desk = Desk::new();
+    let up = desk.run(&["up", "--port", "0", "--redshift-port", "0", "--state-dir", "/tmp/x"]);
+    let said = text(&up.stderr);
+    assert_eq!(up.status.code(), Some(2), "{said}");
+    assert!(said.contains("--state-dir is for stacks in the background: add --detach"), "{said}");
 }

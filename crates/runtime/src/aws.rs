@@ -3,6 +3,7 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, ProvideCredentials};
+use aws_types::service_config::ServiceConfigKey;
 
 use crate::settings::AwsSettings;
 
@@ -55,10 +56,23 @@ pub fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(config)
 }
 
+/// Where a service listens, such as `S3`, if not at AWS's own address: its own `AWS_ENDPOINT_URL_S3`,
+/// or that of all services, from the environment or the profile.
+pub fn endpoint_url(config: &SdkConfig, service_id: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service_id)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .expect("all three are given");
+    let own = config.service_config().and_then(|services| services.load_config(key));
+    own.or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
 /// A client for S3. With an endpoint of its own it addresses buckets by path, because host names
 /// such as `bucket.127.0.0.1` do not exist.
 pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
-    let by_path = config.endpoint_url().is_some();
+    let by_path = endpoint_url(config, "S3").is_some();
     let config = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path).build();
     aws_sdk_s3::Client::from_conf(config)
 }

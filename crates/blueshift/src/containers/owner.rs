@@ -1,5 +1,7 @@
 //! Who started a container, as its label says, and whether that process still runs.
 
+use crate::process::started;
+
 /// The label every container of ours carries; its value is an [`Owner`].
 pub(crate) const OWNER_LABEL: &str = "dev.blueshift.owner";
 /// The label that tells the containers of one stack from those of another.
@@ -72,22 +74,6 @@ fn boot() -> String {
 fn namespace() -> String {
     let link = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     link.display().to_string()
-}
-
-/// When a process started, in the system's words; `None` if there is none of that id.
-fn started(process: u32) -> Option<String> {
-    if cfg!(target_os = "linux") {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        // The command's name may hold spaces and parentheses; the start is the 20th field after it.
-        let (_, rest) = stat.rsplit_once(')')?;
-        return rest.split_whitespace().nth(19).map(str::to_owned);
-    }
-    let arguments = ["-o", "lstart=", "-p", &process.to_string()];
-    // In one language and zone, whoever asks.
-    let mut ps = std::process::Command::new("ps");
-    let answer = ps.args(arguments).env("LC_ALL", "C").env("TZ", "UTC").output().ok()?;
-    let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
-    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]

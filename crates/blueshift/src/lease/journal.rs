@@ -105,7 +105,7 @@ impl Place {
     /// At these endpoints, in an account unless they are this machine's.
     pub(crate) fn new(endpoints: &Endpoints, account: Option<&str>) -> Self {
         let account = account.map_or_else(String::new, |id| format!("account {id}, "));
-        let aws = endpoints.aws_url().unwrap_or("AWS");
+        let aws = endpoints.aws_in_words();
         Self(format!("{account}{aws} {} {:?}", endpoints.region, endpoints.redshift))
     }
 }

@@ -1,7 +1,7 @@
 //! Folders of running clusters, and sweeping those whose owner was killed.
 //!
-//! The name says who owns it: `blueshift-<pid>-<random>`. Unix sockets allow 107 bytes of path,
-//! so the folder stays short.
+//! The name says who owns it, `blueshift-<pid>-<random>`, and a file in it when that process started.
+//! Unix sockets allow 107 bytes of path, so the folder stays short.
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -10,34 +10,69 @@ use rustix::process::{Pid, Signal};
 
 use super::account::Account;
 use super::error::PostgresError;
+use crate::process::{Process, started};
 
 const NAME_PREFIX: &str = "blueshift-";
+/// The file that says whose the folder is; without it, its name has to do.
+const OWNER_FILE: &str = "owner";
 /// The longest folder whose socket `.s.PGSQL.5432` still fits.
 const FOLDER_BYTES_MAX: usize = 107 - "/.s.PGSQL.5432".len();
 
 /// Makes a folder for one running cluster, and first removes what killed owners left behind.
 pub(crate) fn make_folder(account: Account) -> Result<PathBuf, PostgresError> {
     let parent = parent();
-    sweep(&parent, account, |owner| !is_alive(owner));
+    sweep(&parent, account, |owner| !owner.is_alive());
     let random = uuid::Uuid::new_v4().simple().to_string();
     let folder = parent.join(format!("{NAME_PREFIX}{}-{}", std::process::id(), &random[..8]));
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(&folder)
         .map_err(PostgresError::folder("make the folder", &folder))?;
+    std::fs::write(folder.join(OWNER_FILE), Process::this().to_string())
+        .map_err(PostgresError::folder("write into", &folder))?;
     account.own(&folder)?;
     Ok(folder)
 }
 
-/// Stops the clusters of a process that the caller knows to be gone, and removes their folders.
-/// Its id may still be in use: by a zombie that nobody waits for, or by another process.
+/// Stops the clusters of a process that is gone, and removes their folders; those of another one that
+/// has its id by now stay.
 ///
 /// # Errors
 /// If we are root and there is no user that Postgres could have run as.
-pub fn sweep_leftovers_of(pid: u32) -> Result<(), PostgresError> {
-    let gone = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    sweep(&parent(), Account::pick()?, |owner| gone == Some(owner));
+pub fn sweep_leftovers_of(process: &Process) -> Result<(), PostgresError> {
+    sweep(&parent(), Account::pick()?, |owner| match owner {
+        Owner::Known(owner) => owner == process && !owner.is_alive(),
+        Owner::Named(pid) => *pid == process.pid && !owner.is_alive(),
+    });
     Ok(())
+}
+
+/// Whose a folder is.
+enum Owner {
+    /// As its file says.
+    Known(Process),
+    /// As its name says, because there is no file (yet).
+    Named(u32),
+}
+
+impl Owner {
+    /// `None` if the folder is not one of ours.
+    fn of(folder: &Path) -> Option<Self> {
+        let pid = named(&folder.file_name()?.to_string_lossy())?;
+        let text = std::fs::read_to_string(folder.join(OWNER_FILE)).unwrap_or_default();
+        Some(Process::parse(&text).map_or(Self::Named(pid), Self::Known))
+    }
+
+    fn is_alive(&self) -> bool {
+        match self {
+            Self::Known(process) => process.is_alive(),
+            Self::Named(pid) => {
+                let exists = i32::try_from(*pid).ok().and_then(Pid::from_raw).is_some_and(is_alive);
+                // One that has ended and that nobody has waited for has no start.
+                exists && (cfg!(not(target_os = "linux")) || started(*pid).is_some())
+            }
+        }
+    }
 }
 
 /// The system's folder for temporary files, unless its path leaves no room for a socket.
@@ -47,13 +82,12 @@ fn parent() -> PathBuf {
     if temporary.as_os_str().len() <= room { temporary } else { PathBuf::from("/tmp") }
 }
 
-fn sweep(parent: &Path, account: Account, is_gone: impl Fn(Pid) -> bool) {
+fn sweep(parent: &Path, account: Account, is_gone: impl Fn(&Owner) -> bool) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
         let ours = entry
             .metadata()
             .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == account.user_id());
-        if ours && owner(&name).is_some_and(&is_gone) {
+        if ours && Owner::of(&entry.path()).as_ref().is_some_and(&is_gone) {
             stop_server(&entry.path());
             match std::fs::remove_dir_all(entry.path()) {
                 Ok(()) => tracing::info!(folder = %entry.path().display(), "leftover removed"),
@@ -65,10 +99,10 @@ fn sweep(parent: &Path, account: Account, is_gone: impl Fn(Pid) -> bool) {
     }
 }
 
-/// The process that made a folder of this name.
-fn owner(name: &str) -> Option<Pid> {
+/// The id of the process that made a folder of this name.
+fn named(name: &str) -> Option<u32> {
     let (owner, _) = name.strip_prefix(NAME_PREFIX)?.split_once('-')?;
-    Pid::from_raw(owner.parse().ok()?)
+    owner.parse().ok().filter(|pid| *pid != 0)
 }
 
 fn is_alive(process: Pid) -> bool {
@@ -110,7 +144,25 @@ mod tests {
             ("blueshift-123", None),
             ("other-123-0a1b2c3d", None),
         ] {
-            assert_eq!(owner(name).map(|pid| pid.as_raw_nonzero().get()), expected, "{name}");
+            assert_eq!(named(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_folder_of_another_process_of_the_same_id_stays() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let this = Process::this();
+        let before = Process { started: "another time".to_owned(), ..this.clone() };
+        let make = |name: &str, owner: Option<&Process>| {
+            let folder = parent.path().join(format!("blueshift-{}-{name}", this.pid));
+            std::fs::create_dir(&folder).expect("made");
+            if let Some(owner) = owner {
+                std::fs::write(folder.join(OWNER_FILE), owner.to_string()).expect("written");
+            }
+            Owner::of(&folder).expect("ours").is_alive()
+        };
+        assert!(make("living", Some(&this)));
+        assert!(make("begun", None));
+        assert!(!make("left", Some(&before)));
     }
 }
