@@ -73,7 +73,8 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Consuming")]
 struct ConsumeArgs {
-    /// Long polls at once.
+    /// Long polls at once. Each may bring 10 messages of up to 1 MiB, which SQS allows: a flood of
+    /// the largest takes up to 30 MiB of memory per poller, usual events less than 1 MiB.
     #[arg(
         long,
         value_name = "COUNT",

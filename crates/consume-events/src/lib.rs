@@ -59,7 +59,7 @@ use crate::error::CallError;
 use crate::pipeline::{Pipeline, Tuning};
 use crate::progress::Progress;
 use crate::queue::SqsQueue;
-use crate::receive::Polling;
+use crate::receive::{LAST_ANSWER_MAX, Polling};
 use crate::retry::{Ceiling, Outage, Persistence};
 use crate::s3_bucket::S3Bucket;
 use crate::state::Counters;
@@ -168,6 +168,7 @@ pub async fn run_observed(
                 visibility_timeout: config.visibility_timeout,
                 wait: config.shared.queue.polling_timeout,
                 wait_again: config.shared.queue.polling_timeout,
+                last_answer: LAST_ANSWER_MAX.min(config.stop_timeout),
             },
             limits: config.limits,
             until_empty: config.until_empty,

@@ -1,9 +1,9 @@
 //! Polls the queue, and sorts what comes: valid events to the batch, the rest to the dead letters.
 //!
-//! The stop is heeded at one place, while waiting for messages. A queue that has messages answers
-//! within milliseconds, so the last answer is waited for; a long poll of a silent queue is
-//! abandoned at once. Should it be answered at that very instant, its messages return after their
-//! visibility timeout.
+//! The stop is heeded at one place, while waiting for messages. The last answer of a queue that
+//! has messages is waited for, some seconds if need be; a long poll of a silent queue is abandoned
+//! at once. Should it be answered at that very instant, its messages return after their visibility
+//! timeout.
 //!
 //! While S3 is away nothing is received: what is held already waits for it, and what is not held
 //! can wait in the queue.
@@ -30,8 +30,9 @@ use crate::until_empty::Silence;
 /// in-flight limit would be asked thousands of times a second.
 const EMPTY_PAUSE: Duration = Duration::from_millis(250);
 
-/// How long a stop waits for the answer of a queue that has messages.
-const LAST_ANSWER: Duration = Duration::from_millis(250);
+/// How long a stop waits at most for the answer of a queue that has messages: they would stay
+/// hidden from everybody for their visibility timeout.
+pub(crate) const LAST_ANSWER_MAX: Duration = Duration::from_secs(3);
 
 /// How many bytes of lines wait for the collector, all pollers together; a single receive may
 /// bring more.
@@ -46,6 +47,8 @@ pub(crate) struct Polling {
     pub(crate) wait: Duration,
     /// How long every second one waits while nothing comes.
     pub(crate) wait_again: Duration,
+    /// How long a stop waits for the answer of a queue that has messages.
+    pub(crate) last_answer: Duration,
 }
 
 /// One of several that poll the same queue.
@@ -90,13 +93,13 @@ impl<Q: Queue> Poller<Q> {
     async fn stopped(&self) {
         self.stop.cancelled().await;
         if !self.silence.is_complete() {
-            tokio::time::sleep(LAST_ANSWER).await;
+            tokio::time::sleep(self.polling.last_answer).await;
         }
     }
 
     /// Messages, as soon as they may be held; `None` if no more are wanted.
     async fn receive(&self) -> Option<(Vec<Message>, Held)> {
-        let Polling { visibility_timeout, mut wait, mut wait_again } = self.polling;
+        let Polling { visibility_timeout, mut wait, mut wait_again, .. } = self.polling;
         let message_count_max = u32::try_from(ENTRIES_MAX).expect("ten");
         let slots = self.in_flight.reserve(message_count_max).await;
         while !self.stop.is_cancelled() {

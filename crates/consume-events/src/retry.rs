@@ -24,6 +24,10 @@ use crate::error::CallError;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 
+/// Who asks for fewer calls gets fewer: an outage is asked for its end more often than that.
+const THROTTLED_PAUSE_MIN: Duration = Duration::from_millis(500);
+const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// How often an outage is spoken of while it lasts.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
@@ -36,8 +40,17 @@ const EXAMINE_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait after failure number `failure_count` (from 1): doubling, the upper half of it
 /// left to chance, so that many clients do not come back at the same instant.
 pub(crate) fn pause_after(failure_count: u32, random: u64) -> Duration {
+    growing(PAUSE_MIN, PAUSE_MAX, failure_count, random)
+}
+
+/// The same where the service has said that there are too many calls.
+fn pause_after_throttling(failure_count: u32, random: u64) -> Duration {
+    growing(THROTTLED_PAUSE_MIN, THROTTLED_PAUSE_MAX, failure_count, random)
+}
+
+fn growing(shortest: Duration, longest: Duration, failure_count: u32, random: u64) -> Duration {
     let doublings = failure_count.saturating_sub(1).min(16);
-    let pause = PAUSE_MIN.saturating_mul(1 << doublings).min(PAUSE_MAX);
+    let pause = shortest.saturating_mul(1 << doublings).min(longest);
     // The lower 32 bits as a fraction of one.
     let share = (random & 0xFFFF_FFFF) as f64 / (u64::from(u32::MAX) + 1) as f64;
     pause.mul_f64(0.5 + share / 2.0)
@@ -97,7 +110,10 @@ impl Outage {
         self.is_away.send_replace(true);
         let seconds = began_at.elapsed().as_secs();
         let (service, kind) = (self.service, error.kind());
-        if error.is_transient() {
+        if let CallError::Throttled(_) = error {
+            let hint = error.hint();
+            tracing::warn!(service, kind, seconds, %error, hint, "service throttles, trying on");
+        } else if error.is_transient() {
             tracing::warn!(service, kind, seconds, %error, "service unavailable, trying on");
         } else {
             let hint = error.hint();
@@ -214,7 +230,11 @@ impl Persistence {
             }
             failure_count += 1;
             self.outage.failed(failure_count, &error);
-            self.pause(failure_count).await;
+            if let CallError::Throttled(_) = error {
+                self.wait(pause_after_throttling(failure_count, random_bits())).await;
+            } else {
+                self.pause(failure_count).await;
+            }
         }
     }
 
@@ -226,7 +246,10 @@ impl Persistence {
 
     /// The pause after failure number `failure_count`, cut short by `give_up`.
     pub(crate) async fn pause(&self, failure_count: u32) {
-        let pause = pause_after(failure_count, random_bits());
+        self.wait(pause_after(failure_count, random_bits())).await;
+    }
+
+    async fn wait(&self, pause: Duration) {
         self.give_up.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 }
@@ -355,8 +378,10 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_doubles() {
+    fn the_pause_doubles_and_throttling_makes_it_longer() {
         let shortest: Vec<u128> = (1..=4).map(|count| pause_after(count, 0).as_millis()).collect();
         assert_eq!(shortest, [50, 100, 200, 400]);
+        let throttled = |count| pause_after_throttling(count, 0).as_millis();
+        assert_eq!([1, 2, 3, 20].map(throttled), [250, 500, 1_000, 30_000]);
     }
 }

@@ -171,36 +171,60 @@ async fn make_queue(
                 Ok(made) if is_dead_letter_queue || dead_letters.is_some() => (finding, Some(made)),
                 Ok(made) => {
                     let details = vec!["it has no redrive policy yet".to_owned()];
-                    let hint = "cure the dead-letter queue, then: run-pipeline provision --update";
+                    let hint = "cure the dead-letter queue, then run this again";
                     (Finding { details, hint: Some(hint.to_owned()), ..finding }, Some(made))
                 }
             }
         }
-        Ok(Some(queue)) => {
-            let details = queue.differences(dead_letters);
+        Ok(Some(queue)) => match settle_queue(sqs, &queue, dead_letters, mode).await {
+            Ok((state, details)) => {
+                let hint = (state == State::Differs)
+                    .then(|| "run-pipeline provision --update changes it".to_owned());
+                let finding = Finding::new(resource, name, state);
+                (Finding { details, hint, ..finding }, Some(queue))
+            }
+            Err(refusal) => failed(refusal, "sqs:SetQueueAttributes"),
+        },
+    }
+}
+
+/// What becomes of a queue that is there.
+async fn settle_queue(
+    sqs: &aws_sdk_sqs::Client,
+    queue: &Queue,
+    dead_letters: Option<&Queue>,
+    mode: Mode,
+) -> Result<(State, Vec<String>), Refusal> {
+    let mut details = queue.differences(dead_letters);
+    if details.is_empty() {
+        return Ok((State::Ok, details));
+    }
+    // What an earlier run could not give it, because there was no dead-letter queue yet, is missing
+    // rather than different.
+    let lacks_policy = dead_letters.is_some() && !queue.has_redrive_policy();
+    let mut set = sqs.set_queue_attributes().queue_url(&queue.url);
+    if let Some(dead_letters) = dead_letters
+        && (mode == Mode::Update || mode == Mode::Make && lacks_policy)
+    {
+        set = set.attributes(Name::RedrivePolicy, queues::policy(dead_letters.arn()));
+    }
+    match mode {
+        Mode::Make if lacks_policy => {
+            set.send().await.map_err(Refusal::of)?;
+            details.retain(|difference| difference != queues::NO_REDRIVE_POLICY);
             if details.is_empty() {
-                return (Finding::new(resource, name, State::Ok), Some(queue));
+                return Ok((State::Updated, vec!["it had no redrive policy".to_owned()]));
             }
-            if mode != Mode::Update {
-                let hint = Some("run-pipeline provision --update changes it".to_owned());
-                let finding = Finding::new(resource, name, State::Differs);
-                return (Finding { details, hint, ..finding }, Some(queue));
-            }
-            let mut set = sqs.set_queue_attributes().queue_url(&queue.url);
-            if let Some(dead_letters) = dead_letters {
-                set = set.attributes(Name::RedrivePolicy, queues::policy(dead_letters.arn()));
-            }
+            Ok((State::Differs, details))
+        }
+        Mode::Check | Mode::Make => Ok((State::Differs, details)),
+        Mode::Update => {
             let seconds = queue.number(Name::VisibilityTimeout).unwrap_or_default();
             if seconds < VISIBILITY_TIMEOUT_MIN {
                 set = set.attributes(Name::VisibilityTimeout, VISIBILITY_TIMEOUT_MIN.to_string());
             }
-            match set.send().await {
-                Ok(_) => {
-                    let finding = Finding::new(resource, name, State::Updated);
-                    (Finding { details, ..finding }, Some(queue))
-                }
-                Err(error) => failed(Refusal::of(error), "sqs:SetQueueAttributes"),
-            }
+            set.send().await.map_err(Refusal::of)?;
+            Ok((State::Updated, details))
         }
     }
 }

@@ -103,9 +103,10 @@ impl Pipeline {
         });
         let consumer_count = if has(PartName::ConsumeEvents) { self.args.consumers } else { 0 };
         let consumers: Vec<_> = (0..consumer_count)
-            .map(|_| {
+            .map(|index| {
                 let this = Arc::clone(&self);
-                spawn(CONSUME, &given_up, async move |stop| this.consume(&stop).await)
+                let health = self.health_of_consumer(index);
+                spawn(CONSUME, &given_up, async move |stop| this.consume(&health, &stop).await)
             })
             .collect();
         let upload = has(PartName::UploadData).then(|| {
@@ -182,14 +183,16 @@ impl Pipeline {
         }
         if end == End::Limit && sums.is_ok() {
             let span = tracing::info_span!("part", name = CONSUME);
-            let drained = self.consume_once(&self.configs.drain, shutdown).instrument(span).await;
+            let health = self.health.part(CONSUME);
+            let drained = self.consume_once(&self.configs.drain, &health, shutdown);
+            let drained = drained.instrument(span).await;
             sums = results::latest(sums, drained);
         }
         self.settle(CONSUME, sums, codes)
     }
 
     async fn generate(&self, stop: &CancellationToken) -> anyhow::Result<Sums> {
-        let part = Part::new(GENERATE, &self.metrics, &self.health);
+        let part = Part::new(GENERATE, &self.metrics, self.health.part(GENERATE));
         let sent = Mutex::new(Sums::default());
         keep_running(&part, self.args.failures_max.into(), stop, async || {
             let sums = || sent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -217,10 +220,19 @@ impl Pipeline {
         config
     }
 
-    async fn consume(&self, stop: &CancellationToken) -> anyhow::Result<Sums> {
-        let part = Part::new(CONSUME, &self.metrics, &self.health);
+    /// Each has its own, so that one that is well does not hide another that is not.
+    fn health_of_consumer(&self, index: u8) -> Health {
+        if 1 < self.args.consumers {
+            self.health.part(&format!("{CONSUME} {}", index + 1))
+        } else {
+            self.health.part(CONSUME)
+        }
+    }
+
+    async fn consume(&self, health: &Health, stop: &CancellationToken) -> anyhow::Result<Sums> {
+        let part = Part::new(CONSUME, &self.metrics, health.clone());
         keep_running(&part, self.args.failures_max.into(), stop, async || {
-            self.consume_once(&self.configs.consume, stop).await
+            self.consume_once(&self.configs.consume, health, stop).await
         })
         .await
     }
@@ -228,12 +240,13 @@ impl Pipeline {
     async fn consume_once(
         &self,
         config: &consume_events::Config,
+        health: &Health,
         stop: &CancellationToken,
     ) -> anyhow::Result<Sums> {
-        let (metrics, health) = (self.metrics.part(CONSUME), self.health.part(CONSUME));
+        let metrics = self.metrics.part(CONSUME);
         let config = consume_events::Config { show_progress: false, ..config.clone() };
         let stop = stop.clone();
-        let running = consume_events::run_observed(config, &metrics, &health, stop);
+        let running = consume_events::run_observed(config, &metrics, health, stop);
         Sums::of(&Box::pin(running).await?)
     }
 

@@ -67,10 +67,10 @@ pub struct Part {
 }
 
 impl Part {
-    /// A part of a process with these metrics and this health.
-    pub fn new(name: &'static str, metrics: &Metrics, health: &Health) -> Self {
+    /// A part of a process with these metrics; `health` is the part's own.
+    pub fn new(name: &'static str, metrics: &Metrics, health: Health) -> Self {
         let restarts = metrics.part(name).counter("restarts_total", "Restarts after a failure");
-        Self { name, health: health.part(name), restarts }
+        Self { name, health, restarts }
     }
 }
 
@@ -156,7 +156,11 @@ mod tests {
         stop: &CancellationToken,
         run: impl Fn(u32) -> anyhow::Result<u32>,
     ) -> (anyhow::Result<u32>, u32, Part, Duration) {
-        let part = Part::new("upload-data", &Metrics::new("run-pipeline"), &Health::new());
+        let part = Part::new(
+            "upload-data",
+            &Metrics::new("run-pipeline"),
+            Health::new().part("upload-data"),
+        );
         let count = Cell::new(0);
         let started = Instant::now();
         let outcome = keep_running(&part, 3, stop, || {

@@ -116,14 +116,12 @@ impl Periodic {
                         }
                         record.exit_code
                     }
-                    Err(error) if shutdown.is_cancelled() => {
-                        tracing::info!(error = format!("{error:#}"), "the stop ended a run");
-                        0
-                    }
                     Err(error) => {
                         let hint = failure::hint(&error);
                         let run_id = record.run_id;
-                        tracing::error!(%run_id, hint, error = format!("{error:#}"), "run failed");
+                        let error = format!("{error:#}");
+                        let stopping = shutdown.is_cancelled();
+                        tracing::error!(%run_id, stopping, hint, error, "run failed");
                         record.exit_code
                     }
                 }
@@ -207,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn by_a_schedule_a_failing_run_does_not_end_the_program() {
+    async fn by_a_schedule_a_failing_run_ends_nothing_and_counts_also_during_a_stop() {
         let job = Periodic::new("p", None, &Metrics::new("p"), &Health::new());
         let every_second = "* * * * * *".parse().expect("cron");
         let schedule = Schedule::new(every_second, Default::default());
@@ -223,7 +221,7 @@ mod tests {
                     2 => Ok(Done { summary: Rows(number), exit_code: 0 }),
                     _ => {
                         shutdown.cancel();
-                        bail!("stopped")
+                        bail!("s3 was away when it was stopped")
                     }
                 }
             }
@@ -234,7 +232,7 @@ mod tests {
         };
         let running = job.run_scheduled(&schedule, &shutdown, &mut run, &print);
         let runs = running.await;
-        assert_eq!(runs, Runs { count: 3, failed_count: 1, exit_code: 1 });
+        assert_eq!(runs, Runs { count: 3, failed_count: 2, exit_code: 1 });
         assert_eq!(printed.get(), 2);
     }
 }

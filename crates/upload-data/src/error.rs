@@ -71,9 +71,11 @@ pub enum StoreError {
 
 impl StoreError {
     /// Whether S3 refuses this one object, for whatever reason, and may well take others: one under
-    /// Object Lock, larger than CopyObject takes, or without a right.
+    /// Object Lock, larger than CopyObject takes, or without a right. Not what passes by itself.
     pub(crate) fn is_about_object(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+        let Self::Refused { code, .. } = self else { return false };
+        let passing = ["SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout"];
+        !passing.contains(&code.as_str())
     }
 
     /// What the user can do, where we know it.

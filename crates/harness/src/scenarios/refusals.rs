@@ -14,6 +14,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     expected_warnings: &[
         "messages not taken, sending again",
         "service unavailable, trying on",
+        "service throttles, trying on",
         "load starts over",
     ],
     body: |run| Box::pin(run_scenario(run)),

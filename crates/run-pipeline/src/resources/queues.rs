@@ -15,6 +15,9 @@ pub const RECEIVES_MAX: u64 = 100;
 /// SQS's own default. Consumers pass theirs on receive; below this others would get messages twice.
 pub const VISIBILITY_TIMEOUT_MIN: u64 = 30;
 
+/// How [`Queue::differences`] names the want of one.
+pub const NO_REDRIVE_POLICY: &str = "it has no redrive policy";
+
 /// A queue as it is.
 #[derive(Debug, Clone, Default)]
 pub struct Queue {
@@ -63,6 +66,11 @@ impl Queue {
         self.attributes.get(&Name::QueueArn).map_or("", String::as_str)
     }
 
+    /// Whether it has a redrive policy, be it one that we cannot read.
+    pub fn has_redrive_policy(&self) -> bool {
+        self.attributes.get(&Name::RedrivePolicy).is_some_and(|policy| !policy.is_empty())
+    }
+
     /// Its redrive policy, if it has one that can be read.
     pub fn redrive(&self) -> Option<Redrive> {
         redrive(self.attributes.get(&Name::RedrivePolicy)?)
@@ -73,7 +81,7 @@ impl Queue {
         let mut found = Vec::new();
         match (self.redrive(), dead_letters) {
             (_, None) => {}
-            (None, Some(_)) => found.push("it has no redrive policy".to_owned()),
+            (None, Some(_)) => found.push(NO_REDRIVE_POLICY.to_owned()),
             (Some(redrive), Some(dead_letters)) => {
                 if redrive.target != dead_letters.arn() {
                     found.push(format!(

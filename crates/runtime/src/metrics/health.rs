@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A program of several parts gives each its own with [`Health::part`]; it is well if all are.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    part: &'static str,
-    failing: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    part: Arc<str>,
+    failing: Arc<Mutex<BTreeMap<Arc<str>, String>>>,
 }
 
 impl Health {
@@ -18,26 +18,27 @@ impl Health {
         Self::default()
     }
 
-    /// The health of a part: its name stands before its reason.
-    pub fn part(&self, part: &'static str) -> Self {
-        Self { part, failing: Arc::clone(&self.failing) }
+    /// The health of a part: its name stands before its reason. Two parts need two names, or one
+    /// that is well hides the other.
+    pub fn part(&self, part: &str) -> Self {
+        Self { part: part.into(), failing: Arc::clone(&self.failing) }
     }
 
     /// It is well again.
     pub fn ok(&self) {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner).remove(self.part);
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.part);
     }
 
     /// It is not well, for this reason, which must hold no secret.
     pub fn failing(&self, reason: impl Into<String>) {
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        failing.insert(self.part, reason.into());
+        failing.insert(Arc::clone(&self.part), reason.into());
     }
 
     /// Why it is not well, a line for each part that is not; `None` if all is well.
     pub fn reason(&self) -> Option<String> {
         let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = |(part, reason): (&&str, &String)| match *part {
+        let line = |(part, reason): (&Arc<str>, &String)| match &**part {
             "" => reason.clone(),
             part => format!("{part}: {reason}"),
         };
@@ -60,6 +61,11 @@ mod tests {
         assert_eq!(health.reason().as_deref(), Some(both));
         one.ok();
         assert_eq!(health.reason().as_deref(), Some("upload-data: redshift is away"));
+        let second = health.part(&format!("consume-events {}", 2));
+        second.failing("sqs is away");
+        one.ok();
+        assert!(health.reason().expect("one is not").starts_with("consume-events 2: sqs"));
+        second.ok();
         other.ok();
         health.failing("starting");
         assert_eq!(other.reason().as_deref(), Some("starting"));

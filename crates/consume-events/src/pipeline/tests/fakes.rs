@@ -20,7 +20,7 @@ use crate::object::Compression;
 use crate::pipeline::{Pipeline, Tuning};
 use crate::progress::Progress;
 use crate::queue::{Depth, EntryFailure, Message, Queue, Receipt};
-use crate::receive::Polling;
+use crate::receive::{LAST_ANSWER_MAX, Polling};
 
 /// What a call ends in, instead of well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) enum Fault {
     Unavailable,
     /// No answer, but the effect.
     AnswerLost,
+    /// It takes effect, and the answer comes two seconds later; heeded by `receive`.
+    SlowAnswer,
     /// For good.
     Denied,
     /// The request as such; letters in company only.
@@ -243,6 +245,9 @@ impl Queue for Fakes {
             if fault == Some(Fault::AnswerLost) {
                 return Err(error("receive", Fault::AnswerLost));
             }
+            if fault == Some(Fault::SlowAnswer) {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
             if !messages.is_empty() || deadline <= Instant::now() {
                 // As a network would: others get their turn.
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -325,6 +330,7 @@ pub(super) fn tuning() -> Tuning {
             visibility_timeout: Duration::from_secs(30),
             wait: Duration::from_secs(2),
             wait_again: Duration::from_secs(2),
+            last_answer: LAST_ANSWER_MAX,
         },
         limits: BatchLimits {
             events_max: 100,

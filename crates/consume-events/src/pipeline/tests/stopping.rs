@@ -67,6 +67,17 @@ async fn what_one_entry_of_a_give_back_misses_is_given_back_by_another_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_whose_answer_comes_seconds_after_a_stop_are_not_left_hidden() {
+    let fakes = Fakes::with_events(10);
+    fakes.fail("receive", &[Fault::SlowAnswer]);
+    let (shutdown, running) = start(&fakes, endless());
+    until("the answer is on its way", || fakes.left() == (0, 10)).await;
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!((fakes.left(), fakes.stored()), ((0, 0), all_good(10)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_ends_an_idle_run_at_once() {
     let fakes = Fakes::default();
     let (shutdown, running) = start(&fakes, endless());
