@@ -6,6 +6,7 @@
 mod copy_destination;
 mod copy_execution;
 mod faults;
+mod lock;
 mod replay;
 
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub(crate) struct Session {
     records: Records,
     /// `enable_case_sensitive_identifier`
     case_sensitive: bool,
+    /// A transaction was begun since the last Sync.
+    begun: bool,
     /// A fault that keeps answers back.
     withheld: Option<Hit>,
 }
@@ -59,7 +62,15 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(relay: Relay, shared: Arc<Shared>, identity: Identity) -> Self {
         let records = Records { last_copy_count: 0, last_copy_id: -1, last_query_id: -1 };
-        Self { relay, shared, identity, records, case_sensitive: false, withheld: None }
+        Self {
+            relay,
+            shared,
+            identity,
+            records,
+            case_sensitive: false,
+            begun: false,
+            withheld: None,
+        }
     }
 
     /// Serves the client until it says goodbye.
@@ -106,7 +117,10 @@ impl Session {
             b'E' => return self.on_execute(&frame).await,
             b'C' => return self.on_close(&frame),
             b'D' => Sent::Describe,
-            b'S' => Sent::Sync,
+            b'S' => {
+                self.begun = false;
+                Sent::Sync
+            }
             b'F' => Sent::FunctionCall,
             // Flush, and what only Postgres can complain about.
             _ => {
@@ -264,6 +278,13 @@ impl Session {
                 return self.relay.fail(in_transaction(name)).await;
             }
         }
+        if let Some(Special::Lock(block)) = &special {
+            self.relay.drain().await?;
+            if !self.relay.in_transaction && !self.begun && !self.relay.is_skipping() {
+                return self.execute_lock(frame, block).await;
+            }
+        }
+        self.begun |= matches!(special, Some(Special::Begin));
         if let Some(Special::ReadsSystemTables(reads)) = special {
             self.refresh(reads, Audience::Errors);
         }
@@ -294,7 +315,9 @@ impl Session {
         let special = match &reading.action {
             Action::Copy(statement) => Some(Special::Copy(Arc::clone(statement))),
             Action::PassThen(statement) => Some(Special::Then(Arc::clone(statement))),
+            Action::Lock(block) => Some(Special::Lock(Arc::clone(block))),
             Action::PassAlone(name) => Some(Special::Alone(name)),
+            Action::Pass if begins(reading.sql) => Some(Special::Begin),
             Action::Pass if !reading.reads.is_nothing() => {
                 Some(Special::ReadsSystemTables(reading.reads))
             }
@@ -363,6 +386,11 @@ impl Session {
         self.relay.send_own(statement, Vec::new(), Audience::Errors);
         self.relay.close_own(Audience::Errors);
     }
+}
+
+/// Whether a statement begins a transaction.
+fn begins(sql: &str) -> bool {
+    matches!(first_word(sql).as_str(), "BEGIN" | "START")
 }
 
 /// Whether a script is executed statement by statement: the relay steps in, or the event trigger

@@ -254,6 +254,7 @@ DECLARE
     pieces text[] := string_to_array(current_query(), '/*blueshift:');
     declared json;
     changed oid;
+    taken text;
 BEGIN
     IF EXISTS (
         SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
@@ -271,6 +272,16 @@ BEGIN
         JOIN pg_catalog.blueshift_columns AS c ON c.relid = d.objid AND c.sortkey <> 0
         WHERE d.classid = 'pg_catalog.pg_class'::regclass
     ) AS altered;
+    SELECT c.relname INTO taken
+    FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
+    JOIN pg_catalog.pg_class AS c ON c.oid = d.objid
+    JOIN pg_catalog.pg_class AS s ON s.relname = c.relname AND s.oid <> c.oid
+    WHERE d.classid = 'pg_catalog.pg_class'::regclass
+        AND s.relnamespace = 'pg_catalog'::regnamespace AND c.relname ~ '^(stl|stv|svl|svv|sys)_';
+    IF taken IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_table', MESSAGE = format('relation "%s" already exists', taken);
+    END IF;
     IF cardinality(pieces) < 2 THEN
         RETURN;
     END IF;

@@ -6,12 +6,16 @@
 //!
 //! Knows nothing of the relay: what the relay sets (`blueshift.…` settings) is only read here.
 
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
 use sha2::{Digest, Sha256};
 
 /// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"),
 /// `version()`, `pg_last_copy_count()` and its like; types; VARBYTE (`varbyte.sql`); system
-/// tables of loads; what tables declare, and the views that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys
-/// (`zone_maps.sql`); what drivers and tools ask the catalog (`clients.sql`); Redshift's functions
+/// tables of loads; what tables declare, and the views that show it ("PG_TABLE_DEF",
+/// "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what drivers and tools ask the
+/// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); Redshift's functions
 /// (`functions.sql`).
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
@@ -34,8 +38,20 @@ pub fn template_sql() -> &'static str {
         "\n",
         include_str!("clients.sql"),
         "\n",
+        include_str!("operations.sql"),
+        "\n",
         include_str!("functions.sql")
     )
+}
+
+/// Whether a function of this name is one of the template's.
+pub(crate) fn is_own_function(name: &str) -> bool {
+    static NAMES: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| {
+        let made = template_sql().split("CREATE FUNCTION pg_catalog.").skip(1);
+        made.filter_map(|rest| rest.split('(').next()).collect()
+    });
+    names.contains(name)
 }
 
 /// Statements that make the role `awsuser` and the database `dev`, the defaults of a new cluster

@@ -32,6 +32,8 @@ pub(crate) enum Action {
     Pass,
     /// Postgres executes it, and this behind it.
     PassThen(Arc<str>),
+    /// A LOCK, and the block that executes it outside a transaction.
+    Lock(Arc<str>),
     /// Postgres executes it, unless it would share a transaction; the value is its name.
     PassAlone(&'static str),
     /// The relay executes it.
@@ -78,7 +80,10 @@ impl Reading<'_> {
 
     /// Whether the relay has to step in when the statement is executed.
     pub(crate) fn is_special(&self) -> bool {
-        matches!(self.action, Action::Copy(_) | Action::PassThen(_) | Action::PassAlone(_))
+        matches!(
+            self.action,
+            Action::Copy(_) | Action::Lock(_) | Action::PassThen(_) | Action::PassAlone(_)
+        )
     }
 }
 
@@ -147,6 +152,8 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         if statement.leads("truncate") {
             // "TRUNCATE", usage notes.
             reading.action = Action::PassThen(Arc::from("COMMIT"));
+        } else if statement.leads("lock") {
+            reading.action = Action::Lock(Arc::from(lock_block(reading.text())));
         } else if statement.leads("alter table")
             && statement.matches(statement.after_name(2), "append from")
         {
@@ -157,6 +164,15 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         }
     }
     Ok(reading)
+}
+
+/// A LOCK as a block that Postgres takes outside a transaction too ("LOCK").
+fn lock_block(sql: &str) -> String {
+    let statement = Statement::new(sql);
+    let (first, last) = (statement.tokens.first(), statement.tokens.last());
+    let start = first.map_or(0, |token| token.start());
+    let end = last.map_or(start, |token| token.end());
+    format!("DO $blueshift$BEGIN {}; END$blueshift$", &sql[start..end])
 }
 
 /// Whether it is one for `stl_query`: work for the compute nodes, which queries of the catalog and
@@ -281,6 +297,7 @@ mod tests {
         };
         check("select 1;;-- nothing", "Pass Empty Empty");
         check("/* x */ truncate t", "PassThen");
+        check("lock table a, b; lock c", "Lock Lock");
         check("alter table a.b append from c", "PassAlone");
         check("create database d isolation level snapshot", "PassThen");
         check("begin; copy t from 's3://b/k' iam_role default; end", "Pass Copy Pass");

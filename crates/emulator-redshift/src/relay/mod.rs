@@ -6,6 +6,7 @@
 
 pub(crate) mod names;
 pub(crate) mod pipeline;
+mod told;
 
 use std::io;
 
@@ -15,6 +16,7 @@ use pgwire::messages::extendedquery::{Bind, Close, Execute, Flush, Parse};
 
 use self::names::Names;
 use self::pipeline::{Audience, Delivery, Expected, Pipeline, Sent};
+use self::told::{is_about_catalog, without_own_context};
 use crate::error::{SessionError, SqlError};
 use crate::system_tables::queries::Journal;
 use crate::upstream::client_parameter_status;
@@ -129,8 +131,12 @@ impl Relay {
             }
             Delivery::Client if tag == b'E' => match self.journal.conflict(&frame) {
                 Some(error) => self.tell_client(&error.response()),
-                None => self.wires.client.put(frame.bytes()),
+                None => match without_own_context(&frame) {
+                    Some(told) => self.wires.client.put(&told),
+                    None => self.wires.client.put(frame.bytes()),
+                },
             },
+            Delivery::Client if tag == b'N' && is_about_catalog(&frame) => {}
             Delivery::Client => self.wires.client.put(frame.bytes()),
             Delivery::ClientInstead(error) => self.tell_client(&error.response()),
             Delivery::Relay => self.kept.push(frame),

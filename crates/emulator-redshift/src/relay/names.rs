@@ -28,6 +28,10 @@ pub(crate) enum Special {
     Copy(Arc<CopyStatement>),
     /// It is refused inside a transaction; the value is its name.
     Alone(&'static str),
+    /// A LOCK, and the block that executes it outside a transaction.
+    Lock(Arc<str>),
+    /// It begins a transaction.
+    Begin,
     /// This statement follows it.
     Then(Arc<str>),
     /// It reads system tables, which are brought up to date before.

@@ -78,6 +78,8 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
     if is("sysdate") && !behind_dot && !statement.is_symbol(index + 1, b'(') {
         // The start of the transaction, without a zone ("SYSDATE function").
         edits.replace(range, "LOCALTIMESTAMP");
+    } else if is("current_user_id") && !behind_dot && !statement.is_symbol(index + 1, b'(') {
+        edits.replace(range, "pg_catalog.current_user_id()");
     } else if is("current_setting") && server_version(statement, index) {
         let name = if behind_dot && 2 <= index { index - 2 } else { index };
         let start = statement.tokens[name].start();

@@ -6,7 +6,7 @@
 use pgwire::messages::extendedquery::{Bind, Describe, Execute, Parse, Sync};
 use pgwire::messages::response::CommandComplete;
 
-use super::{Session, in_transaction};
+use super::{Session, begins, in_transaction};
 use crate::classify::{Action, Reading};
 use crate::error::SessionError;
 use crate::relay::pipeline::{Audience, Expected, Sent};
@@ -21,8 +21,10 @@ impl Session {
         }
         self.note(&script);
         let is_whole = |reading: &&Reading<'_>| !matches!(reading.action, Action::Empty);
+        let mut begun = self.relay.in_transaction;
         let shared = self.relay.in_transaction || 1 < script.iter().filter(is_whole).count();
         for reading in script {
+            begun |= begins(reading.sql);
             match &reading.action {
                 Action::PassAlone(name) if shared => {
                     self.relay.drain().await?;
@@ -32,7 +34,13 @@ impl Session {
                     break;
                 }
                 Action::Empty => {}
-                Action::Pass | Action::PassThen(_) | Action::PassAlone(_) => {
+                Action::Lock(block) if !begun => {
+                    self.relay.drain().await?;
+                    if self.relay.is_skipping() || !self.lock(block).await? {
+                        break;
+                    }
+                }
+                Action::Pass | Action::Lock(_) | Action::PassThen(_) | Action::PassAlone(_) => {
                     self.replay_statement(&reading);
                 }
                 Action::Copy(statement) => {

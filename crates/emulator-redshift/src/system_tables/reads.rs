@@ -28,6 +28,17 @@ impl SystemReads {
 /// The relations and functions of `catalog` that show the relay's records.
 pub(crate) const SYSTEM_NAMES: &[(&str, SystemReads)] = &[
     ("stl_load_errors", SystemReads::LOAD_ERRORS),
+    ("stl_file_scan", SystemReads::COPIES),
+    ("stl_insert", SystemReads::COPIES),
+    ("stl_s3client", SystemReads::COPIES),
+    ("stl_wlm_query", SystemReads::QUERIES),
+    ("stv_load_state", SystemReads::COPIES),
+    ("stv_recents", SystemReads::QUERIES),
+    ("svl_qlog", SystemReads::QUERIES),
+    ("svl_statementtext", SystemReads::QUERIES),
+    ("sys_query_detail", SystemReads::COPIES),
+    ("sys_query_history", SystemReads::QUERIES),
+    ("sys_query_text", SystemReads::QUERIES),
     ("stl_loaderror_detail", SystemReads::LOAD_ERRORS),
     ("stl_load_commits", SystemReads::COPIES),
     ("stl_query", SystemReads::QUERIES),

@@ -11,6 +11,8 @@ mod dialect;
 mod faults;
 mod functions;
 mod isolation;
+mod lock;
+mod operations;
 mod pipelines;
 mod protocol;
 mod psql;

@@ -1,0 +1,231 @@
+-- What loaders, drivers and ops scripts ask about queries, sessions, locks and loads: filled where
+-- the relay or Postgres knows the answer, empty with the guide's columns elsewhere.
+CREATE FUNCTION pg_catalog.current_user_id()
+RETURNS int4 LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT oid::int8::int4 FROM pg_catalog.pg_roles WHERE rolname = current_user
+$body$;
+
+CREATE VIEW pg_catalog.stv_sessions AS
+SELECT
+    backend_start AT TIME ZONE 'UTC' AS starttime, pid AS process,
+    usename::text::char(50) AS user_name, datname::text::char(50) AS db_name, 0 AS timeout_sec
+FROM pg_catalog.pg_stat_activity
+WHERE backend_type = 'client backend' AND datname IS NOT NULL;
+
+CREATE VIEW pg_catalog.stv_recents AS
+SELECT
+    usesysid::int8::int4 AS userid, 'Running'::char(20) AS status,
+    query_start AT TIME ZONE 'UTC' AS starttime,
+    (1000000 * extract(epoch FROM clock_timestamp() - query_start))::int4 AS duration,
+    usename::text::char(50) AS user_name, datname::text::char(50) AS db_name,
+    left(query, 600)::char(600) AS query, pid
+FROM pg_catalog.pg_stat_activity
+WHERE backend_type = 'client backend' AND state = 'active'
+UNION ALL
+SELECT
+    queries.userid, 'Done', queries.starttime,
+    least(1000000 * extract(epoch FROM queries.endtime - queries.starttime), 2147483647)::int4,
+    coalesce(role.rolname, '')::text, queries.database, left(queries.querytxt, 600), -1
+FROM pg_catalog.blueshift_queries() AS queries
+LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = queries.userid::oid;
+
+CREATE VIEW pg_catalog.stv_inflight AS
+SELECT
+    usesysid::int8::int4 AS userid, 0 AS slice, 0 AS query, 'default'::char(320) AS label,
+    coalesce(backend_xid::text::int8, 0) AS xid, pid,
+    query_start AT TIME ZONE 'UTC' AS starttime, left(query, 100)::char(100) AS text,
+    0 AS suspended, 0 AS insert_pristine, 0 AS concurrency_scaling_status
+FROM pg_catalog.pg_stat_activity
+WHERE backend_type = 'client backend' AND state = 'active';
+
+CREATE VIEW pg_catalog.stv_locks AS
+SELECT
+    held.relation::int8 AS table_id, NULL::timestamp AS last_commit,
+    NULL::timestamp AS last_update, coalesce(owner.backend_xid::text::int8, 0) AS lock_owner,
+    held.pid::int8 AS lock_owner_pid, owner.xact_start AT TIME ZONE 'UTC' AS lock_owner_start_ts,
+    NULL::timestamp AS lock_owner_end_ts,
+    CASE
+        WHEN NOT held.granted THEN 'Waiting for write lock'
+        WHEN held.mode = 'RowExclusiveLock' THEN 'Holding insert lock'
+        ELSE 'Holding write lock'
+    END::char(22) AS lock_status
+FROM pg_catalog.pg_locks AS held
+JOIN pg_catalog.pg_stat_activity AS owner ON owner.pid = held.pid
+WHERE held.locktype = 'relation' AND 16384 <= held.relation
+    AND held.mode NOT IN ('AccessShareLock', 'RowShareLock')
+    AND held.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database());
+
+CREATE VIEW pg_catalog.svv_transactions AS
+SELECT
+    owner.usename::text AS txn_owner, owner.datname::text AS txn_db,
+    coalesce(owner.backend_xid::text::int8, 0) AS xid, owner.pid,
+    owner.xact_start AT TIME ZONE 'UTC' AS txn_start, held.mode AS lock_mode,
+    CASE held.locktype WHEN 'relation' THEN 'relation' ELSE 'transactionid' END
+        AS lockable_object_type,
+    held.relation::int8::int4 AS relation, held.granted
+FROM pg_catalog.pg_stat_activity AS owner
+JOIN pg_catalog.pg_locks AS held ON held.pid = owner.pid
+WHERE owner.backend_type = 'client backend' AND owner.xact_start IS NOT NULL
+    AND held.locktype IN ('relation', 'transactionid', 'virtualxid');
+
+CREATE FUNCTION pg_catalog.blueshift_query_type(querytxt text)
+RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
+SELECT CASE upper(substring($1 FROM '[a-zA-Z]+'))
+    WHEN 'WITH' THEN 'SELECT'
+    WHEN 'CREATE' THEN 'CTAS'
+    ELSE coalesce(upper(substring($1 FROM '[a-zA-Z]+')), 'OTHER')
+END
+$body$;
+
+CREATE VIEW pg_catalog.sys_query_history AS
+SELECT
+    userid AS user_id, query::int8 AS query_id, 'default'::char(320) AS query_label,
+    xid AS transaction_id, pid AS session_id, left(database, 128)::char(128) AS database_name,
+    pg_catalog.blueshift_query_type(querytxt)::char(32) AS query_type,
+    CASE aborted WHEN 0 THEN 'success' ELSE 'failed' END::char(10) AS status,
+    false AS result_cache_hit, starttime AS start_time, endtime AS end_time,
+    microseconds AS elapsed_time, 0::int8 AS queue_time, microseconds AS execution_time,
+    ''::char(512) AS error_message, NULL::int8 AS returned_rows, NULL::int8 AS returned_bytes,
+    left(querytxt, 4000)::char(4000) AS query_text,
+    'Redshift 1.0.77467'::char(256) AS redshift_version, ''::char(150) AS usage_limit,
+    'primary'::varchar(32) AS compute_type, 0::int8 AS compile_time, 0::int8 AS planning_time,
+    0::int8 AS lock_wait_time, 100 AS service_class_id,
+    'Default queue'::char(64) AS service_class_name, 'Normal'::char(20) AS query_priority,
+    'false'::char(6) AS short_query_accelerated, md5(querytxt)::char(40) AS user_query_hash,
+    md5(querytxt)::char(40) AS generic_query_hash, 1 AS query_hash_version,
+    NULL::int8 AS result_cache_query_id
+FROM pg_catalog.blueshift_queries(), LATERAL (
+    SELECT (1000000 * extract(epoch FROM endtime - starttime))::int8 AS microseconds
+) AS lasted;
+
+CREATE VIEW pg_catalog.sys_query_text AS
+SELECT
+    userid AS user_id, query::int8 AS query_id, xid AS transaction_id, pid AS session_id,
+    starttime AS start_time, sequence, substr(querytxt, 1 + 4000 * sequence, 4000)::char(4000) AS text
+FROM pg_catalog.blueshift_queries(),
+LATERAL generate_series(0, greatest(0, (char_length(querytxt) - 1) / 4000)) AS sequence;
+
+CREATE VIEW pg_catalog.sys_query_detail AS
+SELECT
+    user_id, query_id, 1 AS child_query_sequence, 0 AS stream_id, 0 AS segment_id, 0 AS step_id,
+    'insert'::text AS step_name, table_id, left(table_name, 136)::char(136) AS table_name,
+    'f'::char(1) AS is_rrscan, start_time, end_time,
+    (1000000 * extract(epoch FROM end_time - start_time))::int8 AS duration, ''::text AS alert,
+    0::int8 AS input_bytes, loaded_rows AS input_rows, 0::int8 AS output_bytes,
+    loaded_rows AS output_rows, 0::int8 AS blocks_read, 0::int8 AS blocks_write,
+    0::int8 AS local_read_io, 0::int8 AS remote_read_io, ''::text AS source, 0 AS data_skewness,
+    0 AS time_skewness, CASE status WHEN 'running' THEN 't' ELSE 'f' END::char(1) AS is_active,
+    0::int8 AS spilled_block_local_disk, 0::int8 AS spilled_block_remote_disk,
+    ''::char(64) AS step_attribute
+FROM pg_catalog.blueshift_copies() WHERE status <> 'aborted';
+
+CREATE VIEW pg_catalog.svl_qlog AS
+SELECT
+    userid, query, xid, pid, starttime, endtime,
+    (1000000 * extract(epoch FROM endtime - starttime))::int8 AS elapsed, aborted,
+    'default'::char(320) AS label, left(querytxt, 60)::char(60) AS "substring",
+    NULL::int4 AS source_query,
+    '0 - Ran on the main cluster'::text AS concurrency_scaling_status_txt, 0 AS from_sp_call
+FROM pg_catalog.blueshift_queries();
+
+CREATE VIEW pg_catalog.svl_statementtext AS
+SELECT
+    userid, xid, pid, 'default'::char(320) AS label, starttime, endtime, sequence,
+    'QUERY'::varchar(10) AS type, substr(querytxt, 1 + 200 * sequence, 200)::char(200) AS text
+FROM pg_catalog.blueshift_queries(),
+LATERAL generate_series(0, greatest(0, (char_length(querytxt) - 1) / 200)) AS sequence;
+
+CREATE VIEW pg_catalog.stl_wlm_query AS
+SELECT
+    userid, xid::int4 AS xid, query AS task, query, 100 AS service_class, 1 AS slot_count,
+    starttime AS service_class_start_time, starttime AS queue_start_time,
+    starttime AS queue_end_time, 0::int8 AS total_queue_time, starttime AS exec_start_time,
+    endtime AS exec_end_time,
+    (1000000 * extract(epoch FROM endtime - starttime))::int8 AS total_exec_time,
+    endtime AS service_class_end_time,
+    CASE aborted WHEN 0 THEN 'Completed' ELSE 'Evicted' END::char(16) AS final_state,
+    0::int8 AS est_peak_mem, 'Normal'::char(20) AS query_priority,
+    'Default queue'::char(64) AS service_class_name
+FROM pg_catalog.blueshift_queries();
+
+CREATE VIEW pg_catalog.stl_s3client AS
+SELECT
+    user_id AS userid, query_id::int4 AS query, 0 AS slice, end_time AS recordtime,
+    session_id AS pid, 'GET'::char(64) AS http_method,
+    left(split_part(file->>'url', '/', 3), 64)::char(64) AS bucket,
+    left(regexp_replace(file->>'url', '^s3://[^/]*/', ''), 256)::char(256) AS key,
+    (file->>'bytes')::int8 AS transfer_size, (file->>'bytes')::int8 AS data_size,
+    (1000000 * extract(epoch FROM start_time))::int8 AS start_time,
+    (1000000 * extract(epoch FROM end_time))::int8 AS end_time,
+    (1000000 * extract(epoch FROM end_time - start_time))::int8 AS transfer_time,
+    0::int8 AS compression_time, 0::int8 AS connect_time, 0::int8 AS app_connect_time,
+    0::int8 AS retries, ''::char(32) AS request_id, ''::char(128) AS extended_request_id,
+    ''::char(64) AS ip_address, 0 AS is_partial, 0::int8 AS start_offset
+FROM pg_catalog.blueshift_copies(), LATERAL json_array_elements(files) AS file;
+
+CREATE VIEW pg_catalog.stl_file_scan AS
+SELECT
+    user_id AS userid, query_id::int4 AS query, 0 AS slice, left(file->>'url', 90)::char(90) AS name,
+    (file->>'lines')::int8 AS lines, (file->>'bytes')::int8 AS bytes,
+    (1000000 * extract(epoch FROM end_time - start_time))::int8 AS loadtime, end_time AS curtime,
+    0 AS is_partial, 0::int8 AS start_offset
+FROM pg_catalog.blueshift_copies(), LATERAL json_array_elements(files) AS file;
+
+CREATE VIEW pg_catalog.stv_load_state AS
+SELECT
+    user_id AS userid, session_id AS session, query_id::int4 AS query, 0 AS slice,
+    session_id AS pid, end_time AS recordtime, 0::int8 AS bytes_to_load, 0::int8 AS bytes_loaded,
+    0::int8 AS bytes_to_load_compressed, 0::int8 AS bytes_loaded_compressed, 0 AS lines,
+    json_array_length(files) AS num_files, json_array_length(files) AS num_files_complete,
+    left(data_source, 256)::char(256) AS current_file, 0 AS pct_complete
+FROM pg_catalog.blueshift_copies() WHERE status = 'running';
+
+CREATE VIEW pg_catalog.stl_s3client_error AS
+SELECT
+    0 AS userid, 0 AS query, 0 AS sliceid, NULL::timestamp AS recordtime, 0 AS pid,
+    ''::char(64) AS http_method, ''::char(64) AS bucket, ''::char(256) AS key,
+    ''::char(1024) AS error, 0 AS is_partial, 0::int8 AS start_offset
+WHERE false;
+
+CREATE VIEW pg_catalog.stl_error AS
+SELECT
+    0 AS userid, ''::char(12) AS process, NULL::timestamp AS recordtime, 0 AS pid, 0 AS errcode,
+    ''::char(90) AS file, 0 AS linenum, ''::char(100) AS context, ''::char(512) AS error
+WHERE false;
+
+CREATE VIEW pg_catalog.stl_tr_conflict AS
+SELECT
+    0::int8 AS xact_id, 0::int8 AS process_id, NULL::timestamp AS xact_start_ts,
+    NULL::timestamp AS abort_time, 0::int8 AS table_id
+WHERE false;
+
+CREATE VIEW pg_catalog.stl_ddltext AS
+SELECT
+    0 AS userid, 0::int8 AS xid, 0 AS pid, ''::char(320) AS label, NULL::timestamp AS starttime,
+    NULL::timestamp AS endtime, 0 AS sequence, ''::char(200) AS text
+WHERE false;
+
+CREATE VIEW pg_catalog.stl_utilitytext AS SELECT * FROM pg_catalog.stl_ddltext;
+
+CREATE VIEW pg_catalog.stl_insert AS
+SELECT
+    user_id AS userid, query_id::int4 AS query, 0 AS slice, 0 AS segment, 0 AS step,
+    start_time AS starttime, end_time AS endtime, 0 AS tasknum, loaded_rows AS rows,
+    table_id AS tbl, 0 AS inserted_mega_value, 0 AS use_staging_table
+FROM pg_catalog.blueshift_copies() WHERE status = 'completed';
+
+CREATE VIEW pg_catalog.stl_alert_event_log AS
+SELECT
+    0 AS userid, 0 AS query, 0 AS slice, 0 AS segment, 0 AS step, 0 AS pid, 0::int8 AS xid,
+    ''::char(1024) AS event, ''::char(1024) AS solution, NULL::timestamp AS event_time
+WHERE false;
+
+GRANT SELECT ON
+    pg_catalog.stv_sessions, pg_catalog.stv_recents, pg_catalog.stv_inflight, pg_catalog.stv_locks,
+    pg_catalog.svv_transactions, pg_catalog.sys_query_history, pg_catalog.sys_query_text,
+    pg_catalog.sys_query_detail, pg_catalog.svl_qlog, pg_catalog.svl_statementtext,
+    pg_catalog.stl_wlm_query, pg_catalog.stl_s3client, pg_catalog.stl_file_scan,
+    pg_catalog.stv_load_state, pg_catalog.stl_s3client_error, pg_catalog.stl_error,
+    pg_catalog.stl_tr_conflict, pg_catalog.stl_ddltext, pg_catalog.stl_utilitytext,
+    pg_catalog.stl_insert, pg_catalog.stl_alert_event_log
+TO PUBLIC;

@@ -1,0 +1,116 @@
+//! What Postgres says and a client of Redshift is not to hear: that functions of ours stand behind
+//! an error, and that VACUUM passes over Postgres' own catalog.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::catalog::is_own_function;
+use crate::wire::Frame;
+
+/// An ErrorResponse or NoticeResponse without the context that is ours; `None` if it has none.
+pub(super) fn without_own_context(frame: &Frame) -> Option<Bytes> {
+    let context = String::from_utf8_lossy(frame.error_field(b'W')?).into_owned();
+    let others = others_context(&context);
+    if others == context {
+        return None;
+    }
+    let mut body = BytesMut::new();
+    let mut fields = frame.fields();
+    while let Some([code]) = fields.array::<1>() {
+        let Some(value) = fields.text() else { break };
+        match code {
+            b'W' if others.is_empty() => continue,
+            // Of a statement inside a function.
+            b'p' | b'q' => continue,
+            _ => body.put_u8(code),
+        }
+        body.put_slice(if code == b'W' { others.as_bytes() } else { value });
+        body.put_u8(0);
+    }
+    body.put_u8(0);
+    let mut bytes = BytesMut::new();
+    bytes.put_u8(frame.tag());
+    bytes.put_u32(u32::try_from(4 + body.len()).ok()?);
+    bytes.put_slice(&body);
+    Some(bytes.freeze())
+}
+
+/// The lines that do not come from a function of ours. A line that names no function belongs to
+/// the next that does.
+fn others_context(context: &str) -> String {
+    let mut kept = Vec::new();
+    let mut pending = Vec::new();
+    for line in context.lines() {
+        pending.push(line);
+        let Some(function) = function_of(line) else { continue };
+        if function == "inline_code_block" || is_own_function(function) {
+            pending.clear();
+        }
+        kept.append(&mut pending);
+    }
+    kept.append(&mut pending);
+    kept.join("\n")
+}
+
+/// The function that a line of a context names.
+fn function_of(line: &str) -> Option<&str> {
+    if let Some(rest) = line.strip_prefix("PL/pgSQL function ") {
+        return rest.split(['(', ' ']).next();
+    }
+    line.strip_prefix("SQL function \"")?.split('"').next()
+}
+
+/// Whether a notice only says that VACUUM or ANALYZE leaves out a relation of Postgres' catalog.
+pub(super) fn is_about_catalog(frame: &Frame) -> bool {
+    let message = frame.error_field(b'M').unwrap_or_default();
+    let message = String::from_utf8_lossy(message);
+    let skips = message.contains("skipping")
+        && ["vacuum", "analyze"].iter().any(|word| message.contains(word));
+    let relation = message.split('"').nth(1).unwrap_or_default();
+    skips
+        && (relation.starts_with("pg_")
+            || relation.starts_with("blueshift_")
+            || relation.starts_with("sql_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::SqlError;
+    use pgwire::messages::Message;
+
+    #[test]
+    fn only_the_context_of_our_functions_goes() {
+        let check = |context: &str, expected: &str| {
+            assert_eq!(others_context(context), expected);
+        };
+        let ours = "PL/pgSQL function blueshift_varbyte(varbyte,integer,boolean) line 6 at RAISE";
+        let users = "PL/pgSQL function load(integer) line 3 at SQL statement";
+        check(ours, "");
+        check(&format!("{ours}\nSQL function \"to_varbyte\" statement 1"), "");
+        check(users, users);
+        check(
+            &format!("{ours}\nSQL statement \"insert\n into t\"\n{users}"),
+            &format!("SQL statement \"insert\n into t\"\n{users}"),
+        );
+        check(
+            "SQL statement \"LOCK t\"\nPL/pgSQL function inline_code_block line 1 at SQL statement",
+            "",
+        );
+        check("COPY t, line 1", "COPY t, line 1");
+    }
+
+    #[test]
+    fn everything_else_of_the_message_stays() {
+        let mut bytes = BytesMut::new();
+        let mut response = SqlError::new("22001", "too long").with_hint("cut it").response();
+        response.fields.push((b'W', "SQL function \"to_varbyte\" statement 1".to_owned()));
+        response.encode(&mut bytes).unwrap();
+        let frame = Frame::take(&mut bytes).unwrap().unwrap();
+        let told = without_own_context(&frame).unwrap();
+        let told = Frame::take(&mut BytesMut::from(&told[..])).unwrap().unwrap();
+        assert_eq!(told.error_field(b'W'), None);
+        assert_eq!(told.error_field(b'M'), Some(&b"too long"[..]));
+        assert_eq!(told.error_field(b'H'), Some(&b"cut it"[..]));
+        assert_eq!(without_own_context(&told), None);
+    }
+}
