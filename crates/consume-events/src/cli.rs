@@ -7,11 +7,13 @@ use crate::config::Args;
 use crate::dead_letters::DeadLetters;
 
 /// Flags that mean the same to all parts of the program, before or after the subcommand.
-const SHARED: [&str; 9] = [
+const SHARED: [&str; 11] = [
     "settings",
     "region",
     "sqs_name",
     "sqs_dead_letter_name",
+    "s3_bucket",
+    "s3_prefix",
     "create_table",
     "redshift_id_column",
     "log_format",
@@ -63,7 +65,13 @@ Permissions:
   dead-letter queue   sqs:GetQueueUrl, SendMessage; for dead-letters also ReceiveMessage,
                       DeleteMessage, ChangeMessageVisibility, GetQueueAttributes
   bucket              s3:PutObject, s3:AbortMultipartUpload; s3:GetObject and s3:ListBucket
-                      help to resolve an upload whose answer was lost";
+                      help to resolve an upload whose answer was lost; for dead-letters
+                      --from-rejected all three and s3:DeleteObject
+
+Exit codes:
+  0  ended as asked: by SIGTERM, SIGINT or --until-empty; all that was held is stored or given back
+  1  failed; a hint says what to do, and nothing is lost
+  2  the flags are wrong";
 
 /// What the program does besides consuming.
 #[derive(Debug, Clone, Subcommand)]

@@ -273,6 +273,14 @@ impl Args {
         self.shared(&self.settings.load()?)
     }
 
+    /// The bucket alone.
+    ///
+    /// # Errors
+    /// If a setting is missing or wrong.
+    pub fn resolve_bucket(&self) -> Result<BucketSettings, ConfigError> {
+        Ok(self.bucket.resolve(&self.settings.load()?)?)
+    }
+
     fn shared(&self, file: &SettingsFile) -> Result<Shared, ConfigError> {
         let queue = self.queue.resolve(file)?;
         if queue.name == queue.dead_letter_name {

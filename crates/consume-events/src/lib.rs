@@ -210,9 +210,13 @@ async fn connect(config: &Config) -> anyhow::Result<Clients> {
     Ok(Clients { sqs: sqs_client(&account, &config.shared), s3 })
 }
 
-/// A client for SQS alone.
-async fn connect_sqs(shared: &Shared) -> anyhow::Result<aws_sdk_sqs::Client> {
-    Ok(sqs_client(&sign_in(shared).await?, shared))
+/// Clients for those who look after dead letters.
+async fn connect_both(
+    shared: &Shared,
+) -> anyhow::Result<(aws_sdk_sqs::Client, aws_sdk_s3::Client)> {
+    let account = sign_in(shared).await?;
+    let s3 = runtime::aws::s3(&trying_once(&account, S3_TIMEOUT));
+    Ok((sqs_client(&account, shared), s3))
 }
 
 async fn sign_in(shared: &Shared) -> anyhow::Result<SdkConfig> {

@@ -42,8 +42,11 @@ async fn look_after(args: &Args, dead_letters: &DeadLetters) -> anyhow::Result<(
     let shared = checked(args.resolve_shared())?;
     let shutdown = runtime::shutdown::on_signal().context("listen for signals")?;
     let format = args.output.output;
+    let bucket = dead_letters.from_rejected.then(|| checked(args.resolve_bucket())).transpose()?;
+    let action = &dead_letters.action;
     let outcome =
-        consume_events::dead_letters::run(&shared, &dead_letters.action, format, shutdown).await?;
+        consume_events::dead_letters::run(&shared, bucket.as_ref(), action, format, shutdown)
+            .await?;
     if !outcome.text.is_empty() {
         print(&outcome.text)?;
     }

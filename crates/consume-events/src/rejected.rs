@@ -22,7 +22,7 @@ use crate::state::{Counters, Failure};
 use crate::store::ObjectStore;
 
 /// Where rejected messages are kept; `upload-data` looks only under `events/`.
-const FOLDER: &str = "rejected/messages";
+pub(crate) const FOLDER: &str = "rejected/messages";
 
 /// What an object of rejected messages holds at most, before compression.
 const BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -8,14 +8,19 @@ use clap::{Args, Subcommand};
 /// Looks at the messages that the table could not take, and sends them back when they are repaired.
 ///
 /// All four work on the dead-letter queue (--sqs-dead-letter-name, by default
-/// <SQS_NAME>-dead-letter). What is only looked at is handed back at once, so that looking keeps
-/// nothing from anybody for longer than it takes.
+/// <SQS_NAME>-dead-letter); with --from-rejected, on the messages under rejected/messages/ in the
+/// bucket, where they go if there is no such queue. What is only looked at is handed back at once,
+/// so that looking keeps nothing from anybody for longer than it takes.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeadLetters {
     /// What to do.
     #[command(subcommand)]
     pub action: Action,
+    /// Work on <s3_prefix>rejected/messages/ in the bucket instead of the dead-letter queue. An
+    /// object goes with the last of its messages that is sent back or purged.
+    #[arg(long, global = true)]
+    pub from_rejected: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -32,7 +37,15 @@ Examples:
     consume-events dead-letters redrive --dry-run
     consume-events dead-letters redrive
   Nobody needs these:
-    consume-events dead-letters purge --code not-json";
+    consume-events dead-letters purge --code not-json
+  There was no dead-letter queue when they came:
+    consume-events dead-letters list --from-rejected
+    consume-events dead-letters redrive --from-rejected
+
+Exit codes:
+  0  done
+  1  failed, or not all was seen or sent back; what is left stays where it was, so run it again
+  2  the flags are wrong";
 
 /// What to do with the dead letters.
 #[derive(Debug, Clone, Subcommand)]

@@ -54,6 +54,8 @@ impl Tally {
 #[derive(Debug, Serialize)]
 struct Listed<'a> {
     queue: &'a str,
+    #[serde(skip)]
+    place: String,
     /// As SQS says, which is not exact.
     messages: u64,
     /// How many were looked at.
@@ -88,7 +90,7 @@ pub(super) async fn run<Q: DeadLetterQueue>(
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
     let messages = depth.visible + depth.not_visible + depth.delayed;
     let queue = desk.dead_letters_name.as_str();
-    let listed = Listed { queue, messages, sampled, complete, reasons };
+    let listed = Listed { queue, place: desk.place(), messages, sampled, complete, reasons };
     let text = match desk.format {
         Format::Json => serde_json::to_string(&listed).context("write the list")?,
         Format::Human => listed.table(),
@@ -114,14 +116,14 @@ async fn look<Q: DeadLetterQueue>(
 
 impl Listed<'_> {
     fn table(&self) -> String {
-        let Self { queue, messages, sampled, complete, reasons } = self;
+        let Self { place, messages, sampled, complete, reasons, .. } = self;
         if *sampled == 0 {
-            return format!("queue {queue}: no dead letters");
+            return format!("{place}: no dead letters");
         }
         let mut text = match complete {
-            true => format!("queue {queue}: {sampled} dead letters\n"),
+            true => format!("{place}: {sampled} dead letters\n"),
             false => {
-                format!("queue {queue}: about {messages} dead letters, a sample of {sampled}\n")
+                format!("{place}: about {messages} dead letters, a sample of {sampled}\n")
             }
         };
         let none = || "-".to_owned();

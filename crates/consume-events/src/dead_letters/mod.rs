@@ -8,9 +8,10 @@
 //! - [`letter`] reads a dead letter; [`select`] says which ones are meant.
 //! - [`sweep`] goes through the queue; [`list`], [`show`] and [`resend`] are what is done on the way.
 //! - [`repair`] reads the file of repaired messages.
-//! - [`sqs`] is the seam to SQS.
+//! - [`sqs`] is the seam to SQS; [`kept`] is what lies in the bucket instead of a queue.
 
 pub mod args;
+mod kept;
 mod letter;
 mod list;
 mod repair;
@@ -24,7 +25,9 @@ mod tests;
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use runtime::metrics::Metrics;
+use runtime::settings::BucketSettings;
 use runtime::telemetry::Format;
 use tokio_util::sync::CancellationToken;
 
@@ -35,12 +38,13 @@ use crate::error::CallError;
 use crate::queue::SqsQueue;
 use crate::retry::{Ceiling, Outage, Persistence};
 use crate::state::Counters;
-use crate::{PROGRAM, START_TIMEOUT, connect_sqs, hinted};
+use crate::{PROGRAM, START_TIMEOUT, connect_both, hinted};
 
 pub use args::{Action, DeadLetters};
 pub use letter::DeadLetter;
 pub use sqs::{DeadLetterQueue, Sent};
 
+use kept::{RejectedMessages, Source};
 use sweep::Sweep;
 
 /// Deletes at once.
@@ -100,6 +104,12 @@ impl<Q: DeadLetterQueue> Desk<Q> {
         }
     }
 
+    /// Where the dead letters are, for people.
+    fn place(&self) -> String {
+        let name = &self.dead_letters_name;
+        if name.contains("://") { name.clone() } else { format!("queue {name}") }
+    }
+
     /// A way through the dead letters.
     fn sweep(&self) -> Sweep<'_, Q> {
         Sweep::new(self)
@@ -119,13 +129,14 @@ impl<Q: DeadLetterQueue> Desk<Q> {
     }
 }
 
-/// Does what `dead-letters` was asked to do.
+/// Does what `dead-letters` was asked to do; with a bucket, to the messages that are rejected there.
 ///
 /// # Errors
 /// If a setting is missing, a queue does not exist, or SQS refuses. What was held has been handed
 /// back, or returns within two minutes.
 pub async fn run(
     shared: &Shared,
+    rejected: Option<&BucketSettings>,
     action: &Action,
     format: Format,
     shutdown: CancellationToken,
@@ -134,7 +145,7 @@ pub async fn run(
         Action::Redrive(args) if args.file.is_some() => Some(crate::read_table(&shared.table)?),
         _ => None,
     };
-    let sqs = connect_sqs(shared).await?;
+    let (sqs, s3) = connect_both(shared).await?;
     let outage = Arc::new(Outage::new("sqs", &Metrics::new(PROGRAM)));
     let patience = shutdown.child_token();
     let _ceiling = Ceiling::start(async {}, START_TIMEOUT, patience.clone());
@@ -144,10 +155,21 @@ pub async fn run(
         persistence.call(move || SqsQueue::find(sqs.clone(), name))
     };
     let (name, dead_letter_name) = (&shared.queue.name, &shared.queue.dead_letter_name);
-    let dead_letters: Result<SqsQueue, CallError> = find(dead_letter_name).await;
-    let dead_letters = hinted(dead_letters)?;
-    let events = hinted(find(name).await)?;
-    let queues = [(dead_letters, dead_letter_name.clone()), (events, name.clone())];
-    let desk = Desk::new(queues, outage, format, shutdown);
-    desk.act(action, validator.as_ref()).await
+    let rejected = rejected.map(|bucket| RejectedMessages::new(s3, bucket));
+    let dead_letters = match &rejected {
+        Some(rejected) => (Source::Rejected(rejected.clone()), rejected.url()),
+        None => {
+            let found: Result<SqsQueue, CallError> = find(dead_letter_name).await;
+            (Source::Queue(hinted(found)?), dead_letter_name.clone())
+        }
+    };
+    let events = (Source::Queue(hinted(find(name).await)?), name.clone());
+    let desk = Desk::new([dead_letters, events], outage, format, shutdown);
+    let outcome = desk.act(action, validator.as_ref()).await;
+    if let Some(rejected) = rejected {
+        // Also after a failure: what was sent is not to be sent again.
+        let finished = desk.sqs.call(|| rejected.finish()).await;
+        hinted(finished).context("take what was sent or purged out of its objects")?;
+    }
+    outcome
 }

@@ -207,7 +207,8 @@ impl<Q: DeadLetterQueue> Redrive<'_, Q> {
 
     /// What did not succeed.
     fn failure(&self) -> Option<anyhow::Error> {
-        let Redriven { from, to, refused, complete, .. } = &self.result;
+        let Redriven { to, refused, complete, .. } = &self.result;
+        let from = self.desk.place();
         if 0 < *refused {
             return Some(anyhow!("{refused} messages were refused by queue {to}"));
         }
@@ -215,10 +216,10 @@ impl<Q: DeadLetterQueue> Redrive<'_, Q> {
         if !lines.is_empty() {
             let (count, named) = (lines.len(), named(&lines));
             return Some(anyhow!(
-                "{count} lines of the file match no dead letter of queue {from}: {named}"
+                "{count} lines of the file match no dead letter of {from}: {named}"
             ));
         }
-        (!complete).then(|| anyhow!("not all of queue {from} was seen, run it again for the rest"))
+        (!complete).then(|| anyhow!("not all of {from} was seen, run it again for the rest"))
     }
 }
 
@@ -302,15 +303,13 @@ pub(super) async fn purge<Q: DeadLetterQueue>(
     desk: &Desk<Q>,
     args: &PurgeArgs,
 ) -> anyhow::Result<Outcome> {
-    let queue = desk.dead_letters_name.as_str();
+    let (queue, place) = (desk.dead_letters_name.as_str(), desk.place());
     let mut sweep = desk.sweep().only_looking(args.dry_run);
     if args.selection.is_all() && !args.yes && !args.dry_run {
         let depth = hinted(sweep.depth().await)?;
         let count = depth.visible + depth.not_visible + depth.delayed;
-        return Err(anyhow!(
-            "this would delete all of about {count} dead letters of queue {queue}"
-        ))
-        .hint("add --yes, or choose some with --code or --id, or look first with --dry-run");
+        return Err(anyhow!("this would delete all of about {count} dead letters of {place}"))
+            .hint("add --yes, or choose some with --code or --id, or look first with --dry-run");
     }
     let mut chosen = 0;
     let done = delete(desk, &mut sweep, &args.selection, args.dry_run, &mut chosen).await;
@@ -321,16 +320,16 @@ pub(super) async fn purge<Q: DeadLetterQueue>(
     let failure = match hinted(done) {
         Err(error) => Some(error.context("delete the dead letters")),
         Ok(()) if complete => None,
-        Ok(()) => Some(anyhow!("not all of queue {queue} was seen, run it again for the rest")),
+        Ok(()) => Some(anyhow!("not all of {place} was seen, run it again for the rest")),
     };
     let purged = Purged { queue, dry_run: args.dry_run, deleted, left, complete };
     let text = match (desk.format, args.dry_run) {
         (Format::Json, _) => serde_json::to_string(&purged).context("write the result")?,
         (Format::Human, true) => {
-            format!("would delete {deleted} dead letters of queue {queue}; {left} others stay")
+            format!("would delete {deleted} dead letters of {place}; {left} others stay")
         }
         (Format::Human, false) => {
-            format!("deleted {deleted} dead letters of queue {queue}, left {left}")
+            format!("deleted {deleted} dead letters of {place}, left {left}")
         }
     };
     Ok(Outcome { text, failure })

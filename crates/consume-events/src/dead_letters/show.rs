@@ -21,7 +21,6 @@ pub(super) async fn run<Q: DeadLetterQueue>(
     let complete = sweep.is_complete();
     sweep.hand_back().await;
     let found = hinted(found)?;
-    let queue = desk.dead_letters_name.as_str();
     let text = match desk.format {
         Format::Json => {
             let lines = found.iter().map(|letter| serde_json::to_string(&letter.shown()));
@@ -33,7 +32,7 @@ pub(super) async fn run<Q: DeadLetterQueue>(
             let which =
                 if selection.is_all() { String::new() } else { format!(" with {selection}") };
             let seen = if complete { "" } else { " among those that were looked at" };
-            format!("queue {queue}: no dead letters{which}{seen}")
+            format!("{}: no dead letters{which}{seen}", desk.place())
         }
         Format::Human => found.iter().map(paragraph).collect::<Vec<_>>().join("\n\n"),
     };

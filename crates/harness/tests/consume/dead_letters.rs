@@ -83,5 +83,31 @@ async fn without_a_dead_letter_queue_malformed_messages_are_kept_in_the_bucket()
     assert_eq!(kept, sent);
     assert_eq!(rejected[0]["error_code"], "integer");
     assert!(rejected.iter().all(|line| line["original_message_id"].is_string()));
+
+    // And this is the way back.
+    let rejected = async |flags: &[&str]| {
+        let base = ["dead-letters", "--from-rejected", "--s3-prefix", "here"];
+        world.consume(&[&base[..], flags].concat()).await
+    };
+    let listed = rejected(&["list"]).await;
+    assert_eq!((&listed["messages"], &listed["complete"]), (&25.into(), &true.into()));
+    assert_eq!(listed["reasons"][0]["count"], 25, "{listed}");
+    assert!(listed["queue"].as_str().is_some_and(|it| it.ends_with("/here/rejected/messages/")));
+    let shown = rejected(&["show", "--id", "E7"]).await;
+    let mut repaired = shown.clone();
+    repaired["body"] = r#"{"id":"E7","count":7}"#.into();
+    let file = world.folder.path().join("repaired.ndjson");
+    std::fs::write(&file, repaired.to_string()).expect("written");
+    let file = file.to_str().expect("a name in UTF-8");
+    let redriven = rejected(&["redrive", "--file", file]).await;
+    assert_eq!((&redriven["sent"], &redriven["left"]), (&1.into(), &24.into()), "{redriven}");
+    assert_eq!(rejected(&["list"]).await["messages"], 24, "one is gone from its object");
+    assert_eq!(rejected(&["purge", "--id", "E8"]).await["deleted"], 1);
+    let again = rejected(&["redrive"]).await;
+    assert_eq!((&again["sent"], &again["deleted"]), (&23.into(), &23.into()), "{again}");
+    assert_eq!(world.keys("here/rejected/messages/").await, Vec::<String>::new());
+    assert_eq!(rejected(&["list"]).await["sampled"], 0);
+    let consumed = world.consume(&["--until-empty", "--s3-prefix", "here"]).await;
+    assert_eq!((&consumed["stored"], &consumed["rejected"]), (&1.into(), &23.into()));
     world.stack.shutdown().await;
 }
