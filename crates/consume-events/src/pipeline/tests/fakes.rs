@@ -64,6 +64,8 @@ pub(super) struct World {
     given_back: usize,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
     calls: BTreeMap<&'static str, u64>,
+    /// Until then nobody answers to anything.
+    pub(super) away_until: Option<Instant>,
     /// Puts wait for this, if it is set.
     pub(super) put_gate: Option<Arc<Notify>>,
     pub(super) puts_waiting: usize,
@@ -139,6 +141,9 @@ impl Fakes {
     pub(super) fn enter(&self, operation: &'static str) -> Option<Fault> {
         let mut world = self.world();
         *world.calls.entry(operation).or_default() += 1;
+        if world.away_until.is_some_and(|end| Instant::now() < end) {
+            return Some(Fault::Unavailable);
+        }
         world.faults.get_mut(operation).and_then(VecDeque::pop_front)
     }
 

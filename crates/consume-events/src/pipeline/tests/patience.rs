@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fakes::{Fakes, Fault, all_good, good, run, start, tuning, until};
+use super::fakes::{Fakes, Fault, all_good, distinct, good, run, start, tuning, until};
 use crate::error::CallError;
 use crate::pipeline::Tuning;
 
@@ -79,6 +79,32 @@ async fn s3_away_for_ten_minutes_stops_the_receives_and_costs_nothing_but_time()
     shutdown.cancel();
     running.await.unwrap().unwrap();
     assert_eq!(fakes.stored(), all_good(400), "nothing came twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_aws_away_for_ten_minutes_costs_few_calls_and_no_memory() {
+    const AWAY: Duration = Duration::from_secs(600);
+    let fakes = Fakes::with_events(250);
+    let (shutdown, running) = start(&fakes, endless());
+    until("a first batch is stored", || !fakes.object_keys().is_empty()).await;
+    let all_calls = || ["receive", "put", "delete"].map(|it| fakes.calls(it)).iter().sum::<u64>();
+    let calls = all_calls();
+    fakes.world().away_until = Some(Instant::now() + AWAY);
+    for number in 250..5_000 {
+        fakes.send_body(number, good(number));
+    }
+    tokio::time::sleep(AWAY).await;
+    // Three pollers, a batch and the deletes under way: each every ten to twenty seconds in the end.
+    let calls = all_calls() - calls;
+    assert!((100..400).contains(&calls), "{calls} calls in ten minutes");
+    let (visible, in_flight) = fakes.left();
+    assert!(4_750 <= visible, "{in_flight} messages were taken while nothing could be stored");
+    let back_at = Instant::now();
+    until("all is stored", || fakes.left() == (0, 0)).await;
+    assert!(back_at.elapsed() < Duration::from_secs(60), "{:?}", back_at.elapsed());
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!(distinct(fakes.stored()), all_good(5_000));
 }
 
 #[tokio::test(start_paused = true)]
