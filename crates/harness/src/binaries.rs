@@ -99,3 +99,21 @@ fn target_folder() -> anyhow::Result<(PathBuf, &'static str)> {
     let profile = if folder.ends_with("release") { "release" } else { "dev" };
     Ok((folder.to_owned(), profile))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Or a scenario would run what somebody built some other day.
+    #[test]
+    fn every_program_of_the_workspace_is_built_before_it_runs() {
+        let crates = std::fs::read_dir(workspace_root().join("crates")).expect("there are crates");
+        let crates = crates.map(|entry| entry.expect("readable").path());
+        let mut programs: Vec<String> = crates
+            .filter(|folder| folder.join("src/main.rs").is_file())
+            .map(|folder| folder.file_name().expect("a name").to_string_lossy().into_owned())
+            .collect();
+        programs.sort();
+        assert_eq!(programs, PACKAGES);
+    }
+}

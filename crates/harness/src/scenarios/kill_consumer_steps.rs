@@ -7,14 +7,15 @@ use super::{Run, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "kill-consumer-steps",
-    about: "SIGKILL to a consumer before and after put, delete and dead letter",
+    about: "SIGKILL to a consumer after receive, before and after put, delete and dead letter",
     default: false,
     needs: &[Need::ServiceFaults],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };
 
-const POINTS: [Point; 6] = [
+const POINTS: [Point; 7] = [
+    Point::after("ReceiveMessage", "*"),
     Point::before("PutObject", "*/events/*"),
     Point::after("PutObject", "*/events/*"),
     Point::before("DeleteMessageBatch", "*"),

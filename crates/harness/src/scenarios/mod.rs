@@ -10,6 +10,7 @@ mod in_flight_limit;
 mod kill_consumer;
 mod kill_consumer_steps;
 mod kill_multipart;
+mod kill_pipeline;
 mod kill_upload_steps;
 mod lost_answers;
 mod many_consumers;
@@ -119,6 +120,7 @@ pub const SCENARIOS: &[Scenario] = &[
     no_dead_letter_queue::SCENARIO,
     redrive::SCENARIO,
     kill_multipart::SCENARIO,
+    kill_pipeline::SCENARIO,
     redshift_away::SCENARIO,
     serializable::SCENARIO,
 ];
