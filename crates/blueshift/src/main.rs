@@ -119,7 +119,7 @@ fn checked(cli: Cli, matches: &ArgMatches) -> Result<Cli, clap::Error> {
                 && up.value_source("state_dir") == Some(ValueSource::CommandLine) =>
         {
             let text = "--state-dir is for stacks in the background: add --detach";
-            Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, format!("{text}\n")))
+            Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, text))
         }
         _ => Ok(cli),
     }

@@ -1,5 +1,6 @@
 //! Removes one thing. What is gone already is no error.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -103,29 +104,26 @@ async fn empty(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<()
     abort_uploads(s3, bucket, prefix).await
 }
 
-/// Aborts every unfinished upload below the prefix, of which a page lists at most 1,000.
+/// Aborts every unfinished upload below the prefix, of which a page lists at most 1,000. Each page is
+/// the first one: a marker would name an upload that is gone.
 async fn abort_uploads(s3: &aws_sdk_s3::Client, bucket: &str, prefix: &str) -> Result<(), String> {
-    let (mut key_marker, mut upload_id_marker) = (None, None);
+    let mut aborted = BTreeSet::new();
     loop {
-        let listing = s3
-            .list_multipart_uploads()
-            .bucket(bucket)
-            .prefix(prefix)
-            .set_key_marker(key_marker)
-            .set_upload_id_marker(upload_id_marker);
-        let Some(page) = if_there(listing.send().await)? else { return Ok(()) };
-        for upload in page.uploads() {
-            let abort = s3
-                .abort_multipart_upload()
-                .bucket(bucket)
-                .set_key(upload.key.clone())
-                .set_upload_id(upload.upload_id.clone());
-            if_there(abort.send().await)?;
-        }
-        if page.is_truncated() != Some(true) || page.next_key_marker.is_none() {
+        let listing = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).send().await;
+        let Some(page) = if_there(listing)? else { return Ok(()) };
+        if page.uploads().is_empty() {
             return Ok(());
         }
-        (key_marker, upload_id_marker) = (page.next_key_marker, page.next_upload_id_marker);
+        for upload in page.uploads() {
+            let id = upload.upload_id.clone();
+            let key = upload.key.clone();
+            let abort = s3.abort_multipart_upload().bucket(bucket);
+            if_there(abort.set_key(key.clone()).set_upload_id(id.clone()).send().await)?;
+            // Else the same page would come for ever.
+            if !aborted.insert(id) {
+                return Err(format!("the upload of {} stays", key.unwrap_or_default()));
+            }
+        }
     }
 }
 
@@ -143,3 +141,7 @@ where
         }),
     }
 }
+
+#[cfg(test)]
+#[path = "remove_tests.rs"]
+mod tests;
