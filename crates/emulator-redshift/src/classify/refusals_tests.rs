@@ -131,7 +131,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ),
     ("ANALYZE COMPRESSION", "analyze compression t"),
     ("CANCEL", "cancel 802"),
-    ("SHOW of the catalog", "show tables from schema dev.public"),
+    ("SHOW of the catalog", "show grants on table t"),
     ("ROW LEVEL SECURITY and MASKING of a table", "alter table t row level security on"),
     ("SYSLOG ACCESS", "alter user u syslog access unrestricted"),
     ("functions of hashes", "select sha1(a) from t"),

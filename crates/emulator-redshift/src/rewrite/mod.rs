@@ -13,6 +13,7 @@ mod isolation;
 mod maintenance;
 mod queries;
 pub(crate) mod settings;
+mod show;
 pub(crate) mod table;
 mod users;
 mod words;
@@ -37,7 +38,7 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Rewritten, SqlError> 
         let whole = statement.tokens[0].start()..statement.tokens[1].end();
         edits.replace(whole, "SELECT '8.0.2'::varchar AS server_version");
     }
-    show_table(statement, &mut edits);
+    show::rewrite(statement, &mut edits);
     let then = databases::rewrite(statement, &mut edits)?;
     isolation::rewrite(statement, &mut edits);
     maintenance::rewrite(statement, &mut edits);
@@ -51,19 +52,6 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Rewritten, SqlError> 
         declared::rewrite(statement, &table, &mut edits)?;
     }
     Ok(Rewritten { text: edits.apply(statement.sql), then })
-}
-
-/// `SHOW TABLE [schema.]table` ("SHOW TABLE").
-fn show_table(statement: &Statement<'_>, edits: &mut Edits) {
-    if !statement.leads("show table") || !statement.is_identifier(2) {
-        return;
-    }
-    let last = statement.after_name(2).min(statement.tokens.len()) - 1;
-    let name = &statement.sql[statement.tokens[2].start()..statement.tokens[last].end()];
-    let name = name.replace('\\', "\\\\").replace('\'', "''");
-    let whole = statement.tokens[0].start()..statement.tokens[last].end();
-    let call = format!("pg_catalog.blueshift_show_table('{name}'::pg_catalog.regclass)");
-    edits.replace(whole, format!("SELECT {call} AS \"Show Table DDL statement\""));
 }
 
 #[cfg(test)]

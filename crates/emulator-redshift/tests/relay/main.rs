@@ -16,6 +16,7 @@ mod operations;
 mod pipelines;
 mod protocol;
 mod psql;
+mod show;
 mod support;
 mod system_tables;
 mod tls;
