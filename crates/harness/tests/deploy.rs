@@ -91,3 +91,45 @@ fn a_wrong_flag_would_be_seen() {
     );
     assert!(!help("upload-data").contains("--out="));
 }
+
+/// Where systemd is: whether it understands every line. The programs need not be installed.
+#[test]
+fn systemd_finds_nothing_wrong_with_the_units() {
+    let copies = tempfile::tempdir().expect("a folder");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(workspace_root().join("deploy")).expect("deploy/ is there") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8").to_owned();
+        if !name.ends_with(".service") && !name.ends_with(".timer") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a text");
+        let lines = text.lines().map(|line| match line.strip_prefix("ExecStart=/usr/local/bin/") {
+            Some(call) => {
+                let flags = call.split_once(' ').map_or("", |(_, flags)| flags);
+                format!("ExecStart=/bin/true {flags}")
+            }
+            None => line.to_owned(),
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        // A template alone is no unit.
+        let name = name.replace("@.", "@1.");
+        std::fs::write(copies.path().join(&name), text).expect("written");
+        names.push(name);
+    }
+    assert_eq!(names.len(), 6, "{names:?}");
+    let verify = Command::new("systemd-analyze")
+        .args(["verify", "--man=no"])
+        .args(names.iter().map(|name| copies.path().join(name)))
+        .output();
+    let verified = match verify {
+        Ok(verified) => verified,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("no systemd here: its units are not verified");
+            return;
+        }
+        Err(error) => panic!("systemd-analyze: {error}"),
+    };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && said.is_empty(), "{said}");
+}
