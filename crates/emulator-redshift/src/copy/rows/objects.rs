@@ -1,5 +1,8 @@
 //! A JSON structure becomes a row (Database Developer Guide, "COPY from JSON format").
 
+use memchr::memchr;
+
+use super::fields::nul_in_field;
 use super::{Plan, RowError};
 use crate::copy::convert::{FieldError, FieldText};
 use crate::copy::decode::json::paths::PathReader;
@@ -91,6 +94,13 @@ impl<'a> ObjectRows<'a> {
                 ColumnType::Super => json_text(bytes, *value, utf8),
                 _ => field_text(bytes, *value, utf8, &mut self.decoded),
             };
+            let text = match (text, &column.column_type) {
+                (Some(text), ColumnType::Varchar(_) | ColumnType::Char(_)) if !text.plain => {
+                    up_to_nul(text)
+                        .map_err(|error| RowError::field(column, text.bytes.to_vec(), error))?
+                }
+                (text, _) => text,
+            };
             if self.plan.put(index, text, out)? {
                 replaced.get_or_insert(index);
             }
@@ -130,6 +140,17 @@ fn field_text<'b>(
             Some(FieldText { bytes: decoded, utf8, plain: false })
         }
         ValueKind::Nested => Some(FieldText { bytes: raw, utf8, plain: false }),
+    }
+}
+
+/// A NUL ends a character string; one that begins with a NUL is NULL if nothing follows, else an
+/// error (seen by estuary/connectors #839).
+fn up_to_nul(text: FieldText<'_>) -> Result<Option<FieldText<'_>>, FieldError> {
+    match memchr(0, text.bytes) {
+        None => Ok(Some(text)),
+        Some(0) if text.bytes.len() == 1 => Ok(None),
+        Some(0) => Err(nul_in_field(0)),
+        Some(end) => Ok(Some(FieldText { bytes: &text.bytes[..end], ..text })),
     }
 }
 

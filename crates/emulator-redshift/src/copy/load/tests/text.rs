@@ -127,7 +127,7 @@ async fn nul_ends_a_record_unless_it_is_null() {
     let loaded = load_text(PAIR, "", lzop).await;
     assert_eq!(loaded.rejects(), [format!("f:{reason}")]);
     assert_eq!(loaded.failure().rejects()[0].raw_line, ".LZO");
-    let reason = "1 b 1218 Field with a null terminator has more than one byte";
+    let reason = "1 b 1218 Invalid null byte - field longer than 1 byte";
     check_errors("NULL AS '\\0'", b"1|a\0\n2|\0\n", &[reason]).await;
 }
 
