@@ -14,7 +14,8 @@ use crate::wire::Frame;
 /// the client's own statements. `$1` is the name as written, `$2` the same in lower case.
 const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
     a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, \
-    CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END \
+    CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, \
+    pg_catalog.pg_has_role(c.relowner, 'USAGE') \
     FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     JOIN pg_catalog.pg_roles r ON r.rolname = current_user \
@@ -30,6 +31,8 @@ pub(super) struct Destination {
     pub(super) user_id: i32,
     /// Columns with a DEFAULT that calls a function, and the expression.
     pub(super) defaults: Vec<(String, String)>,
+    /// Whether the user owns the table, or is a superuser.
+    pub(super) owned: bool,
 }
 
 /// Columns that get the same value in every row ("Loading default column values").
@@ -101,7 +104,7 @@ impl Session {
             recording.aborted(FAILED_UPSTREAM);
             return Ok(None);
         };
-        let destination = read_destination(&rows);
+        let mut destination = read_destination(&rows);
         if destination.is_none() {
             let schema = statement.schema.as_ref().map(|schema| format!("{schema}."));
             let message = format!(
@@ -116,6 +119,14 @@ impl Session {
             recording.record.user_id = found.user_id;
             recording.record.table_id = found.table.oid;
             recording.record.table_name.clone_from(&found.table.name);
+        }
+        // "If STATUPDATE is used, the current user must be either the table owner or a superuser"
+        // ("Data load operations").
+        let updates = statement.options.stat_update.is_some();
+        if let Some(found) = destination.take_if(|found| updates && !found.owned) {
+            let message = format!("must be owner of relation {}", found.table.name);
+            recording.aborted(message.as_str());
+            self.relay.fail(SqlError::new("42501", message)).await?;
         }
         Ok(destination)
     }
@@ -152,7 +163,7 @@ fn read_destination(rows: &[Frame]) -> Option<Destination> {
     let mut destination: Option<Destination> = None;
     for frame in rows {
         let row = frame.fields().row()?;
-        let [oid, schema, name, user_id, column, column_type, not_null, identity, default] =
+        let [oid, schema, name, user_id, column, column_type, not_null, identity, default, owned] =
             row[..]
         else {
             return None;
@@ -167,6 +178,7 @@ fn read_destination(rows: &[Frame]) -> Option<Destination> {
                 },
                 user_id: text(user_id)?.parse().unwrap_or_default(),
                 defaults: Vec::new(),
+                owned: owned == Some(b"t"),
             });
         }
         if let (Some(found), Some(column)) = (&mut destination, text(column)) {

@@ -143,3 +143,24 @@ async fn what_postgres_refuses_while_rows_flow_is_passed_on() {
     assert_eq!(said(&error).1, "cannot copy to view \"v\"");
     assert_eq!(session.value("select 1").await, "1");
 }
+
+#[tokio::test]
+async fn only_the_owner_may_update_statistics() {
+    // "Data load operations", STATUPDATE.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int); create user statupdate_loader password 'Aa345678'").await;
+    session.run("grant insert on t to statupdate_loader").await;
+    let copy = kit.copy_of("t", "good", &[r#"{"a": 1}"#]);
+    session.run(&format!("{copy} statupdate on")).await;
+    let (client, connection) =
+        kit.config().user("statupdate_loader").connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(&copy).await.unwrap();
+    for tail in ["statupdate", "statupdate on", "statupdate off"] {
+        let error = client.batch_execute(&format!("{copy} {tail}")).await.unwrap_err();
+        let expected = ("42501".to_owned(), "must be owner of relation t".to_owned());
+        assert_eq!(said(&error), expected, "{tail}");
+    }
+    assert_eq!(session.value("select count(*) from t").await, "2");
+}
