@@ -28,9 +28,10 @@ impl Scalar {
     /// Whether COPY loads this into the column.
     ///
     /// The types must be the same ("How do I resolve data incompatibility errors in Redshift
-    /// Spectrum?"): a wider integer is not narrowed and a narrower one not widened, save that 32
-    /// bits are all that the files have for SMALLINT. A DECIMAL must have the column's scale, and
-    /// no more digits. [?]
+    /// Spectrum?"; "doesn't do any type of coercions": bluelabsio/records-mover #85): a wider
+    /// integer is not narrowed (seen by many) and a narrower one not widened, save that 32 bits
+    /// are all that the files have for SMALLINT. A DECIMAL must have the column's scale, and no
+    /// more digits. [?]
     pub(super) fn fits(self, column: &ColumnType) -> bool {
         match (self, column) {
             (Scalar::Boolean, ColumnType::Boolean)
