@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use flate2::Compression;
@@ -14,8 +14,9 @@ use futures_util::SinkExt;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::copy_memory;
 use super::kit::Kit;
-use super::report::{CopyReport, Measurement, Memory};
+use super::report::{CopyReport, Measurement};
 use super::rows::{Part, Rows};
 use crate::binaries::{release_kit, workspace_root};
 
@@ -24,29 +25,27 @@ use crate::binaries::{release_kit, workspace_root};
 pub struct Options {
     /// Rows of each load.
     pub rows: u64,
-    /// How often each is loaded; the median counts.
+    /// How often each is loaded; the median counts. 0 measures memory alone.
     pub rounds: u32,
-    /// Bytes of JSON of the COPY whose memory is measured; 0 leaves it out.
+    /// Bytes, not compressed, of each COPY whose memory is measured; 0 leaves these out.
     pub memory_bytes: u64,
     /// The program to measure; without one the release is built.
     pub kit: Option<PathBuf>,
 }
 
 /// Rows of one object: about 30 MB of JSON.
-const OBJECT_ROWS: u64 = 50_000;
+pub(super) const OBJECT_ROWS: u64 = 50_000;
 
 /// Bytes that are sent to Postgres at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-const BUCKET: &str = "bench";
+pub(super) const BUCKET: &str = "bench";
 
 /// What lies in S3, and the same rows for Postgres.
 struct Loaded {
     columns: Vec<String>,
-    json_keys: Vec<String>,
     json_bytes: u64,
     csv_bytes: u64,
-    stored_bytes: u64,
     csv: Vec<Bytes>,
 }
 
@@ -60,36 +59,36 @@ pub async fn run(options: &Options, say: &dyn Fn(&str)) -> anyhow::Result<CopyRe
         }
     };
     let kit = Kit::start(&program)?;
-    let redshift = kit.redshift().await?;
-    let ddl = std::fs::read_to_string(workspace_root().join("create_table.sql"));
-    redshift
-        .batch_execute(&ddl.context("read create_table.sql")?)
-        .await
-        .context("make the table")?;
-    say(&format!("making {} events", options.rows));
-    let loaded = store(&kit, &redshift, options.rows).await?;
-    let measurements = measure(&kit, &redshift, &loaded, options, say).await?;
+    let s3 = kit.s3();
+    s3.create_bucket().bucket(BUCKET).send().await.context("make the bucket")?;
+    let mut measurements = Vec::new();
+    if options.rounds != 0 {
+        let redshift = kit.redshift().await?;
+        make_table(&redshift).await?;
+        say(&format!("making {} events", options.rows));
+        let loaded = store(&kit, &redshift, options.rows).await?;
+        measurements = measure(&kit, &redshift, &loaded, options, say).await?;
+    }
     let memory = match options.memory_bytes {
-        0 => None,
-        bytes => Some(measure_memory(&kit, &redshift, &loaded, bytes, say).await?),
+        0 => Vec::new(),
+        bytes => copy_memory::measure(&program, &kit, bytes, say).await?,
     };
     Ok(CopyReport { measurements, memory })
+}
+
+/// Makes the table of the events.
+pub(super) async fn make_table(redshift: &Client) -> anyhow::Result<()> {
+    let ddl = std::fs::read_to_string(workspace_root().join("create_table.sql"));
+    let ddl = ddl.context("read create_table.sql")?;
+    redshift.batch_execute(&ddl).await.context("make the table")
 }
 
 /// Makes the rows, puts them into S3, keeps them as CSV.
 async fn store(kit: &Kit, redshift: &Client, row_count: u64) -> anyhow::Result<Loaded> {
     let s3 = kit.s3();
-    s3.create_bucket().bucket(BUCKET).send().await.context("make the bucket")?;
     let columns = columns(redshift).await?;
     let rows = Arc::new(Rows::new(&columns)?);
-    let mut loaded = Loaded {
-        columns,
-        json_keys: Vec::new(),
-        json_bytes: 0,
-        csv_bytes: 0,
-        stored_bytes: 0,
-        csv: Vec::new(),
-    };
+    let mut loaded = Loaded { columns, json_bytes: 0, csv_bytes: 0, csv: Vec::new() };
     for first in (0..row_count).step_by(usize::try_from(OBJECT_ROWS).context("fits")?) {
         let rows = Arc::clone(&rows);
         let count = OBJECT_ROWS.min(row_count - first);
@@ -106,31 +105,29 @@ async fn store(kit: &Kit, redshift: &Client, row_count: u64) -> anyhow::Result<L
         let (Part { json, csv }, json_gzip, csv_gzip) = made.await.context("make rows")?;
         loaded.json_bytes += json.len() as u64;
         loaded.csv_bytes += csv.len() as u64;
-        loaded.stored_bytes += (json_gzip.len() + csv_gzip.len()) as u64;
         let mut csv = Bytes::from(csv);
         while !csv.is_empty() {
             loaded.csv.push(csv.split_to(csv.len().min(CHUNK_BYTES)));
         }
         let number = first / OBJECT_ROWS;
-        let json_key = format!("json/{number:06}.json.gz");
-        for (key, content) in
-            [(&json_key, json_gzip), (&format!("csv/{number:06}.csv.gz"), csv_gzip)]
-        {
-            let put = s3.put_object().bucket(BUCKET).key(key).body(ByteStream::from(content));
+        for (key, content) in [
+            (format!("json/{number:06}.json.gz"), json_gzip),
+            (format!("csv/{number:06}.csv.gz"), csv_gzip),
+        ] {
+            let put = s3.put_object().bucket(BUCKET).key(&key).body(ByteStream::from(content));
             put.send().await.with_context(|| format!("put {key}"))?;
         }
-        loaded.json_keys.push(json_key);
     }
     Ok(loaded)
 }
 
-fn gzip(text: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text).expect("a vector takes everything");
     encoder.finish().expect("a vector takes everything")
 }
 
-async fn columns(redshift: &Client) -> anyhow::Result<Vec<String>> {
+pub(super) async fn columns(redshift: &Client) -> anyhow::Result<Vec<String>> {
     let sql = "SELECT column_name::text FROM information_schema.columns \
                WHERE table_name = 'events' ORDER BY ordinal_position";
     let rows = redshift.query(sql, &[]).await.context("read the columns")?;
@@ -215,45 +212,4 @@ async fn copy_in(postgres: &Client, loaded: &Loaded, rows: u64) -> anyhow::Resul
     let count = sink.finish().await.context("finish Postgres' own COPY")?;
     ensure!(count == rows, "Postgres loaded {count} rows");
     Ok(started_at.elapsed().as_secs_f64())
-}
-
-/// A COPY of so much JSON that it shows whether memory grows with it. The objects are listed
-/// again and again in a manifest, so that what S3 itself holds stays small.
-async fn measure_memory(
-    kit: &Kit,
-    redshift: &Client,
-    loaded: &Loaded,
-    bytes_min: u64,
-    say: &dyn Fn(&str),
-) -> anyhow::Result<Memory> {
-    let times = bytes_min.div_ceil(loaded.json_bytes.max(1));
-    if times == 0 || loaded.json_keys.is_empty() {
-        bail!("there are no rows to load");
-    }
-    say(&format!("loading {times} times {} bytes of JSON", loaded.json_bytes));
-    let urls = (0..times).flat_map(|_| loaded.json_keys.iter());
-    let entries: Vec<_> = urls
-        .map(|key| serde_json::json!({"url": format!("s3://{BUCKET}/{key}"), "mandatory": true}))
-        .collect();
-    let manifest = serde_json::json!({ "entries": entries }).to_string().into_bytes();
-    let put = kit.s3().put_object().bucket(BUCKET).key("manifest");
-    put.body(ByteStream::from(manifest)).send().await.context("put the manifest")?;
-    kit.reset_peak()?;
-    let rss_before_bytes = kit.resident_bytes()?;
-    let sql = format!(
-        "COPY events FROM 's3://{BUCKET}/manifest' IAM_ROLE default GZIP MANIFEST \
-         TIMEFORMAT 'auto' JSON 'auto'"
-    );
-    let started_at = Instant::now();
-    redshift.batch_execute(&sql).await.context(sql)?;
-    let seconds = started_at.elapsed().as_secs_f64();
-    let peak_rss_bytes = kit.peak_bytes()?;
-    redshift.batch_execute("TRUNCATE events").await.context("empty the table")?;
-    Ok(Memory {
-        bytes: times * loaded.json_bytes,
-        seconds,
-        rss_before_bytes,
-        peak_rss_bytes,
-        s3_bytes: loaded.stored_bytes,
-    })
 }

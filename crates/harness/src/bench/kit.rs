@@ -1,4 +1,5 @@
-//! The release build of the kit as a process: where it listens, what memory it takes.
+//! The release build of the kit, or of its Redshift alone, as a process: where it listens, what
+//! memory it takes.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -31,22 +32,37 @@ impl Kit {
 
     /// The same, with what a settings file names.
     pub(super) fn start_with(program: &Path, settings: Option<&Path>) -> anyhow::Result<Kit> {
+        let mut up = Command::new(program);
+        up.args(["up", "--port", "0", "--redshift-port", "0"]);
+        up.args(settings.iter().flat_map(|path| [Path::new("--settings"), path]));
+        Self::run(up, "bench")
+    }
+
+    /// Starts Redshift alone, whose COPY reads from another kit's S3.
+    pub(super) fn start_redshift(program: &Path, s3: &Kit) -> anyhow::Result<Kit> {
+        let mut redshift = Command::new(program);
+        redshift.args(["redshift", "--port", "0", "--s3-endpoint", &s3.aws_url]);
+        redshift.args(["--region", "us-east-1"]);
+        redshift.env("AWS_ACCESS_KEY_ID", Endpoints::ACCESS_KEY_ID);
+        redshift.env("AWS_SECRET_ACCESS_KEY", Endpoints::SECRET_ACCESS_KEY);
+        Self::run(redshift, "bench-redshift")
+    }
+
+    fn run(mut command: Command, name: &str) -> anyhow::Result<Kit> {
         // Short: the path of Postgres' socket may have 107 bytes.
-        let folder = std::env::temp_dir().join(format!("bench-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         // Postgres may run as another user.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&folder, open).context("open the folder to Postgres")?;
-        let child = Command::new(program)
-            .args(["up", "--port", "0", "--redshift-port", "0"])
-            .args(settings.iter().flat_map(|path| [Path::new("--settings"), path]))
+        let child = command
             .env("TMPDIR", &folder)
             // The table's file is looked for here.
             .current_dir(crate::binaries::workspace_root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("start {}", program.display()))?;
+            .with_context(|| format!("start {}", command.get_program().to_string_lossy()))?;
         let (aws_url, redshift_url, environment) = Default::default();
         let mut kit = Kit { child, folder, aws_url, redshift_url, environment };
         kit.await_ready()?;

@@ -4,6 +4,7 @@
 //! since machines differ and neighbours come and go.
 
 pub mod copy;
+mod copy_memory;
 mod kit;
 pub mod pipeline;
 mod report;

@@ -21,19 +21,21 @@ pub struct Measurement {
     pub refused: Option<String>,
 }
 
-/// How much memory a large COPY takes.
+/// How much memory the stand-alone Redshift took for a large COPY.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Memory {
-    /// Bytes that were loaded, not compressed.
+    /// What was loaded.
+    pub name: &'static str,
+    /// How many objects it was.
+    pub objects: u64,
+    /// Their bytes, not compressed.
     pub bytes: u64,
     /// Seconds it took.
     pub seconds: f64,
-    /// The kit's memory before.
+    /// The memory of the process before.
     pub rss_before_bytes: u64,
-    /// The most it held meanwhile.
+    /// The most it held meanwhile, without its Postgres.
     pub peak_rss_bytes: u64,
-    /// Bytes of the objects in its S3.
-    pub s3_bytes: u64,
 }
 
 /// All figures of `bench copy`.
@@ -41,8 +43,8 @@ pub struct Memory {
 pub struct CopyReport {
     /// The last is Postgres' own, which the others are compared with.
     pub measurements: Vec<Measurement>,
-    /// The large COPY, unless it was left out.
-    pub memory: Option<Memory>,
+    /// The large COPYs, unless they were left out.
+    pub memory: Vec<Memory>,
 }
 
 const MEGABYTE: f64 = 1e6;
@@ -59,13 +61,6 @@ impl Measurement {
     /// Rows per second of the median round.
     pub fn rows_per_second(&self) -> f64 {
         self.rows as f64 / self.median_seconds()
-    }
-}
-
-impl Memory {
-    /// The peak without what lies in S3.
-    pub fn peak_above_s3_bytes(&self) -> u64 {
-        self.peak_rss_bytes.saturating_sub(self.s3_bytes)
     }
 }
 
@@ -99,15 +94,16 @@ impl CopyReport {
             writeln!(text, "{name:<24}{rows:>12.0}{rate:>9.1}{ratio:>8}{peak:>10}  {rounds}")
                 .expect("a string takes it");
         }
-        if let Some(memory) = &self.memory {
+        for memory in &self.memory {
             writeln!(
                 text,
-                "COPY of {:.0} MiB in {:.1} s: peak {:.0} MiB, {:.0} MiB above the {:.0} MiB in S3",
+                "Redshift alone, {}: {:.0} MiB in {} objects, {:.1} s: peak {:.0} MiB ({:.0} before)",
+                memory.name,
                 memory.bytes as f64 / MEBIBYTE,
+                memory.objects,
                 memory.seconds,
                 memory.peak_rss_bytes as f64 / MEBIBYTE,
-                memory.peak_above_s3_bytes() as f64 / MEBIBYTE,
-                memory.s3_bytes as f64 / MEBIBYTE,
+                memory.rss_before_bytes as f64 / MEBIBYTE,
             )
             .expect("a string takes it");
         }
@@ -127,13 +123,9 @@ impl CopyReport {
             }
             value
         });
-        let mut memory = serde_json::json!(self.memory);
-        if let Some(figures) = &self.memory {
-            memory["peak_above_s3_bytes"] = figures.peak_above_s3_bytes().into();
-        }
         serde_json::json!({
             "measurements": measurements.collect::<Vec<_>>(),
-            "memory": memory,
+            "memory": self.memory,
         })
     }
 }
@@ -165,24 +157,25 @@ mod tests {
                 Measurement { refused, ..measurement("CSV", &[]) },
                 measurement("Postgres", &[4.0]),
             ],
-            memory: Some(Memory {
+            memory: vec![Memory {
+                name: "events, gzip",
+                objects: 40,
                 bytes: 1 << 30,
                 seconds: 10.0,
-                rss_before_bytes: 0,
+                rss_before_bytes: 20 << 20,
                 peak_rss_bytes: 200 << 20,
-                s3_bytes: 50 << 20,
-            }),
+            }],
         };
         insta::assert_snapshot!(report.to_table(), @r"
                                       rows/s     MB/s   ratio  peak MiB  rounds
         JSON                          200000    100.0    0.80       200  9.00 s 5.00 s 4.00 s
         CSV                     not measured: CSV is not emulated yet
         Postgres                      250000    125.0    1.00            4.00 s
-        COPY of 1024 MiB in 10.0 s: peak 200 MiB, 150 MiB above the 50 MiB in S3
+        Redshift alone, events, gzip: 1024 MiB in 40 objects, 10.0 s: peak 200 MiB (20 before)
         ");
         let json = report.to_json();
         assert_eq!(json["measurements"][0]["ratio"], 0.8);
         assert_eq!(json["measurements"][1]["ratio"], serde_json::Value::Null);
-        assert_eq!(json["memory"]["peak_above_s3_bytes"], 150 << 20);
+        assert_eq!(json["memory"][0]["peak_rss_bytes"], 200 << 20);
     }
 }
