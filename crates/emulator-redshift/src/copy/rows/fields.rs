@@ -243,7 +243,7 @@ impl<'a> FieldRows<'a> {
     }
 }
 
-fn count_pipes(row: &[u8]) -> usize {
+pub(super) fn count_pipes(row: &[u8]) -> usize {
     memchr::memchr_iter(b'|', row).count()
 }
 

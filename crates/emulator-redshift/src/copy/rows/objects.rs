@@ -2,11 +2,12 @@
 
 use memchr::memchr;
 
-use super::fields::nul_in_field;
+use super::fields::{count_pipes, nul_in_field, too_long as row_too_long};
 use super::{Plan, RowError};
 use crate::copy::convert::{FieldError, FieldText};
 use crate::copy::decode::json::paths::PathReader;
 use crate::copy::decode::json::{NotJson, ObjectReader, ValueKind, ValueRange, decode_string};
+use crate::copy::decode::lines::ROW_BYTES_MAX;
 use crate::copy::decode::split::{RecordKind, STRUCTURE_BYTES_MAX};
 use crate::copy::rejects::code;
 use crate::copy::target::ColumnType;
@@ -79,6 +80,10 @@ impl<'a> ObjectRows<'a> {
         self.reader
             .read(bytes, &mut self.values)
             .map_err(|NotJson(offset)| RowError::whole(invalid_value(offset)))?;
+        // "In calculating row size, Amazon Redshift internally counts pipe characters ( | ) twice."
+        if ROW_BYTES_MAX / 2 < bytes.len() && ROW_BYTES_MAX < row_bytes(bytes, &self.values) {
+            return Err(row_too_long());
+        }
         let utf8 = std::str::from_utf8(bytes).is_ok();
         let mut replaced = None;
         for (index, (value, column)) in self.values.iter().zip(&self.plan.columns).enumerate() {
@@ -141,6 +146,12 @@ fn field_text<'b>(
         }
         ValueKind::Nested => Some(FieldText { bytes: raw, utf8, plain: false }),
     }
+}
+
+/// What the values of the columns have, a vertical bar twice.
+fn row_bytes(bytes: &[u8], values: &[ValueRange]) -> usize {
+    let values = values.iter().map(|value| &bytes[value.start..value.end]);
+    values.map(|value| value.len() + count_pipes(value)).sum()
 }
 
 /// A NUL ends a character string; one that begins with a NUL is NULL if nothing follows, else an
