@@ -197,17 +197,28 @@ impl Aws {
         Ok(sweep(&self.journals, &self.endpoints, &place).await)
     }
 
-    /// What is found under a name depends on the account too, which only AWS knows.
+    /// What is found under a name depends on the account too, which only AWS knows. What stands in for
+    /// it need not: its URL tells it from all others.
     async fn place(&self) -> Result<Place, AttachError> {
-        let unknown = |reason: String| AttachError::Account { reason };
+        match self.account().await {
+            Ok(account) => Ok(Place::new(&self.endpoints, Some(&account))),
+            Err(reason) if self.endpoints.is_stand_in() => {
+                tracing::info!(reason, "the stand-in names no account");
+                Ok(Place::new(&self.endpoints, None))
+            }
+            Err(reason) => Err(AttachError::Account { reason }),
+        }
+    }
+
+    /// The account's number; else why it is not known.
+    async fn account(&self) -> Result<String, String> {
         let sts = aws_sdk_sts::Client::new(&sdk_config(&self.endpoints).await);
         let answer = sts.get_caller_identity().send().await;
         let answer = answer.map_err(|error| match (error.code(), error.message()) {
-            (Some(code), Some(message)) => unknown(format!("{code}: {message}")),
-            _ => unknown(DisplayErrorContext(error).to_string()),
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            _ => DisplayErrorContext(error).to_string(),
         })?;
-        let account = answer.account().ok_or_else(|| unknown("it names none".to_owned()))?;
-        Ok(Place::new(&self.endpoints, Some(account)))
+        answer.account().map(str::to_owned).ok_or_else(|| "it names none".to_owned())
     }
 
     /// Checks that all is there, and removes what killed runs left.
@@ -270,4 +281,22 @@ fn journals() -> PathBuf {
         .or_else(|| named("HOME").map(|home| PathBuf::from(home).join(".local/state")))
         .unwrap_or_else(std::env::temp_dir)
         .join("blueshift/journals")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_stand_in_may_leave_the_account_unnamed() {
+        // Nobody answers there, for STS as for all else.
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut endpoints = Endpoints::local(nobody, nobody, None, REGION.to_owned());
+        endpoints.services.sts = Some(format!("http://{nobody}"));
+        let mut aws = Aws::new(endpoints, "lake".to_owned());
+        assert_eq!(aws.place().await.expect("a stand-in"), Place::new(&aws.endpoints, None));
+        aws.endpoints.aws = None;
+        let error = aws.place().await.expect_err("AWS itself has accounts").to_string();
+        assert!(error.starts_with("the AWS account cannot be told: "), "{error}");
+    }
 }

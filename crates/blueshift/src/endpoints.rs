@@ -110,6 +110,12 @@ impl Endpoints {
         services.sts.as_deref().or(aws.as_deref()).or(services.sqs.as_deref())
     }
 
+    /// Whether something else than AWS holds the queues: not AWS's own address, nor a private one
+    /// (VPC endpoint) of AWS's.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        self.sqs_url().is_some_and(|url| !url.contains(".amazonaws.com"))
+    }
+
     /// Where SQS and S3 are, in words.
     pub(crate) fn aws_in_words(&self) -> String {
         match (self.sqs_url(), self.s3_url()) {
@@ -251,6 +257,10 @@ mod tests {
         let mut endpoints = Endpoints::local(address, address, None, "us-east-1".to_owned());
         endpoints.aws = None;
         assert_eq!(endpoints.aws_in_words(), "AWS");
+        assert!(!endpoints.is_stand_in());
+        endpoints.aws = Some("https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com".to_owned());
+        assert!(!endpoints.is_stand_in());
+        endpoints.aws = None;
         endpoints.services.s3 = Some("http://s3".to_owned());
         assert_eq!(endpoints.aws_in_words(), "SQS AWS, S3 http://s3");
         assert_eq!((endpoints.s3_url(), endpoints.sts_url()), (Some("http://s3"), None));
@@ -258,6 +268,7 @@ mod tests {
         assert!(block.contains(&("AWS_ENDPOINT_URL_S3", "http://s3".to_owned())), "{block:?}");
         endpoints.services.sqs = Some("http://sqs".to_owned());
         assert_eq!(endpoints.sts_url(), Some("http://sqs"));
+        assert!(endpoints.is_stand_in());
         assert_eq!(endpoints.aws_in_words(), "SQS http://sqs, S3 http://s3");
     }
 
