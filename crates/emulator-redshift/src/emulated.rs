@@ -79,6 +79,16 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
         Status::Emulated,
         "they compare, join, group and sort so; no LIKE; needs a PostgreSQL with ICU",
     ),
+    (
+        "names of the select list in it and in WHERE",
+        Status::Emulated,
+        "of those given with AS; a column of that name comes first",
+    ),
+    (
+        "CREATE MATERIALIZED VIEW",
+        Status::Emulated,
+        "refreshed by REFRESH only; storage and AUTO REFRESH are accepted",
+    ),
     ("SUPER", Status::Emulated, "holds JSON text; no navigation, few functions"),
     ("VARBYTE", Status::Emulated, "a text or a parameter that becomes one is taken as UTF-8"),
     ("TIME, TIMETZ, TIMESTAMPTZ", Status::Emulated, ""),

@@ -7,6 +7,7 @@ mod copy_destination;
 mod copy_execution;
 mod faults;
 mod lock;
+mod reading;
 mod replay;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use emulator_core::faults::Hit;
 use pgwire::messages::extendedquery::Sync;
 use pgwire::messages::response::CommandComplete;
 
-use crate::classify::{Action, Context, Reading, read_script};
+use crate::classify::{Action, Context, Reading};
 use crate::error::{SessionError, SqlError};
 use crate::relay::names::{Prepared, Special, Target};
 use crate::relay::pipeline::{Audience, Expected, Sent};
@@ -112,7 +113,7 @@ impl Session {
         }
         let sent = match frame.tag() {
             b'Q' => return self.on_query(&frame).await,
-            b'P' => return self.on_parse(&frame),
+            b'P' => return self.on_parse(&frame).await,
             b'B' => return self.on_bind(&frame),
             b'E' => return self.on_execute(&frame).await,
             b'C' => return self.on_close(&frame),
@@ -135,18 +136,22 @@ impl Session {
     async fn on_query(&mut self, frame: &Frame) -> Result<(), SessionError> {
         let text = frame.fields().text().unwrap_or_default();
         let mut expected = Expected::new(Sent::Query, Audience::Client);
-        let context = self.context();
-        match std::str::from_utf8(text).map(|text| read_script(text, &context)) {
+        let read = match std::str::from_utf8(text) {
+            Ok(text) => Ok(self.read(text).await?),
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(None) => self.end_reading(Audience::Client),
             // Redshift knows no other encoding; Postgres judges.
             Err(_) => self.relay.forward(frame, Some(expected)),
-            Ok(Err(error)) => {
+            Ok(Some(Err(error))) => {
                 let expected = Expected { error: Some(error), ..expected };
                 self.relay.send_raw(b'Q', &[NO_SQL.as_bytes(), b"\0"], expected);
             }
-            Ok(Ok(readings)) if must_replay(&readings) => {
+            Ok(Some(Ok(readings))) if must_replay(&readings) => {
                 self.replay(readings).await?;
             }
-            Ok(Ok(readings)) => {
+            Ok(Some(Ok(readings))) => {
                 self.note(&readings);
                 let reads = readings.iter().map(|reading| reading.reads);
                 let reads = reads.fold(SystemReads::NOTHING, SystemReads::and);
@@ -172,18 +177,21 @@ impl Session {
         Ok(())
     }
 
-    fn on_parse(&mut self, frame: &Frame) -> Result<(), SessionError> {
+    async fn on_parse(&mut self, frame: &Frame) -> Result<(), SessionError> {
         let mut fields = frame.fields();
         let (Some(name), Some(text)) = (fields.text(), fields.text()) else {
             return Err(malformed("Parse"));
         };
         let parameter_types = fields.rest();
         let mut expected = Expected::new(Sent::Parse, Audience::Client);
-        let context = self.context();
-        let readings = match std::str::from_utf8(text).map(|text| read_script(text, &context)) {
-            Err(_) => Vec::new(),
-            Ok(Ok(readings)) => readings,
-            Ok(Err(error)) => {
+        let read = match std::str::from_utf8(text) {
+            Ok(text) => self.read(text).await?,
+            Err(_) => Some(Ok(Vec::new())),
+        };
+        let readings = match read {
+            None => return Ok(()),
+            Some(Ok(readings)) => readings,
+            Some(Err(error)) => {
                 expected.undo = self.relay.names.set(Target::Statement, name, None);
                 expected.error = Some(error);
                 let parts = [name, b"\0", NO_SQL.as_bytes(), b"\0\0\0"];
@@ -332,7 +340,7 @@ impl Session {
 
     fn context(&self) -> Context {
         let views = self.shared.system_tables.views();
-        Context { views, case_sensitive: self.case_sensitive }
+        Context { views, case_sensitive: self.case_sensitive, ..Context::default() }
     }
 
     /// Keeps what later statements depend on: views of system tables show the relay's records

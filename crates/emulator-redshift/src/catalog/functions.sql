@@ -349,3 +349,12 @@ SELECT CASE WHEN json_typeof($1::text::json) = 'array'
     THEN pg_catalog.json_array_length($1::text::json)
 END
 $body$;
+
+CREATE FUNCTION pg_catalog.blueshift_joined(text, text)
+RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT ($1 || $2)::varchar
+$body$;
+
+CREATE OPERATOR pg_catalog.+ (
+    LEFTARG = text, RIGHTARG = text, FUNCTION = pg_catalog.blueshift_joined
+);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::copy::statement::{self as copy_statement, CopyStatement};
 use crate::error::SqlError;
 use crate::rewrite::declared::MARK;
+use crate::rewrite::lateral::{Columns, Question};
 use crate::rewrite::rewrite;
 use crate::sql::statement::{Statement, split};
 use crate::sql::tokens::Kind;
@@ -54,6 +55,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) makes_view: Option<String>,
     /// Whether it counts as a query ("STL_QUERY").
     pub(crate) is_query: bool,
+    /// What has to be known to rewrite it in full.
+    pub(crate) questions: Vec<Question>,
     /// What it sets `enable_case_sensitive_identifier` to.
     pub(crate) case_sensitive: Option<bool>,
 }
@@ -65,6 +68,8 @@ pub(crate) struct Context {
     pub(crate) views: Arc<SystemViews>,
     /// `enable_case_sensitive_identifier` of the session.
     pub(crate) case_sensitive: bool,
+    /// What is known of the tables' columns.
+    pub(crate) columns: Arc<Columns>,
 }
 
 impl Reading<'_> {
@@ -128,6 +133,7 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         reads: SystemReads::NOTHING,
         makes_view: None,
         is_query: false,
+        questions: Vec::new(),
         case_sensitive: case_sensitivity(&statement),
     };
     names_fit(&statement)?;
@@ -147,8 +153,9 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         if !names.system.is_nothing() {
             reading.makes_view = view_name(&statement);
         }
-        let rewritten = rewrite(&statement)?;
+        let rewritten = rewrite(&statement, &context.columns)?;
         reading.rewritten = rewritten.text;
+        reading.questions = rewritten.questions;
         if statement.leads("truncate") {
             // "TRUNCATE", usage notes.
             reading.action = Action::PassThen(Arc::from("COMMIT"));

@@ -43,6 +43,28 @@ pub(super) fn rewrite(
     Ok(())
 }
 
+/// Blanks what CREATE and ALTER MATERIALIZED VIEW say about storage and refreshing ("CREATE
+/// MATERIALIZED VIEW"): here a view is refreshed when REFRESH says so.
+pub(super) fn materialized_view(statement: &Statement<'_>, edits: &mut Edits) {
+    let refreshes = |at: usize| {
+        statement.matches(at, "auto refresh yes") || statement.matches(at, "auto refresh no")
+    };
+    if statement.leads("create materialized view") {
+        let start = statement.after_name(3);
+        let end = (start..statement.tokens.len()).find(|at| statement.is_word(*at, "as"));
+        let Some(end) = end else { return };
+        storage(statement, start..end, edits);
+        if let Some(at) = (start..end).find(|at| refreshes(*at)) {
+            blank(statement, at..at + 3, edits);
+        }
+    } else if statement.leads("alter materialized view") {
+        let at = statement.after_name(3);
+        if refreshes(at) && at + 3 == statement.tokens.len() {
+            edits.replace(bytes(statement, at..at + 3), "SET WITHOUT CLUSTER");
+        }
+    }
+}
+
 /// The bytes of a range of tokens.
 pub(super) fn bytes(statement: &Statement<'_>, tokens: Range<usize>) -> Range<usize> {
     let last = tokens.end.min(statement.tokens.len()).saturating_sub(1);

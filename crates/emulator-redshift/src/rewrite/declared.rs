@@ -174,7 +174,7 @@ fn bare_name(statement: &Statement<'_>, table: &TableStatement) -> String {
 }
 
 /// A possibly qualified name with quotes round each part.
-fn quoted_name(statement: &Statement<'_>, index: usize) -> String {
+pub(super) fn quoted_name(statement: &Statement<'_>, index: usize) -> String {
     let hash = if statement.is_symbol(index, b'#') { "#" } else { "" };
     let parts = (index..statement.after_name(index)).filter_map(|at| statement.identifier(at));
     let quoted: Vec<String> =

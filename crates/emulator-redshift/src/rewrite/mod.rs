@@ -10,6 +10,7 @@ pub(crate) mod declared;
 mod edits;
 pub(crate) mod functions;
 mod isolation;
+pub(crate) mod lateral;
 mod maintenance;
 mod queries;
 pub(crate) mod settings;
@@ -19,6 +20,7 @@ mod users;
 mod words;
 
 use self::edits::Edits;
+use self::lateral::{Columns, Question};
 use crate::error::SqlError;
 use crate::sql::statement::Statement;
 
@@ -29,10 +31,12 @@ pub(crate) struct Rewritten {
     pub(crate) text: Option<String>,
     /// A statement to be executed behind it.
     pub(crate) then: Option<String>,
+    /// What has to be known to say more.
+    pub(crate) questions: Vec<Question>,
 }
 
-/// The statement for Postgres.
-pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Rewritten, SqlError> {
+/// The statement for Postgres, as far as `columns` are known.
+pub(crate) fn rewrite(statement: &Statement<'_>, columns: &Columns) -> Result<Rewritten, SqlError> {
     let mut edits = Edits::default();
     if statement.leads("show server_version") {
         let whole = statement.tokens[0].start()..statement.tokens[1].end();
@@ -45,13 +49,14 @@ pub(crate) fn rewrite(statement: &Statement<'_>) -> Result<Rewritten, SqlError> 
     settings::rewrite(statement, &mut edits);
     users::rewrite(statement, &mut edits);
     words::rewrite(statement, &mut edits);
-    queries::rewrite(statement, &mut edits);
+    let questions = queries::rewrite(statement, columns, &mut edits);
     functions::rewrite(statement, &mut edits)?;
+    attributes::materialized_view(statement, &mut edits);
     if let Some(table) = table::TableStatement::read(statement) {
         attributes::rewrite(statement, &table, &mut edits)?;
         declared::rewrite(statement, &table, &mut edits)?;
     }
-    Ok(Rewritten { text: edits.apply(statement.sql), then })
+    Ok(Rewritten { text: edits.apply(statement.sql), then, questions })
 }
 
 #[cfg(test)]

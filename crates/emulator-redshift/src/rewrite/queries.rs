@@ -2,13 +2,14 @@
 //! name, a name of the select list in WHERE and in the select list itself, and columns of the
 //! catalog that only Redshift has.
 //!
-//! Names of the select list are put in place only in queries of the catalog, where no column of a
-//! table can have the same name unseen; that is where drivers use them ("SELECT list").
+//! Names of the select list are put in place in queries of the catalog, where drivers use them, and
+//! elsewhere where no column has that name, of which `lateral` judges ("SELECT list").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::edits::Edits;
+use super::lateral::{Columns, Judge, Question};
 use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
 
@@ -45,7 +46,7 @@ const AFTER_CONDITION: &[&str] = &[
 ];
 
 /// Words that may follow a table in FROM and are not its name.
-const AFTER_TABLE: &[&str] = &[
+pub(super) const AFTER_TABLE: &[&str] = &[
     "where",
     "group",
     "order",
@@ -82,16 +83,28 @@ const DEPTH_MAX: usize = 64;
 
 /// One SELECT between its parentheses; all values are token indexes.
 #[derive(Debug, Clone, Copy)]
-struct Select {
-    list: usize,
-    from: Option<usize>,
-    condition: Option<usize>,
-    condition_end: usize,
-    end: usize,
+pub(super) struct Select {
+    pub(super) list: usize,
+    pub(super) from: Option<usize>,
+    pub(super) condition: Option<usize>,
+    pub(super) condition_end: usize,
+    pub(super) end: usize,
 }
 
-/// Rewrites the queries of a statement.
-pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
+impl Select {
+    /// Behind the select list.
+    pub(super) fn list_end(&self) -> usize {
+        self.from.map_or(self.condition_end, |from| from - 1).min(self.end)
+    }
+}
+
+/// Rewrites the queries of a statement, as far as `columns` are known. The value is what has to be
+/// known besides.
+pub(super) fn rewrite(
+    statement: &Statement<'_>,
+    columns: &Columns,
+    edits: &mut Edits,
+) -> Vec<Question> {
     let asks_catalog = names_catalog(statement);
     if asks_catalog {
         wider_relations(statement, edits);
@@ -99,16 +112,24 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
     for index in 0..statement.tokens.len() {
         condition(statement, index, edits);
     }
-    for select in selects(statement) {
-        unnamed_subqueries(statement, &select, edits);
-        top(statement, &select, edits);
+    let selects = selects(statement);
+    let mut judge = Judge::new(statement, &selects, columns);
+    for select in &selects {
+        unnamed_subqueries(statement, select, edits);
+        top(statement, select, edits);
         if asks_catalog {
-            list_names(statement, &select, edits);
+            list_names(statement, select, None, edits);
+        } else {
+            let free = judge.free(select, names_used(statement, select));
+            if !free.is_empty() {
+                list_names(statement, select, Some(&free), edits);
+            }
         }
     }
+    judge.questions
 }
 
-fn is_any(statement: &Statement<'_>, index: usize, words: &[&str]) -> bool {
+pub(super) fn is_any(statement: &Statement<'_>, index: usize, words: &[&str]) -> bool {
     words.iter().any(|word| statement.is_word(index, word))
 }
 
@@ -265,9 +286,35 @@ fn unnamed_subqueries(statement: &Statement<'_>, select: &Select, edits: &mut Ed
     }
 }
 
-/// Puts what a name of the select list stands for in its place.
-fn list_names(statement: &Statement<'_>, select: &Select, edits: &mut Edits) {
-    let list_end = select.from.map_or(select.condition_end, |from| from - 1).min(select.end);
+/// The names of the select list that are used behind where they are given, there or in WHERE.
+fn names_used(statement: &Statement<'_>, select: &Select) -> Vec<String> {
+    let list_end = select.list_end();
+    let condition = select.condition.map_or(0..0, |start| start..select.condition_end);
+    let mut last_uses: HashMap<String, usize> = HashMap::new();
+    for at in values(statement, select.list..list_end).chain(values(statement, condition)) {
+        last_uses.extend(statement.identifier(at).map(|name| (name, at)));
+    }
+    let mut used = Vec::new();
+    let mut start = select.list;
+    while start < list_end {
+        let end = item_end(statement, start, list_end);
+        if start + 2 < end && statement.is_word(end - 2, "as") {
+            let name = statement.identifier(end - 1);
+            used.extend(name.filter(|name| last_uses.get(name).is_some_and(|at| end < *at)));
+        }
+        start = end + 1;
+    }
+    used
+}
+
+/// Puts what a name of the select list stands for in its place, if it is `free`.
+fn list_names(
+    statement: &Statement<'_>,
+    select: &Select,
+    free: Option<&HashSet<String>>,
+    edits: &mut Edits,
+) {
+    let list_end = select.list_end();
     let mut names: HashMap<String, String> = HashMap::new();
     let mut start = select.list;
     while start < list_end {
@@ -285,7 +332,8 @@ fn list_names(statement: &Statement<'_>, select: &Select, edits: &mut Edits) {
             let is_column = expression
                 .clone()
                 .any(|index| statement.identifier(index).is_some_and(|used| used == name));
-            if !is_column && (1..=EXPRESSION_BYTES_MAX).contains(&text.len()) {
+            let is_free = free.is_none_or(|free| free.contains(&name));
+            if !is_column && is_free && (1..=EXPRESSION_BYTES_MAX).contains(&text.len()) {
                 names.entry(name).or_insert(text);
             }
         }
@@ -299,7 +347,7 @@ fn list_names(statement: &Statement<'_>, select: &Select, edits: &mut Edits) {
 }
 
 /// The comma behind a list's item, or the end of the list.
-fn item_end(statement: &Statement<'_>, start: usize, list_end: usize) -> usize {
+pub(super) fn item_end(statement: &Statement<'_>, start: usize, list_end: usize) -> usize {
     let mut at = start;
     while at < list_end && !statement.is_symbol(at, b',') {
         at = if statement.is_symbol(at, b'(') { statement.after_parenthesis(at) } else { at + 1 };
@@ -313,30 +361,56 @@ fn name_uses(
     tokens: Range<usize>,
     names: &HashMap<String, String>,
 ) -> Vec<(Range<usize>, String)> {
-    let mut uses = Vec::new();
-    let mut at = tokens.start;
-    while at < tokens.end && !names.is_empty() {
-        let inner = statement.is_symbol(at, b'(') && is_any(statement, at + 1, &["select", "with"]);
-        if inner {
-            at = statement.after_parenthesis(at);
-            continue;
-        }
-        let behind = at.checked_sub(1);
-        let qualified = statement.is_symbol(at + 1, b'.')
-            || statement.is_symbol(at + 1, b'(')
-            || behind.is_some_and(|behind| {
-                statement.is_symbol(behind, b'.') || is_any(statement, behind, &["as"])
-            });
-        let token = statement.tokens[at];
-        if matches!(token.kind, Kind::Word | Kind::Quoted)
-            && !qualified
-            && let Some(value) = statement.identifier(at).and_then(|name| names.get(&name))
-        {
-            uses.push((token.start()..token.end(), format!("({value})")));
-        }
-        at += 1;
+    if names.is_empty() {
+        return Vec::new();
     }
-    uses
+    let used = values(statement, tokens).filter_map(|at| {
+        let value = statement.identifier(at).and_then(|name| names.get(&name))?;
+        let token = statement.tokens[at];
+        Some((token.start()..token.end(), format!("({value})")))
+    });
+    used.collect()
+}
+
+/// The identifiers among `tokens` that stand alone and not in an inner query.
+fn values<'a>(
+    statement: &'a Statement<'_>,
+    tokens: Range<usize>,
+) -> impl Iterator<Item = usize> + 'a {
+    let mut next = tokens.start;
+    std::iter::from_fn(move || {
+        while next < tokens.end {
+            let at = next;
+            if statement.is_symbol(at, b'(') && is_any(statement, at + 1, &["select", "with"]) {
+                next = statement.after_parenthesis(at);
+                continue;
+            }
+            next += 1;
+            let behind = at.checked_sub(1);
+            let qualified = statement.is_symbol(at + 1, b'.')
+                || statement.is_symbol(at + 1, b'(')
+                || statement.tokens.get(at + 1).is_some_and(|next| next.kind == Kind::Text)
+                || behind.is_some_and(|behind| {
+                    statement.is_symbol(behind, b'.')
+                        || statement.is_symbol(behind, b':')
+                        || is_any(statement, behind, &["as"])
+                });
+            if statement.is_identifier(at) && !qualified && !is_date_part(statement, at) {
+                return Some(at);
+            }
+        }
+        None
+    })
+}
+
+/// Whether the word is the date part of a function that takes one.
+fn is_date_part(statement: &Statement<'_>, at: usize) -> bool {
+    const CALLS: &[&str] =
+        &["dateadd", "date_add", "datediff", "date_diff", "date_part", "date_trunc", "extract"];
+    let Some(open) = at.checked_sub(1).filter(|open| statement.is_symbol(*open, b'(')) else {
+        return false;
+    };
+    open.checked_sub(1).is_some_and(|call| is_any(statement, call, CALLS))
 }
 
 /// The text of `tokens` with the names put in place.
@@ -359,127 +433,5 @@ fn with_names(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(sql: &str, expected: &str) {
-        let mut edits = Edits::default();
-        rewrite(&Statement::new(sql), &mut edits);
-        assert_eq!(edits.apply(sql).as_deref().unwrap_or(sql), expected);
-    }
-
-    fn same(sql: &str) {
-        check(sql, sql);
-    }
-
-    #[test]
-    fn an_integer_is_a_condition() {
-        check("select a from t where 1", "select a from t where true");
-        check("select a from t where 1 AND b = 1", "select a from t where true AND b = 1");
-        check("select (select 1 where 0) x", "select (select 1 where false) x");
-        same("select 1 from t where 1 = 1 and a = 1 or a in (1)");
-    }
-
-    #[test]
-    fn a_subquery_in_from_gets_a_name() {
-        check(
-            "select * from (select 1 as a) where true",
-            "select * from (select 1 as a) AS blueshift_subquery_3 where true",
-        );
-        check(
-            "select * from (select 1 from (select 2))",
-            "select * from (select 1 from (select 2) AS blueshift_subquery_7) \
-             AS blueshift_subquery_3",
-        );
-        same("select * from (select 1) a, (select 2) as b join (select 3) \"c\" on true");
-        same("select extract(day from (select d)) from f((select 1)) where a in (select 2)");
-        same("select * from (t join u on true) where a = (select 1)");
-    }
-
-    #[test]
-    fn top_becomes_a_limit() {
-        check("select top 10 a from t order by b", "select        a from t order by b LIMIT 10");
-        check(
-            "select * from (select distinct top 2 a from t) s",
-            "select * from (select distinct       a from t LIMIT 2) s",
-        );
-        same("select top from t where top 1");
-    }
-
-    #[test]
-    fn names_of_the_list_are_put_in_place_in_queries_of_the_catalog() {
-        check(
-            "select n.nspname as \"schema\", relname from pg_namespace c where schema = 'a' and n.schema = 'b'",
-            "select n.nspname as \"schema\", relname from pg_namespace c where (n.nspname) = 'a' and n.schema = 'b'",
-        );
-        check(
-            "select a || 'x' as b, b as c, upper(c) as d from svv_tables where d = '' group by b",
-            "select a || 'x' as b, (a || 'x') as c, upper(((a || 'x'))) as d from svv_tables \
-             where (upper(((a || 'x')))) = '' group by b",
-        );
-        check(
-            "select 1 as a from pg_namespace where a = 1 union select 2 as a from pg_namespace where a = 1",
-            "select 1 as a from pg_namespace where (1) = 1 union select 2 as a from pg_namespace where (2) = 1",
-        );
-        // A column of the same name, an inner query's own name, a table of the user.
-        same("select case a when 1 then 2 end as a, a + 1 from pg_namespace where a = 1");
-        same("select 1 as a from pg_namespace where exists (select a from pg_namespace)");
-        same("select 1 as a, a + 1 from t where a = 1");
-    }
-
-    #[test]
-    fn the_catalog_has_the_columns_of_redshift() {
-        check(
-            "select c.reldiststyle from pg_catalog.pg_class c, pg_namespace, pg_attrdef where adsrc = 'pg_class'",
-            "select c.reldiststyle from pg_catalog.blueshift_pg_class c, pg_namespace, \
-             pg_catalog.blueshift_pg_attrdef AS pg_attrdef where adsrc = 'pg_class'",
-        );
-        same(
-            "select c.relname from pg_catalog.pg_class c where c.relkind = 'v' and pg_class.oid = 1",
-        );
-    }
-
-    #[test]
-    fn who_looks_for_a_primary_key_finds_it() {
-        check(
-            "select ci.relname from pg_catalog.pg_class ci, pg_index i where i.indisprimary",
-            "select ci.relname from pg_catalog.blueshift_keyed_pg_class ci, \
-             pg_catalog.blueshift_keyed_pg_index i where i.indisprimary",
-        );
-    }
-
-    #[test]
-    fn who_lists_indexes_does_not_see_zone_maps() {
-        check(
-            "select relname from pg_class where relkind in ('r', 'i')",
-            "select relname from pg_catalog.blueshift_listed_pg_class AS pg_class \
-             where relkind in ('r', 'i')",
-        );
-        check(
-            "select * from pg_index i join pg_class c on c.oid = i.indexrelid where c.relkind <> 'r'",
-            "select * from pg_catalog.blueshift_listed_pg_index i \
-             join pg_catalog.blueshift_listed_pg_class c on c.oid = i.indexrelid \
-             where c.relkind <> 'r'",
-        );
-        same("select relname from pg_class where relkind = 'r'");
-        same("select xmin from pg_class");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_makes_it_panic(
-            words in proptest::collection::vec(
-                proptest::sample::select(vec![
-                    "select", "from", "where", "(", ")", ",", "as", "a", "b", "pg_class", "1",
-                    "union", "group", "distinct", "reldiststyle", ".", "\"a\"", "with", "join",
-                ]),
-                0..24,
-            ),
-        ) {
-            let sql = words.join(" ");
-            let mut edits = Edits::default();
-            rewrite(&Statement::new(&sql), &mut edits);
-            let _ = edits.apply(&sql);
-        }
-    }
-}
+#[path = "queries_tests.rs"]
+mod tests;

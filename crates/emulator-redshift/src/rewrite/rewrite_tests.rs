@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn rewritten(sql: &str) -> String {
-    match rewrite(&Statement::new(sql)).map(|rewritten| rewritten.text) {
+    match rewrite(&Statement::new(sql), &None).map(|rewritten| rewritten.text) {
         // Blanks where attributes stood are of no interest here, nor what is remembered of them.
         Ok(Some(text)) => {
             without_declaration(&text).split_whitespace().collect::<Vec<_>>().join(" ")
@@ -24,7 +24,7 @@ fn without_declaration(text: &str) -> String {
 
 /// What the statement tells the catalog, without what says nothing.
 fn declaration(sql: &str) -> Result<serde_json::Value, String> {
-    let rewritten = rewrite(&Statement::new(sql)).map_err(|error| error.message)?;
+    let rewritten = rewrite(&Statement::new(sql), &None).map_err(|error| error.message)?;
     let text = rewritten.text.unwrap_or_default();
     let Some((_, rest)) = text.split_once(declared::MARK) else { return Ok(json!("nothing")) };
     let mut value = serde_json::from_str(rest.split_once("*/").unwrap().0).unwrap();
@@ -126,7 +126,7 @@ fn declarations_that_contradict_each_other_are_refused() {
 
 #[test]
 fn no_name_ends_the_comment() {
-    let text = rewrite(&Statement::new("create table \"a*/b\" (\"c*/\" int sortkey)"));
+    let text = rewrite(&Statement::new("create table \"a*/b\" (\"c*/\" int sortkey)"), &None);
     let text = text.map(|rewritten| rewritten.text);
     let text = text.unwrap().unwrap();
     let (_, comment) = text.split_once(declared::MARK).unwrap();
@@ -140,7 +140,7 @@ fn names_in_quotes_are_folded_too() {
         @r#"select "a É", 'B' as "c""d" from "s"."t""#);
     let mut statement = Statement::new("create table \"T\" (\"A\" int sortkey)");
     statement.case_sensitive = true;
-    let text = rewrite(&statement).unwrap().text.unwrap();
+    let text = rewrite(&statement, &None).unwrap().text.unwrap();
     assert!(text.starts_with("create table \"T\" (\"A\" int"), "{text}");
     assert!(text.contains(r#""table":"T""#), "{text}");
 }
@@ -152,7 +152,7 @@ fn the_prototypes_table_becomes_one_of_postgres() {
     timestamp TIMESTAMP NOT NULL SORTKEY,
     sent_at TIMESTAMP NOT NULL
 );";
-    let text = rewrite(&Statement::new(sql)).unwrap().text.unwrap();
+    let text = rewrite(&Statement::new(sql), &None).unwrap().text.unwrap();
     assert_eq!(
         without_declaration(&text),
         sql.replace("SORTKEY", "       "),
@@ -347,7 +347,7 @@ fn everything_else_stays_as_it_is() {
         "create table t (a int identity(",
     ] {
         let statement = Statement::new(sql);
-        let text = rewrite(&statement).unwrap().text.map(|text| without_declaration(&text));
+        let text = rewrite(&statement, &None).unwrap().text.map(|text| without_declaration(&text));
         let same = text.as_deref().is_none_or(|text| text == sql);
         assert!(same || sql.ends_with("varchar"), "{sql} became {text:?}");
     }
@@ -368,6 +368,6 @@ proptest::proptest! {
         prefix in proptest::sample::select(vec!["", "create table ", "alter table t add "]),
     ) {
         let sql = format!("{prefix}{}", words.join(" "));
-        let _ = rewrite(&Statement::new(&sql));
+        let _ = rewrite(&Statement::new(&sql), &None);
     }
 }

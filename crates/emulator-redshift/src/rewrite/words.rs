@@ -78,6 +78,8 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
     if is("sysdate") && !behind_dot && !statement.is_symbol(index + 1, b'(') {
         // The start of the transaction, without a zone ("SYSDATE function").
         edits.replace(range, "LOCALTIMESTAMP");
+    } else if is("minus") && !behind_dot && begins_query(statement, index + 1) {
+        edits.replace(range, "EXCEPT");
     } else if is("current_user_id") && !behind_dot && !statement.is_symbol(index + 1, b'(') {
         edits.replace(range, "pg_catalog.current_user_id()");
     } else if is("current_setting") && server_version(statement, index) {
@@ -111,6 +113,13 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
             edits.replace(range, "4096");
         }
     }
+}
+
+/// Whether a query follows a set operator here.
+fn begins_query(statement: &Statement<'_>, at: usize) -> bool {
+    let at = at + usize::from(statement.is_word(at, "all") || statement.is_word(at, "distinct"));
+    statement.is_word(at, "select")
+        || (statement.is_symbol(at, b'(') && statement.is_word(at + 1, "select"))
 }
 
 /// Whether the word stands where a type does: behind a column's name, `::` or AS.

@@ -11,6 +11,7 @@ mod dialect;
 mod faults;
 mod functions;
 mod isolation;
+mod lateral;
 mod lock;
 mod operations;
 mod pipelines;

@@ -1,0 +1,122 @@
+//! What queries become.
+
+use super::*;
+
+fn check(sql: &str, expected: &str) {
+    let mut edits = Edits::default();
+    rewrite(&Statement::new(sql), &None, &mut edits);
+    assert_eq!(edits.apply(sql).as_deref().unwrap_or(sql), expected);
+}
+
+fn same(sql: &str) {
+    check(sql, sql);
+}
+
+#[test]
+fn an_integer_is_a_condition() {
+    check("select a from t where 1", "select a from t where true");
+    check("select a from t where 1 AND b = 1", "select a from t where true AND b = 1");
+    check("select (select 1 where 0) x", "select (select 1 where false) x");
+    same("select 1 from t where 1 = 1 and a = 1 or a in (1)");
+}
+
+#[test]
+fn a_subquery_in_from_gets_a_name() {
+    check(
+        "select * from (select 1 as a) where true",
+        "select * from (select 1 as a) AS blueshift_subquery_3 where true",
+    );
+    check(
+        "select * from (select 1 from (select 2))",
+        "select * from (select 1 from (select 2) AS blueshift_subquery_7) \
+         AS blueshift_subquery_3",
+    );
+    same("select * from (select 1) a, (select 2) as b join (select 3) \"c\" on true");
+    same("select extract(day from (select d)) from f((select 1)) where a in (select 2)");
+    same("select * from (t join u on true) where a = (select 1)");
+}
+
+#[test]
+fn top_becomes_a_limit() {
+    check("select top 10 a from t order by b", "select        a from t order by b LIMIT 10");
+    check(
+        "select * from (select distinct top 2 a from t) s",
+        "select * from (select distinct       a from t LIMIT 2) s",
+    );
+    same("select top from t where top 1");
+}
+
+#[test]
+fn names_of_the_list_are_put_in_place_in_queries_of_the_catalog() {
+    check(
+        "select n.nspname as \"schema\", relname from pg_namespace c where schema = 'a' and n.schema = 'b'",
+        "select n.nspname as \"schema\", relname from pg_namespace c where (n.nspname) = 'a' and n.schema = 'b'",
+    );
+    check(
+        "select a || 'x' as b, b as c, upper(c) as d from svv_tables where d = '' group by b",
+        "select a || 'x' as b, (a || 'x') as c, upper(((a || 'x'))) as d from svv_tables \
+         where (upper(((a || 'x')))) = '' group by b",
+    );
+    check(
+        "select 1 as a from pg_namespace where a = 1 union select 2 as a from pg_namespace where a = 1",
+        "select 1 as a from pg_namespace where (1) = 1 union select 2 as a from pg_namespace where (2) = 1",
+    );
+    // A column of the same name, an inner query's own name, a table of the user.
+    same("select case a when 1 then 2 end as a, a + 1 from pg_namespace where a = 1");
+    same("select 1 as a from pg_namespace where exists (select a from pg_namespace)");
+    same("select 1 as a, a + 1 from t where a = 1"); // As long as the columns of t are not known.
+}
+
+#[test]
+fn the_catalog_has_the_columns_of_redshift() {
+    check(
+        "select c.reldiststyle from pg_catalog.pg_class c, pg_namespace, pg_attrdef where adsrc = 'pg_class'",
+        "select c.reldiststyle from pg_catalog.blueshift_pg_class c, pg_namespace, \
+         pg_catalog.blueshift_pg_attrdef AS pg_attrdef where adsrc = 'pg_class'",
+    );
+    same("select c.relname from pg_catalog.pg_class c where c.relkind = 'v' and pg_class.oid = 1");
+}
+
+#[test]
+fn who_looks_for_a_primary_key_finds_it() {
+    check(
+        "select ci.relname from pg_catalog.pg_class ci, pg_index i where i.indisprimary",
+        "select ci.relname from pg_catalog.blueshift_keyed_pg_class ci, \
+         pg_catalog.blueshift_keyed_pg_index i where i.indisprimary",
+    );
+}
+
+#[test]
+fn who_lists_indexes_does_not_see_zone_maps() {
+    check(
+        "select relname from pg_class where relkind in ('r', 'i')",
+        "select relname from pg_catalog.blueshift_listed_pg_class AS pg_class \
+         where relkind in ('r', 'i')",
+    );
+    check(
+        "select * from pg_index i join pg_class c on c.oid = i.indexrelid where c.relkind <> 'r'",
+        "select * from pg_catalog.blueshift_listed_pg_index i \
+         join pg_catalog.blueshift_listed_pg_class c on c.oid = i.indexrelid \
+         where c.relkind <> 'r'",
+    );
+    same("select relname from pg_class where relkind = 'r'");
+    same("select xmin from pg_class");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(
+        words in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "select", "from", "where", "(", ")", ",", "as", "a", "b", "pg_class", "1",
+                "union", "group", "distinct", "reldiststyle", ".", "\"a\"", "with", "join",
+            ]),
+            0..24,
+        ),
+    ) {
+        let sql = words.join(" ");
+        let mut edits = Edits::default();
+        rewrite(&Statement::new(&sql), &None, &mut edits);
+        let _ = edits.apply(&sql);
+    }
+}
