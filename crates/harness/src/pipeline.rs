@@ -210,6 +210,12 @@ impl Running {
         self.finish().await
     }
 
+    /// SIGTERM, then [`Running::finish_text`].
+    pub async fn terminate_text(self) -> anyhow::Result<String> {
+        self.signal(Signal::TERM)?;
+        self.finish_text().await
+    }
+
     /// SIGKILL: no chance to tidy up. An error if it had ended before.
     pub async fn kill(mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait().context("look at the program")? {

@@ -240,10 +240,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "no-lock",
-        file: "crates/upload-data/src/load.rs",
+        file: "crates/upload-data/src/copy_sql.rs",
         edits: &[(
-            r#"run_until_cancelled(session.run(&lock))"#,
-            r#"run_until_cancelled(session.run({ let _ = &lock; "SELECT 1" }))"#,
+            r#"format!("LOCK {}", self.ledger())"#,
+            r#"format!("SELECT 1 FROM {} WHERE 1 = 0", self.ledger())"#,
         )],
         scenario: "overlapping-uploads",
     },

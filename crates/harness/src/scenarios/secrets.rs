@@ -121,10 +121,10 @@ fn write_settings(folder: &Path) -> anyhow::Result<PathBuf> {
 
 async fn program_by_program(run: &mut Run) -> anyhow::Result<()> {
     generate(run).await?;
-    let consume = [&CONSUME[..], &TRACE, &METRICS].concat();
+    let consume = [&CONSUME[1..], &TRACE, &METRICS].concat();
     let mut consumer = run.pipeline.start("consume-events", &consume)?;
     look_from_outside(run, &mut consumer).await?;
-    run.note_consumed("consume-events", &consumer.finish().await?)?;
+    run.note_consumed("consume-events", &consumer.terminate().await?)?;
     run.pipeline.run("upload-data", &TRACE).await?;
     run.pipeline.run("visualize", &TRACE).await?;
     Ok(())
@@ -139,11 +139,11 @@ async fn all_in_one(run: &mut Run) -> anyhow::Result<()> {
         let said = running.finish_text().await?;
         ensure!(!said.trim().is_empty(), "{command} says nothing");
     }
-    let parts = ["--parts", "consume-events,upload-data,visualize", "--duration", "1"];
+    let parts = ["--parts", "consume-events,upload-data,visualize", "--final-upload"];
     let arguments = [&parts[..], &TRACE, &METRICS].concat();
     let mut pipeline = run.pipeline.start("run-pipeline", &arguments)?;
     look_from_outside(run, &mut pipeline).await?;
-    let said = pipeline.finish_text().await?;
+    let said = pipeline.terminate_text().await?;
     ensure!(said.contains("rows_loaded"), "nothing was loaded: {said}");
     Ok(())
 }
@@ -154,7 +154,8 @@ async fn generate(run: &mut Run) -> anyhow::Result<()> {
     run.generate(&flags).await
 }
 
-/// The arguments that everybody on this machine sees, and the pages for Prometheus.
+/// The arguments that everybody on this machine sees, and the pages for Prometheus. Returns when the
+/// program has emptied the queue.
 async fn look_from_outside(run: &Run, program: &mut Running) -> anyhow::Result<()> {
     let arguments = program.command_line()?;
     for secret in SECRETS {
@@ -173,7 +174,11 @@ async fn look_from_outside(run: &Run, program: &mut Running) -> anyhow::Result<(
         let path = program.log().with_extension(page);
         std::fs::write(path, answer).context("keep a page")?;
     }
-    Ok(())
+    let emptied = run.probe.wait_until("the queue is empty", async |probe| {
+        let depth = probe.queue_depth().await?;
+        Ok((depth.visible, depth.in_flight) == (0, 0))
+    });
+    program.meanwhile(emptied).await
 }
 
 async fn get(address: &str, page: &str) -> anyhow::Result<String> {
