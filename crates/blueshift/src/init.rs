@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tokio_postgres::NoTls;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::readiness::{Readiness, ScriptState};
 
@@ -127,7 +128,7 @@ impl Scripts {
             readiness.set_script(name, ScriptState::Running);
             let outcome = if name.ends_with(".sql") {
                 let script = self.run_sql(name, environment);
-                // Dropping it ends its session, and with it the statement.
+                // Dropping it closes its connection, and with that the statement ends.
                 tokio::time::timeout(self.within, script).await.unwrap_or_else(|_| {
                     let (name, output) = (name.clone(), String::new());
                     Err(InitError::Late { name, within: self.within, output })
@@ -168,7 +169,7 @@ impl Scripts {
         };
         let connected = tokio_postgres::connect(url, NoTls).await;
         let (client, connection) = connected.map_err(|error| refused(&error, 1, "(connect)"))?;
-        let driver = tokio::spawn(connection);
+        let driver = AbortOnDropHandle::new(tokio::spawn(connection));
         let mut outcome = Ok(());
         for (line, statement) in statements(script.trim_start_matches('\u{feff}')) {
             if let Err(error) = client.batch_execute(statement).await {

@@ -193,6 +193,15 @@ fn a_start_that_takes_too_long_is_stopped_and_so_is_one_that_is_told_to_while_it
         "{said}"
     );
 
+    let endless = desk.folder.path().join("sql");
+    std::fs::create_dir(&endless).expect("made");
+    let sql = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT 1 FROM t) SELECT COUNT(*) FROM t;";
+    std::fs::write(endless.join("1.sql"), sql).expect("written");
+    let up = desk.up(&["--init", &endless.display().to_string(), "--init-timeout", "1"]);
+    let said = text(&up.stderr);
+    assert!(said.contains("init script 1.sql did not end within 1 s"), "{said}");
+    std::fs::remove_dir_all(&endless).expect("there");
+
     std::thread::scope(|scope| {
         let up = scope.spawn(|| desk.up(&["--init", &init]));
         let since = std::time::Instant::now();
