@@ -358,3 +358,123 @@ $body$;
 CREATE OPERATOR pg_catalog.+ (
     LEFTARG = text, RIGHTARG = text, FUNCTION = pg_catalog.blueshift_joined
 );
+
+-- "REGEXP_SUBSTR": no match is an empty string, and the parameter e means the first subexpression.
+-- "REGEXP_REPLACE": every match is replaced. Postgres' own of these names go out of the way.
+DO $body$
+DECLARE
+    own record;
+BEGIN
+    FOR own IN
+        SELECT f.oid::regprocedure AS call, f.proname FROM pg_catalog.pg_proc AS f
+        WHERE f.pronamespace = 'pg_catalog'::regnamespace AND (
+            f.proname = 'regexp_substr' OR f.oid IN (
+                to_regprocedure('pg_catalog.regexp_replace(text, text, text)'),
+                to_regprocedure('pg_catalog.regexp_replace(text, text, text, int4)')
+            )
+        )
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s RENAME TO blueshift_%s', own.call, own.proname);
+    END LOOP;
+END
+$body$;
+
+CREATE FUNCTION pg_catalog.regexp_substr(
+    text, text, starting int4 DEFAULT 1, occurrence int4 DEFAULT 1, parameters text DEFAULT ''
+)
+RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT coalesce((
+    SELECT found.match[CASE WHEN parameters LIKE '%e%' THEN 2 ELSE 1 END]
+    FROM regexp_matches(
+        substr($1, starting), '(' || $2 || ')', 'g' || translate(parameters, 'ep', '')
+    ) WITH ORDINALITY AS found (match, number)
+    WHERE found.number = occurrence
+), '')::varchar
+$body$;
+
+CREATE FUNCTION pg_catalog.regexp_replace(text, text, text)
+RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT pg_catalog.regexp_replace($1, $2, $3, 'g'::text)::varchar
+$body$;
+
+CREATE FUNCTION pg_catalog.regexp_replace(text, text, text, starting int4)
+RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT (left($1, starting - 1)
+    || pg_catalog.regexp_replace(substr($1, starting), $2, $3, 'g'::text))::varchar
+$body$;
+
+CREATE FUNCTION pg_catalog.regexp_replace(text, text, text, starting int4, parameters text)
+RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT (left($1, starting - 1) || pg_catalog.regexp_replace(
+    substr($1, starting), $2, $3, 'g' || translate(parameters, 'p', '')
+))::varchar
+$body$;
+
+CREATE FUNCTION pg_catalog.sha1(text)
+RETURNS varchar LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+DECLARE
+    bytes bytea := convert_to($1, 'UTF8');
+    mask int8 := 4294967295;
+    state int8[] := ARRAY[1732584193, 4023233417, 2562383102, 271733878, 3285377520];
+    words int8[];
+    a int8;
+    b int8;
+    c int8;
+    d int8;
+    e int8;
+    mixed int8;
+BEGIN
+    bytes := bytes || decode('80', 'hex')
+        || decode(repeat('00', (119 - octet_length(bytes) % 64) % 64), 'hex')
+        || int8send(8 * octet_length(bytes)::int8);
+    FOR block IN 0 .. octet_length(bytes) / 64 - 1 LOOP
+        FOR n IN 0 .. 15 LOOP
+            words[n] := (get_byte(bytes, 64 * block + 4 * n)::int8 << 24)
+                | (get_byte(bytes, 64 * block + 4 * n + 1) << 16)
+                | (get_byte(bytes, 64 * block + 4 * n + 2) << 8)
+                | get_byte(bytes, 64 * block + 4 * n + 3);
+        END LOOP;
+        FOR n IN 16 .. 79 LOOP
+            mixed := words[n - 3] # words[n - 8] # words[n - 14] # words[n - 16];
+            words[n] := ((mixed << 1) | (mixed >> 31)) & mask;
+        END LOOP;
+        a := state[1];
+        b := state[2];
+        c := state[3];
+        d := state[4];
+        e := state[5];
+        FOR n IN 0 .. 79 LOOP
+            mixed := ((a << 5) | (a >> 27)) + e + words[n] + CASE
+                WHEN n < 20 THEN ((b & c) | (~b & mask & d)) + 1518500249
+                WHEN n < 40 THEN (b # c # d) + 1859775393
+                WHEN n < 60 THEN ((b & c) | (b & d) | (c & d)) + 2400959708
+                ELSE (b # c # d) + 3395469782
+            END & mask;
+            mixed := mixed & mask;
+            e := d;
+            d := c;
+            c := ((b << 30) | (b >> 2)) & mask;
+            b := a;
+            a := mixed;
+        END LOOP;
+        state := ARRAY[
+            (state[1] + a) & mask, (state[2] + b) & mask, (state[3] + c) & mask,
+            (state[4] + d) & mask, (state[5] + e) & mask
+        ];
+    END LOOP;
+    RETURN (
+        SELECT string_agg(lpad(to_hex(part), 8, '0'), '' ORDER BY number)
+        FROM unnest(state) WITH ORDINALITY AS parts (part, number)
+    );
+END
+$body$;
+
+CREATE FUNCTION pg_catalog.sha(text)
+RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT pg_catalog.sha1($1)
+$body$;
+
+CREATE FUNCTION pg_catalog.func_sha1(text)
+RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT pg_catalog.sha1($1)
+$body$;

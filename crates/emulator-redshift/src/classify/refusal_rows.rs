@@ -296,7 +296,7 @@ pub(super) const NOT_EMULATED: &[Refusal] = &[
         "",
     ),
     row("SYSLOG ACCESS", In(&["create", "alter"]), &["syslog access"], "leave it out"),
-    row("functions of hashes", Call, &["sha1", "sha", "func_sha1", "fnv_hash", "crc32"], ""),
+    row("functions of hashes", Call, &["fnv_hash", "crc32"], ""),
     row("RATIO_TO_REPORT", Call, &["ratio_to_report"], "divide by SUM(…) OVER (…)"),
     row("TRY_CAST", Call, &["try_cast"], "use CAST, on values that fit"),
     row(

@@ -4,6 +4,22 @@ use crate::support::{Kit, said};
 
 /// Page, expression, value; where the guide's example has no rows of its own.
 const EXAMPLES: &[(&str, &str, &str)] = &[
+    ("REGEXP_SUBSTR", "regexp_substr('the fox', 'FOX', 1, 1, 'i')", "fox"),
+    ("REGEXP_SUBSTR", "regexp_substr('a1b2', '([a-z])([0-9])', 2, 1, 'e')", "b"),
+    ("REGEXP_SUBSTR", "len(regexp_substr('abc', '[0-9]+'))", "0"),
+    (
+        "REGEXP_REPLACE",
+        "regexp_replace('the fox', 'FOX', 'quick brown fox', 1, 'i')",
+        "the quick brown fox",
+    ),
+    ("REGEXP_REPLACE", "regexp_replace('a@b.com', '@.*\\\\.(org|gov|com)$')", "a"),
+    (
+        "REGEXP_REPLACE",
+        "regexp_replace('aaa', 'a', 'b') || regexp_replace('aaa', 'a', 'b', 2)",
+        "bbbabb",
+    ),
+    ("SHA1", "sha1('Amazon Redshift')", "eeac5ed1e11cda66032c30ad77b25071b5487f55"),
+    ("SHA", "sha(repeat('x', 56)) = func_sha1(repeat('x', 56))", "t"),
     ("NVL", "nvl(null, 'b', 'c')", "b"),
     ("NVL2", "nvl2(null, 'a', 'b') || nvl2('x', 'a', 'b')", "ba"),
     ("DECODE", "decode(null, 1, 'one', null, 'none', 'other')", "none"),
