@@ -211,7 +211,7 @@ async fn aws_is_announced_paid_for_and_left_as_it_was_found() {
     }
     let (code, text) = said(&apart.output().expect("it runs"));
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains(&format!("not AWS alone: {url}")), "{text}");
+    assert!(text.contains(&format!("at {url}, which is not AWS alone")), "{text}");
     assert_eq!(account.inventory().await, before, "{text}");
 
     let arguments = ["--i-pay", "--scenario", "prototype-day", "--scenario", "refusals"];

@@ -176,7 +176,7 @@ impl Aws {
         let Endpoints { region, redshift, credentials, .. } = &self.endpoints;
         let at = match self.endpoints.aws_in_words().as_str() {
             "AWS" => "real AWS".to_owned(),
-            others => format!("not AWS alone: {others}"),
+            others => format!("{others}, which is not AWS alone"),
         };
         format!(
             "at {at}: for each scenario, and removed after it: two queues blueshift-<run>-… in {region}, \
