@@ -21,8 +21,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
     body: |run| Box::pin(run_scenario(run)),
 };
 
-/// One batch, as it has less than 16 MiB, and more than a part of 8 MiB, compressed as well.
-const MESSAGES: usize = 24;
+/// One batch, and a little more than a part of 8 MiB, compressed as well.
+const MESSAGES: usize = 15;
 const BODY_BYTES: usize = 600_000;
 const CONSUME: [&str; 5] =
     ["--until-empty", "--sqs-polling-timeout", POLLING_TIMEOUT, "--batch-age-max", "20"];
