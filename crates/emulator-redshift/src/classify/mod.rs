@@ -142,7 +142,7 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
     } else if statement.leads("copy") {
         let copy = copy_statement::parse(piece).map_err(|error| {
             let position = Some(error.position);
-            SqlError { position, ..SqlError::new("42601", error.message) }
+            SqlError { position, ..SqlError::new(error.sqlstate, error.message) }
         })?;
         reading.action = Action::Copy(Arc::new(copy));
         reading.is_query = true;

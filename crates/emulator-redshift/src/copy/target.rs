@@ -3,7 +3,7 @@
 //! Does not look them up; the relay reads them from the catalog.
 
 use super::failure::{CopyFailure, Refusal};
-use super::options::{Flag, Format};
+use super::options::{CopyOptions, Flag, Format};
 use super::statement::CopyStatement;
 
 /// A table as the catalog has it.
@@ -158,6 +158,8 @@ impl ColumnType {
                 bytes.to_string()
             }
             ColumnType::Numeric { precision, scale } => format!("{precision}, {scale}"),
+            // `super(16384000)`: spark-redshift-community/spark-redshift #156.
+            ColumnType::Super => "16384000".to_string(),
             _ => "0".to_string(),
         }
     }
@@ -204,7 +206,7 @@ pub fn load_columns<'a>(
         }
     };
     for column in &columns {
-        column_loads(column, &statement.options.format)?;
+        column_loads(column, &statement.options)?;
     }
     Ok(columns)
 }
@@ -245,8 +247,8 @@ fn nothing_lacks(listed: &[&TargetColumn], table: &TargetTable) -> Result<(), Co
     }
 }
 
-fn column_loads(column: &TargetColumn, format: &Format) -> Result<(), CopyFailure> {
-    let name = &column.name;
+fn column_loads(column: &TargetColumn, options: &CopyOptions) -> Result<(), CopyFailure> {
+    let (name, format) = (&column.name, &options.format);
     let message = match &column.column_type {
         ColumnType::Other(type_name) => {
             format!("COPY into column \"{name}\" of type {type_name} is not emulated yet")
@@ -256,6 +258,13 @@ fn column_loads(column: &TargetColumn, format: &Format) -> Result<(), CopyFailur
             if !matches!(format, Format::Csv | Format::Parquet | Format::Orc) =>
         {
             format!("COPY into column \"{name}\" of type VARBYTE needs CSV, PARQUET or ORC")
+        }
+        // In the words that clients have seen, for scalar values too.
+        ColumnType::Super
+            if matches!(format, Format::Parquet | Format::Orc)
+                && !options.has(Flag::SerializeToJson) =>
+        {
+            "SUPER column in COPY query requires SERIALIZETOJSON option".to_owned()
         }
         _ => return Ok(()),
     };

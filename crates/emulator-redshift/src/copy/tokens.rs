@@ -13,11 +13,18 @@ pub struct CopySyntaxError {
     pub message: String,
     /// The 1-based character of the statement at which it is wrong.
     pub position: usize,
+    /// The SQLSTATE.
+    pub sqlstate: &'static str,
 }
 
 impl CopySyntaxError {
     pub(super) fn new(message: impl Into<String>, position: usize) -> CopySyntaxError {
-        CopySyntaxError { message: message.into(), position }
+        CopySyntaxError { message: message.into(), position, sqlstate: "42601" }
+    }
+
+    /// What the statement asks for is known, and not supported.
+    pub(super) fn unsupported(message: impl Into<String>, position: usize) -> CopySyntaxError {
+        CopySyntaxError { sqlstate: "0A000", ..CopySyntaxError::new(message, position) }
     }
 }
 

@@ -52,6 +52,23 @@ impl ValueRange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::copy) struct NotJson(pub(in crate::copy) usize);
 
+/// Why a text is not one JSON value, and the byte where it stops being one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::copy) enum NotDocument {
+    /// It is no JSON.
+    NotJson(usize),
+    /// Something follows a value.
+    More(usize),
+}
+
+/// Checks that a text is one JSON value, however deep it is.
+pub(in crate::copy) fn check_document(bytes: &[u8]) -> Result<(), NotDocument> {
+    let value = value(&mut Vec::new(), bytes, skip_blanks(bytes, 0))
+        .map_err(|NotJson(offset)| NotDocument::NotJson(offset))?;
+    let after = skip_blanks(bytes, value.after());
+    if after == bytes.len() { Ok(()) } else { Err(NotDocument::More(after)) }
+}
+
 /// The columns by the names of their members.
 #[derive(Debug, Clone)]
 pub(in crate::copy) struct MemberNames {

@@ -84,8 +84,8 @@ pub(super) fn refuse_conflicts(given: &[Given]) -> Result<(), CopySyntaxError> {
     let Some(columnar) = find("PARQUET").or(find("ORC")) else { return Ok(()) };
     let allowed = |keyword| COLUMNAR.contains(&keyword) || keyword == "SERIALIZETOJSON";
     match given.iter().find(|given| !allowed(given.keyword)) {
-        // The wording is that of the service's answer to REGION (§1).
-        Some(other) => Err(CopySyntaxError::new(
+        // The wording is that of the service's answer to REGION (§1); clients have seen 0A000.
+        Some(other) => Err(CopySyntaxError::unsupported(
             format!(
                 "{} argument is not supported for {} based COPY",
                 other.keyword, columnar.keyword
