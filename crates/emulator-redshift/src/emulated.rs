@@ -90,7 +90,11 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
         "refreshed by REFRESH only; storage and AUTO REFRESH are accepted",
     ),
     ("SUPER", Status::Emulated, "holds JSON text; no navigation, few functions"),
-    ("VARBYTE", Status::Emulated, "a text or a parameter that becomes one is taken as UTF-8"),
+    (
+        "VARBYTE",
+        Status::Emulated,
+        "a literal stands for its UTF-8 bytes, a parameter in text format for hexadecimal digits",
+    ),
     ("TIME, TIMETZ, TIMESTAMPTZ", Status::Emulated, ""),
 ];
 

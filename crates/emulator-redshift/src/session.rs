@@ -117,7 +117,15 @@ impl Session {
             b'B' => return self.on_bind(&frame),
             b'E' => return self.on_execute(&frame).await,
             b'C' => return self.on_close(&frame),
-            b'D' => Sent::Describe,
+            b'D' => {
+                let mut expected = Expected::new(Sent::Describe, Audience::Client);
+                let mut fields = frame.fields();
+                if fields.array() == Some([b'S']) {
+                    expected.describes = fields.text().map(<[u8]>::to_vec);
+                }
+                self.relay.forward(&frame, Some(expected));
+                return Ok(());
+            }
             b'S' => {
                 self.begun = false;
                 Sent::Sync
@@ -183,6 +191,7 @@ impl Session {
             return Err(malformed("Parse"));
         };
         let parameter_types = fields.rest();
+        self.relay.parameters.forget(name);
         let mut expected = Expected::new(Sent::Parse, Audience::Client);
         let read = match std::str::from_utf8(text) {
             Ok(text) => self.read(text).await?,
@@ -236,6 +245,10 @@ impl Session {
             };
             let prepared = names.get(Target::Statement, statement).cloned();
             expected.undo = names.set(Target::Portal, portal, prepared);
+        }
+        if let Some(body) = self.relay.parameters.bind(frame) {
+            self.relay.send_raw(b'B', &[&body], expected);
+            return Ok(());
         }
         self.relay.forward(frame, Some(expected));
         Ok(())

@@ -5,6 +5,7 @@
 //! need that is not decided here.
 
 pub(crate) mod names;
+mod parameters;
 pub(crate) mod pipeline;
 mod told;
 
@@ -15,6 +16,7 @@ use pgwire::messages::Message;
 use pgwire::messages::extendedquery::{Bind, Close, Execute, Flush, Parse};
 
 use self::names::Names;
+use self::parameters::Parameters;
 use self::pipeline::{Audience, Delivery, Expected, Pipeline, Sent};
 use self::told::{is_about_catalog, without_own_context};
 use crate::error::{SessionError, SqlError};
@@ -33,6 +35,7 @@ pub(crate) struct Relay {
     wires: Wires,
     pipeline: Pipeline,
     pub(crate) names: Names,
+    pub(crate) parameters: Parameters,
     /// Answers to the relay's own messages, not read yet.
     kept: Vec<Frame>,
     farewell_said: bool,
@@ -48,6 +51,7 @@ impl Relay {
             wires,
             pipeline: Pipeline::default(),
             names: Names::default(),
+            parameters: Parameters::default(),
             kept: Vec::new(),
             farewell_said: false,
             client_ended: false,
@@ -110,6 +114,12 @@ impl Relay {
         let fatal = tag == b'E' && frame.is_fatal_error();
         let (delivery, undo) = self.pipeline.answered(tag, fatal);
         self.names.undo(undo);
+        if tag == b't'
+            && let Some(statement) =
+                self.pipeline.front_mut().and_then(|front| front.describes.take())
+        {
+            self.parameters.described(&statement, &frame);
+        }
         self.farewell_said |= fatal;
         for ended in self.pipeline.take_ended() {
             self.journal.end_query(ended.query, ended.aborted);

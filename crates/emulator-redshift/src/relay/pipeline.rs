@@ -60,11 +60,14 @@ pub(crate) struct Expected {
     pub(crate) undo: Option<Undo>,
     /// The ids of the queries that it executes, in order.
     pub(crate) queries: VecDeque<i32>,
+    /// The statement that it describes.
+    pub(crate) describes: Option<Vec<u8>>,
 }
 
 impl Expected {
     pub(crate) fn new(sent: Sent, audience: Audience) -> Self {
-        Self { sent, audience, error: None, undo: None, queries: VecDeque::new() }
+        let queries = VecDeque::new();
+        Self { sent, audience, error: None, undo: None, queries, describes: None }
     }
 }
 

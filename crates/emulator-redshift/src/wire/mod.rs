@@ -112,6 +112,13 @@ impl<'a> Fields<'a> {
         Some(*array)
     }
 
+    /// The next `count` bytes.
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
     /// A big-endian 32-bit integer.
     pub(crate) fn int32(&mut self) -> Option<i32> {
         self.array().map(i32::from_be_bytes)

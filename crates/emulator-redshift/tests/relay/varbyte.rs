@@ -2,6 +2,7 @@
 
 use tokio_postgres::types::{FromSql, Type};
 
+use crate::support::raw::Raw;
 use crate::support::{Connected, Kit, said};
 
 /// The bytes of a value in binary format.
@@ -140,4 +141,37 @@ async fn its_length_counts_wherever_it_is_stored() {
         let (state, message) = refused(&session, sql).await;
         assert_eq!(state, "0A000", "{message}");
     }
+}
+
+/// A Bind of one parameter in text format.
+fn bind(statement: &str, value: &str) -> Vec<u8> {
+    let length = u32::try_from(value.len()).unwrap();
+    let mut body = [b"\0", statement.as_bytes(), b"\0", &[0, 0, 0, 1]].concat();
+    body.extend_from_slice(&length.to_be_bytes());
+    body.extend_from_slice(value.as_bytes());
+    body.extend_from_slice(&[0, 0]);
+    let length = u32::try_from(4 + body.len()).unwrap();
+    [b"B".as_slice(), &length.to_be_bytes(), &body].concat()
+}
+
+#[tokio::test]
+async fn a_parameter_in_text_format_is_hexadecimal_digits() {
+    // redshift_connector sends bytes so, after it has asked to describe the statement.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a varbyte, b varchar)").await;
+    let mut raw = Raw::connect(&kit).await;
+    for (number, value) in ["616263", "00FF", "xyz", ""].into_iter().enumerate() {
+        let insert = format!("insert into t values ($1, '{number}')");
+        raw.parse("s", &insert).describe(b'S', "s").sync();
+        assert_eq!(raw.tags(1).await, "1tnZi ");
+        raw.bytes(&bind("s", value)).execute("").close(b'S', "s").sync();
+        assert_eq!(raw.tags(1).await, "2C3Zi ");
+    }
+    // Another statement of the name, with a parameter of another type.
+    raw.parse("s", "insert into t (b) values ($1)").describe(b'S', "s").sync();
+    raw.bytes(&bind("s", "6162")).execute("").sync();
+    assert_eq!(raw.tags(2).await, "1tnZi 2CZi ");
+    let sql = "select listagg(nvl(to_hex(a), b), ' ') within group (order by length(b), b) from t";
+    assert_eq!(session.value(sql).await, "616263 00ff 78797a  6162");
 }
