@@ -26,6 +26,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::plan::{Action, Call, Moment};
 use super::{Faults, Hit, Release};
@@ -56,6 +57,8 @@ struct Route {
     faults: Faults,
     /// Ends the connections there are.
     cut: Mutex<CancellationToken>,
+    /// The connections there are.
+    connections: TaskTracker,
 }
 
 #[derive(Debug)]
@@ -74,8 +77,8 @@ impl TcpProxy {
     pub async fn start(name: &str, upstream: SocketAddr, faults: Faults) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let route = Route { name: name.to_owned(), upstream, faults, cut: Mutex::default() };
-        let route = Arc::new(route);
+        let (name, cut, connections) = (name.to_owned(), Mutex::default(), TaskTracker::new());
+        let route = Arc::new(Route { name, upstream, faults, cut, connections });
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Arc::clone(&route)));
         let listening = tokio::sync::Mutex::new(Listening { accepting, reserved: None });
@@ -88,7 +91,8 @@ impl TcpProxy {
     }
 
     /// Resets every connection, and has the system refuse new ones until
-    /// [`TcpProxy::come_back`]. Does nothing if it is away already.
+    /// [`TcpProxy::come_back`]. Does nothing if it is away already. When it returns, nothing that
+    /// either side sends can reach the other any more.
     ///
     /// # Errors
     /// If somebody else took the port in the instant between; it stays away then.
@@ -97,6 +101,10 @@ impl TcpProxy {
         if !listening.accepting.is_empty() {
             listening.accepting.shutdown().await;
             self.cut_all();
+            // A cut is only a wish until the connection's task has heard of it.
+            self.route.connections.close();
+            self.route.connections.wait().await;
+            self.route.connections.reopen();
             let socket = TcpSocket::new_v4()?;
             socket.set_reuseaddr(true)?;
             socket.bind(self.address)?;
@@ -118,7 +126,7 @@ impl TcpProxy {
         Ok(())
     }
 
-    /// Resets every connection there is; new ones are welcome.
+    /// Resets every connection there is, in an instant from now; new ones are welcome.
     pub fn cut_all(&self) {
         std::mem::take(&mut *self.route.cut()).cancel();
     }
@@ -141,8 +149,9 @@ async fn accept(listener: TcpListener, route: Arc<Route>) {
         match listener.accept().await {
             Ok((mut client, peer)) => {
                 let cut = route.cut().clone();
+                let connections = route.connections.clone();
                 let route = Arc::clone(&route);
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let served = cut.run_until_cancelled(serve(&mut client, peer, &route)).await;
                     if served.is_none_or(|ending| ending.is_err()) {
                         // The client shall see a reset, not a polite end.

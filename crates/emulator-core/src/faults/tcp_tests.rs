@@ -162,3 +162,18 @@ async fn who_is_away_resets_what_there_is_and_refuses_what_comes_until_it_is_bac
         assert_eq!(got, b"x");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_passes_any_more_when_it_has_gone_away() {
+    for _ in 0..200 {
+        let setup = setup(Vec::new()).await;
+        let mut stream = TcpStream::connect(setup.proxy.address()).await.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
+        // It does not block: what is not there by now comes too late.
+        let mut stream = stream.into_std().unwrap();
+        setup.proxy.go_away().await.unwrap();
+        let ended = std::io::Read::read(&mut stream, &mut [0]);
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+}
