@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 /// `version()`, `pg_last_copy_count()` and its like; types; VARBYTE (`varbyte.sql`); system
 /// tables of loads; what tables declare, and the views that show it ("PG_TABLE_DEF",
 /// "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what drivers and tools ask the
-/// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); SHOW (`show.sql`); Redshift's functions
-/// (`functions.sql`).
+/// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); SHOW (`show.sql`);
+/// Redshift's functions (`functions.sql`).
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
