@@ -92,6 +92,30 @@ fn a_wrong_flag_would_be_seen() {
     assert!(!help("upload-data").contains("--out="));
 }
 
+#[test]
+fn cron_learns_how_a_program_ended_and_syslog_what_it_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let logger = folder.path().join("logger");
+    std::fs::write(&logger, "#!/bin/sh\necho \"$@\" >\"$SAID\"; cat >>\"$SAID\"\n")
+        .expect("written");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&logger, executable).expect("made executable");
+    for code in [0, 1, 4] {
+        let said = folder.path().join("said");
+        let output = Command::new(workspace_root().join("deploy/run-logged"))
+            .args(["sh", "-c", &format!("echo out; echo err >&2; exit {code}")])
+            .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+            .env("SAID", &said)
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(code));
+        assert_eq!(std::fs::read_to_string(&said).expect("logged"), "-t sh\nout\nerr\n");
+        assert!(output.stdout.is_empty());
+        let mail = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(mail.contains(&format!("exit code {code};")), code != 0, "{mail}");
+    }
+}
+
 /// Where systemd is: whether it understands every line. The programs need not be installed.
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {

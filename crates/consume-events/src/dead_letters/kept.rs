@@ -1,35 +1,32 @@
 //! `--from-rejected`: the messages under `rejected/messages/`, as if they were in a queue.
 //!
 //! There malformed messages lie that no dead-letter queue took (see [`crate::rejected`]), a line of
-//! JSON each. What is sent back or purged is only noted at first; an object is deleted when all its
-//! lines are noted, and written anew without some of them by [`RejectedMessages::finish`]. Both
-//! come after SQS has confirmed, so that a crash makes a double, never a loss. Looking changes
-//! nothing.
+//! JSON each. One object at a time is read and held. What of it is sent back or purged is only noted
+//! at first; before the next object is read, it is deleted if all its lines are noted, or else
+//! written anew without those that are. That comes after SQS has confirmed, so that a crash makes a
+//! double, never a loss. Looking changes nothing, and what is none of ours is left as it is.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::hash::{Hash, Hasher};
-use std::io::Read;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use runtime::settings::BucketSettings;
-use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::sync::Mutex;
 
 use super::letter::DeadLetter;
-use super::{DeadLetterQueue, Sent};
+use super::line::{self, OBJECT_BYTES_MAX, lines, unpack};
+use super::{DeadLetterQueue, Finished, Sent};
 use crate::dead_letter::Letter;
 use crate::error::{CallError, FailedCall};
 use crate::object::{CONTENT_TYPE, Compression, ObjectWriter};
 use crate::queue::{Depth, ENTRIES_MAX, EntryFailure, Message, Queue, Receipt, SqsQueue};
 use crate::rejected::FOLDER;
+use crate::retry::Persistence;
 
-/// What is read of one object at most, uncompressed; the consumer makes none of a quarter of it.
-const OBJECT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What the keys of the consumer's objects end in.
+const ENDING: &str = ".json.gz";
 
 /// Where dead letters come from, and where messages go.
 #[derive(Debug, Clone)]
@@ -47,6 +44,7 @@ pub(crate) struct RejectedMessages {
     folder: String,
     /// For errors: `bucket <name>`.
     resource: String,
+    calls: Persistence,
     state: Arc<Mutex<State>>,
 }
 
@@ -55,11 +53,13 @@ struct State {
     listing: Listing,
     /// Listed and not read yet.
     keys: VecDeque<String>,
-    /// Read and not handed out yet.
+    /// Read and not handed out yet; all of them from the object at hand.
     letters: VecDeque<DeadLetter>,
-    /// How often a message was met.
-    met: HashMap<String, u32>,
-    objects: BTreeMap<String, Object>,
+    /// How often a message was met, by the hash of its id.
+    met: HashMap<u64, u32>,
+    at_hand: Option<Object>,
+    /// Messages that were to be no more, and are still in an object that somebody else changed.
+    stayed: usize,
 }
 
 #[derive(Debug, Default)]
@@ -73,29 +73,23 @@ enum Listing {
 /// An object that was read.
 #[derive(Debug)]
 struct Object {
+    key: String,
     etag: Option<String>,
     line_count: usize,
     /// Lines that are to be no more, from 0.
     gone: BTreeSet<usize>,
 }
 
-/// A line, as [`Letter::line`] writes it.
-#[derive(Debug, Default, Deserialize)]
-struct Line {
-    body: String,
-    error_code: Option<String>,
-    error_message: Option<String>,
-    error_field: Option<String>,
-    event_id: Option<String>,
-    original_message_id: Option<String>,
-    first_sent_at: Option<String>,
-}
-
 impl RejectedMessages {
-    pub(crate) fn new(s3: aws_sdk_s3::Client, settings: &BucketSettings) -> Self {
+    /// `calls` is the patience with S3.
+    pub(crate) fn new(
+        s3: aws_sdk_s3::Client,
+        settings: &BucketSettings,
+        calls: Persistence,
+    ) -> Self {
         let BucketSettings { bucket, prefix } = settings.clone();
         let (folder, resource) = (format!("{prefix}{FOLDER}/"), format!("bucket {bucket}"));
-        Self { s3, bucket, folder, resource, state: Arc::default() }
+        Self { s3, bucket, folder, resource, calls, state: Arc::default() }
     }
 
     /// For people: `s3://bucket/…/rejected/messages/`.
@@ -103,31 +97,70 @@ impl RejectedMessages {
         format!("s3://{}/{}", self.bucket, self.folder)
     }
 
-    /// Writes objects anew of which some lines are gone.
-    pub(crate) async fn finish(&self) -> Result<(), CallError> {
-        let mut state = self.state.lock().await;
-        for (key, object) in std::mem::take(&mut state.objects) {
-            if object.gone.is_empty() {
-                continue;
-            }
-            let (etag, bytes) = self.get(&key).await?;
-            if etag != object.etag {
-                tracing::warn!(object_key = key, "object has changed, its messages stay");
-                continue;
-            }
-            let mut writer = ObjectWriter::new(Compression::Gzip);
-            for (index, line) in lines(&bytes) {
-                if !object.gone.contains(&index) {
-                    writer.append(&[line, b"\n"].concat());
-                }
-            }
-            let put = self.s3.put_object().bucket(&self.bucket).key(&key).set_if_match(etag);
-            let put = put.content_type(CONTENT_TYPE).body(ByteStream::from(writer.finish()));
-            put.send()
-                .await
-                .map_err(|error| CallError::from_sdk("PutObject", &self.resource, &error))?;
+    /// Takes the noted messages out of the object at hand; it is at hand no more if that worked.
+    async fn settle(&self, state: &mut State) -> Result<(), CallError> {
+        let Some(object) = &state.at_hand else { return Ok(()) };
+        if !self.take_out(object).await? {
+            let message_count = object.gone.len();
+            let object_key = &object.key;
+            tracing::warn!(object_key, message_count, "object has changed, its messages stay");
+            state.stayed += message_count;
         }
+        state.at_hand = None;
         Ok(())
+    }
+
+    /// Whether the messages that are to be no more are in the object no more; not so if somebody
+    /// else has changed it.
+    async fn take_out(&self, object: &Object) -> Result<bool, CallError> {
+        let Object { key, etag, line_count, gone } = object;
+        if gone.is_empty() {
+            return Ok(true);
+        }
+        let got = match self.calls.call(|| self.get(key)).await {
+            // It went, with all that was in it.
+            Err(CallError::Missing(_)) => return Ok(true),
+            got => got?,
+        };
+        if got.0 != *etag {
+            return Ok(false);
+        }
+        if *line_count <= gone.len() {
+            return self.calls.call(|| self.delete(key)).await.map(|()| true);
+        }
+        let mut writer = ObjectWriter::new(Compression::Gzip);
+        for (index, line) in lines(&unpack(&got.1).map_err(|reason| self.unread(key, reason))?) {
+            if !gone.contains(&index) {
+                writer.append(&[line, b"\n"].concat());
+            }
+        }
+        let rest = Bytes::from(writer.finish());
+        if self.calls.call(|| self.put(key, etag.clone(), rest.clone())).await? {
+            return Ok(true);
+        }
+        // An answer may have been lost, and it is ourselves who changed it.
+        match self.calls.call(|| self.get(key)).await {
+            Err(CallError::Missing(_)) => Ok(true),
+            got => Ok(got?.1 == rest),
+        }
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), CallError> {
+        let deleted = self.s3.delete_object().bucket(&self.bucket).key(key).send().await;
+        deleted.map_err(|error| CallError::from_sdk("DeleteObject", &self.resource, &error))?;
+        Ok(())
+    }
+
+    /// Replaces an object if it is still the one with this entity tag; whether it was.
+    async fn put(&self, key: &str, etag: Option<String>, body: Bytes) -> Result<bool, CallError> {
+        let put = self.s3.put_object().bucket(&self.bucket).key(key).set_if_match(etag);
+        let put = put.content_type(CONTENT_TYPE).body(ByteStream::from(body));
+        let Err(error) = put.send().await else { return Ok(true) };
+        match error.raw_response().map(|answer| answer.status().as_u16()) {
+            // NoSuchKey, PreconditionFailed (S3 User Guide, "Conditional writes").
+            Some(404 | 412) => Ok(false),
+            _ => Err(CallError::from_sdk("PutObject", &self.resource, &error)),
+        }
     }
 
     /// The next key that is listed; `None` at the end.
@@ -143,10 +176,14 @@ impl RejectedMessages {
                 Listing::End => return Ok(None),
             };
             let list = self.s3.list_objects_v2().bucket(&self.bucket).prefix(&self.folder);
-            let page =
-                list.set_continuation_token(token).send().await.map_err(|error| {
-                    CallError::from_sdk("ListObjectsV2", &self.resource, &error)
-                })?;
+            let list = list.set_continuation_token(token);
+            let page = self.calls.call(async || {
+                list.clone()
+                    .send()
+                    .await
+                    .map_err(|error| CallError::from_sdk("ListObjectsV2", &self.resource, &error))
+            });
+            let page = page.await?;
             *at = page.next_continuation_token.map_or(Listing::End, Listing::Page);
             let listed = page.contents.unwrap_or_default().into_iter();
             keys.extend(listed.filter_map(|object| object.key).filter(|key| !key.ends_with('/')));
@@ -154,135 +191,113 @@ impl RejectedMessages {
         Ok(keys.pop_front())
     }
 
-    /// An object's entity tag, and its bytes, uncompressed.
-    async fn get(&self, key: &str) -> Result<(Option<String>, Vec<u8>), CallError> {
-        let failed = |reason: String| FailedCall {
-            operation: "GetObject",
-            resource: self.resource.clone(),
-            reason: format!("{key}: {reason}"),
-        };
+    fn unread(&self, key: &str, reason: String) -> CallError {
+        let (operation, resource) = ("GetObject", self.resource.clone());
+        CallError::Refused(FailedCall { operation, resource, reason: format!("{key}: {reason}") })
+    }
+
+    /// An object's entity tag, and its bytes as they are.
+    async fn get(&self, key: &str) -> Result<(Option<String>, Bytes), CallError> {
         let get = self.s3.get_object().bucket(&self.bucket).key(key).send().await;
         let got = get.map_err(|error| CallError::from_sdk("GetObject", &self.resource, &error))?;
-        let body = got.body.collect().await;
-        let body = body.map_err(|error| CallError::Unreachable(failed(error.to_string())))?;
-        let body = body.into_bytes();
-        let mut bytes = Vec::new();
-        let mut reader: Box<dyn Read + Send> = match key.ends_with(".gz") {
-            true => Box::new(flate2::read::MultiGzDecoder::new(&*body)),
-            false => Box::new(&*body),
-        };
-        reader
-            .by_ref()
-            .take(OBJECT_BYTES_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| CallError::Refused(failed(error.to_string())))?;
-        if OBJECT_BYTES_MAX < bytes.len() as u64 {
-            let reason = format!("more than {OBJECT_BYTES_MAX} bytes, uncompressed");
-            return Err(CallError::Refused(failed(reason)));
+        if got.content_length.is_some_and(|bytes| OBJECT_BYTES_MAX < bytes.unsigned_abs()) {
+            return Err(self.unread(key, format!("more than {OBJECT_BYTES_MAX} bytes")));
         }
-        Ok((got.e_tag, bytes))
+        let body = got.body.collect().await.map_err(|error| {
+            let (operation, resource) = ("GetObject", self.resource.clone());
+            CallError::Unreachable(FailedCall { operation, resource, reason: error.to_string() })
+        })?;
+        Ok((got.e_tag, body.into_bytes()))
+    }
+
+    /// An object's entity tag and its bytes, uncompressed; `None` if it is none of ours, which is
+    /// said, or if it is gone.
+    async fn read(&self, key: &str) -> Result<Option<(Option<String>, Vec<u8>)>, CallError> {
+        let pass_over = |reason: &str| {
+            tracing::warn!(object_key = key, reason, "object passed over");
+            Ok(None)
+        };
+        if !key.ends_with(ENDING) {
+            return pass_over("its key is none that consume-events makes");
+        }
+        match self.calls.call(|| self.get(key)).await {
+            Ok((etag, bytes)) => match unpack(&bytes) {
+                Ok(bytes) => Ok(Some((etag, bytes))),
+                Err(reason) => pass_over(&reason),
+            },
+            // Somebody else has sent all of it back.
+            Err(CallError::Missing(_)) => Ok(None),
+            Err(CallError::Refused(call)) => pass_over(&call.reason),
+            Err(error) => Err(error),
+        }
     }
 
     async fn next_letters(&self) -> Result<Vec<DeadLetter>, CallError> {
         let mut state = self.state.lock().await;
-        let State { listing, keys, letters, met, objects } = &mut *state;
-        while letters.is_empty() {
+        while state.letters.is_empty() {
+            self.settle(&mut state).await?;
+            let State { listing, keys, letters, met, at_hand, .. } = &mut *state;
             let Some(key) = self.next_key(keys, listing).await? else { break };
-            let (etag, bytes) = match self.get(&key).await {
-                Ok(got) => got,
-                // Somebody else has sent all of it back, or it is none of ours.
-                Err(CallError::Missing(_)) => continue,
-                Err(CallError::Refused(call)) => {
-                    tracing::warn!(reason = call.reason, "object passed over");
-                    continue;
-                }
+            let (etag, bytes) = match self.read(&key).await {
+                Ok(Some(read)) => read,
+                Ok(None) => continue,
                 Err(error) => {
                     keys.push_front(key);
                     return Err(error);
                 }
             };
-            letters.extend(lines(&bytes).map(|(index, line)| letter(&key, index, line, met)));
-            let object = Object { etag, line_count: letters.len(), gone: BTreeSet::new() };
-            objects.insert(key, object);
+            let mut line_count = 0;
+            for (index, line) in lines(&bytes) {
+                line_count += 1;
+                letters.extend(line::letter(&key, index, line, met));
+            }
+            let foreign = line_count - letters.len();
+            if 0 < foreign {
+                let object_key = &key;
+                tracing::warn!(object_key, line_count = foreign, "lines passed over: no messages");
+            }
+            *at_hand = Some(Object { key, etag, line_count, gone: BTreeSet::new() });
         }
-        let count = ENTRIES_MAX.min(letters.len());
-        Ok(letters.drain(..count).collect())
+        let count = ENTRIES_MAX.min(state.letters.len());
+        Ok(state.letters.drain(..count).collect())
     }
 
-    async fn note_gone(&self, receipts: &[Receipt]) -> Result<(), CallError> {
+    /// Notes what is to be no more.
+    async fn note_gone(&self, receipts: &[Receipt]) -> Vec<EntryFailure> {
         let mut state = self.state.lock().await;
-        for receipt in receipts {
-            let Some((index, key)) = receipt.split_once(' ') else { continue };
-            if let (Ok(index), Some(object)) = (index.parse(), state.objects.get_mut(key)) {
-                object.gone.insert(index);
+        let mut failures = Vec::new();
+        for (entry, receipt) in receipts.iter().enumerate() {
+            let line = receipt.split_once(' ').and_then(|(line, key)| {
+                let object = state.at_hand.as_mut().filter(|object| object.key == key)?;
+                Some(object.gone.insert(line.parse().ok()?))
+            });
+            if line.is_none() {
+                let code = "ObjectNotAtHand".to_owned();
+                failures.push(EntryFailure { index: entry, code, sender_fault: true });
             }
         }
-        let is_empty = |object: &Object| object.line_count <= object.gone.len();
-        let empty = state.objects.iter().filter(|(_, object)| is_empty(object));
-        for key in empty.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            let delete = self.s3.delete_object().bucket(&self.bucket).key(&key).send().await;
-            delete.map_err(|error| CallError::from_sdk("DeleteObject", &self.resource, &error))?;
-            state.objects.remove(&key);
-        }
-        Ok(())
+        failures
     }
 
     /// Reads all there is, and counts it.
     async fn count(&self) -> Result<u64, CallError> {
         let (mut keys, mut listing, mut count) = (VecDeque::new(), Listing::Start, 0);
         while let Some(key) = self.next_key(&mut keys, &mut listing).await? {
-            match self.get(&key).await {
-                Ok((_, bytes)) => count += lines(&bytes).count() as u64,
+            if !key.ends_with(ENDING) {
+                continue;
+            }
+            match self.calls.call(|| self.get(&key)).await {
+                Ok((_, bytes)) => {
+                    let bytes = unpack(&bytes).unwrap_or_default();
+                    let ours = lines(&bytes).filter(|(_, line)| line::is_ours(line));
+                    count += ours.count() as u64;
+                }
+                // What cannot be read is said when it is to be listed.
                 Err(CallError::Missing(_) | CallError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(count)
-    }
-}
-
-/// The lines that are not empty, numbered from 0.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).enumerate()
-}
-
-/// A line as a dead letter. Its id is that of the message it was, which stays when lines before it
-/// are gone; what was met before gets a number besides.
-fn letter(key: &str, index: usize, line: &[u8], met: &mut HashMap<String, u32>) -> DeadLetter {
-    let said: Line = serde_json::from_slice(line).unwrap_or_else(|_| Line {
-        body: String::from_utf8_lossy(line).into_owned(),
-        ..Line::default()
-    });
-    let mut message_id = said.original_message_id.clone().unwrap_or_else(|| {
-        let mut hasher = DefaultHasher::new();
-        line.hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
-    });
-    let times = met.entry(message_id.clone()).or_default();
-    *times += 1;
-    if 1 < *times {
-        message_id = format!("{message_id}#{times}");
-    }
-    let first_sent_at = said.first_sent_at.and_then(|text| {
-        let at = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
-        Some((at.unix_timestamp_nanos() / 1_000_000).to_string())
-    });
-    let attributes = [
-        ("ErrorCode", said.error_code),
-        ("ErrorMessage", said.error_message),
-        ("ErrorField", said.error_field),
-        ("EventId", said.event_id),
-        ("OriginalMessageId", said.original_message_id),
-        ("FirstSentAt", first_sent_at),
-    ];
-    let attributes = attributes.into_iter();
-    DeadLetter {
-        message_id,
-        receipt_handle: format!("{index} {key}").into(),
-        body: said.body,
-        sent_at: None,
-        by_sqs: false,
-        attributes: attributes.filter_map(|(name, it)| Some((name.to_owned(), it?))).collect(),
     }
 }
 
@@ -307,9 +322,7 @@ impl Queue for Source {
     async fn delete(&self, receipt_handles: &[Receipt]) -> Result<Vec<EntryFailure>, CallError> {
         match self {
             Self::Queue(queue) => queue.delete(receipt_handles).await,
-            Self::Rejected(rejected) => {
-                rejected.note_gone(receipt_handles).await.map(|()| Vec::new())
-            }
+            Self::Rejected(rejected) => Ok(rejected.note_gone(receipt_handles).await),
         }
     }
 
@@ -365,33 +378,16 @@ impl DeadLetterQueue for Source {
             Self::Rejected(rejected) => Err(no_queue("SendMessage", rejected)),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use events::{Refusal, Rule};
+    fn hides(&self) -> bool {
+        matches!(self, Self::Queue(_))
+    }
 
-    use super::*;
-
-    #[test]
-    fn a_line_is_read_as_it_was_written_and_known_by_the_message_it_was() {
-        let refusal = Refusal {
-            rule: Rule::NotJson,
-            reason: "it is no JSON".to_owned(),
-            field: None,
-            id: None,
-        };
-        let sent_at = Some(1_772_000_000_123);
-        let written = Letter::new("so \"what\n".to_owned(), refusal, "o-1".to_owned(), sent_at);
-        let mut met = HashMap::new();
-        let text = [written.line(), b"\nnonsense\n".to_vec(), written.line()].concat();
-        let read: Vec<_> =
-            lines(&text).map(|(index, line)| letter("k", index, line, &mut met)).collect();
-        let ids: Vec<_> = read.iter().map(|it| it.message_id.as_str()).collect();
-        assert_eq!((ids[0], ids[1].len(), ids[2]), ("o-1", 16, "o-1#2"));
-        assert_eq!((read[0].body.as_str(), read[0].first_sent_at()), ("so \"what\n", sent_at));
-        assert_eq!((read[0].code(), read[0].reason()), ("not-json", Some("it is no JSON")));
-        assert_eq!((read[1].body.as_str(), read[1].code()), ("nonsense", "unknown"));
-        assert!(read[2].is_called("o-1") && &*read[2].receipt_handle == "2 k");
+    async fn finish(&self) -> Finished {
+        let Self::Rejected(rejected) = self else { return Finished::default() };
+        let mut state = rejected.state.lock().await;
+        let error = rejected.settle(&mut state).await.err();
+        let unsettled = state.at_hand.take().map_or(0, |object| object.gone.len());
+        Finished { stayed: state.stayed + unsettled, error }
     }
 }

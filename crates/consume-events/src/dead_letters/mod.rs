@@ -8,11 +8,13 @@
 //! - [`letter`] reads a dead letter; [`select`] says which ones are meant.
 //! - [`sweep`] goes through the queue; [`list`], [`show`] and [`resend`] are what is done on the way.
 //! - [`repair`] reads the file of repaired messages.
-//! - [`sqs`] is the seam to SQS; [`kept`] is what lies in the bucket instead of a queue.
+//! - [`sqs`] is the seam to SQS; [`kept`] is what lies in the bucket instead of a queue, [`line`]
+//!   what stands in its objects.
 
 pub mod args;
 mod kept;
 mod letter;
+mod line;
 mod list;
 mod repair;
 mod resend;
@@ -24,8 +26,8 @@ mod sweep;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context;
 use runtime::metrics::Metrics;
 use runtime::settings::BucketSettings;
 use runtime::telemetry::Format;
@@ -42,13 +44,16 @@ use crate::{PROGRAM, START_TIMEOUT, connect_both, hinted};
 
 pub use args::{Action, DeadLetters};
 pub use letter::DeadLetter;
-pub use sqs::{DeadLetterQueue, Sent};
+pub use sqs::{DeadLetterQueue, Finished, Sent};
 
 use kept::{RejectedMessages, Source};
 use sweep::Sweep;
 
 /// Deletes at once.
 const CONCURRENCY: usize = 4;
+
+/// How long, after a signal, S3 may still take to delete what was sent or purged.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// What was done, and what of it did not succeed.
 #[derive(Debug)]
@@ -155,7 +160,13 @@ pub async fn run(
         persistence.call(move || SqsQueue::find(sqs.clone(), name))
     };
     let (name, dead_letter_name) = (&shared.queue.name, &shared.queue.dead_letter_name);
-    let rejected = rejected.map(|bucket| RejectedMessages::new(s3, bucket));
+    // Also after a signal: what was sent is not to be sent again.
+    let s3_patience = CancellationToken::new();
+    let signalled = shutdown.clone().cancelled_owned();
+    let _s3_ceiling = Ceiling::start(signalled, STOP_WITHIN, s3_patience.clone());
+    let s3_outage = Arc::new(Outage::new("s3", &Metrics::new(PROGRAM)));
+    let s3_calls = Persistence::new(s3_outage, s3_patience);
+    let rejected = rejected.map(|bucket| RejectedMessages::new(s3, bucket, s3_calls));
     let dead_letters = match &rejected {
         Some(rejected) => (Source::Rejected(rejected.clone()), rejected.url()),
         None => {
@@ -165,11 +176,5 @@ pub async fn run(
     };
     let events = (Source::Queue(hinted(find(name).await)?), name.clone());
     let desk = Desk::new([dead_letters, events], outage, format, shutdown);
-    let outcome = desk.act(action, validator.as_ref()).await;
-    if let Some(rejected) = rejected {
-        // Also after a failure: what was sent is not to be sent again.
-        let finished = desk.sqs.call(|| rejected.finish()).await;
-        hinted(finished).context("take what was sent or purged out of its objects")?;
-    }
-    outcome
+    desk.act(action, validator.as_ref()).await
 }

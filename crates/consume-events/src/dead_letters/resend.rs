@@ -16,7 +16,7 @@ use super::args::{PurgeArgs, RedriveArgs, Selection};
 use super::letter::DeadLetter;
 use super::repair::{Repairs, named};
 use super::sweep::Sweep;
-use super::{DeadLetterQueue, Desk, Outcome};
+use super::{DeadLetterQueue, Desk, Finished, Outcome};
 use crate::dead_letter::LETTER_BYTES_MAX;
 use crate::error::CallError;
 use crate::hinted;
@@ -86,13 +86,17 @@ pub(super) async fn redrive<Q: DeadLetterQueue>(
     let mut redrive = Redrive { desk, args, repairs, sent_ids: HashSet::new(), chosen: 0, result };
     let mut sweep = desk.sweep().only_looking(args.dry_run);
     let done = redrive.run(&mut sweep).await;
+    let Finished { stayed, error } = desk.dead_letters.finish().await;
+    let done = done.and(error.map_or(Ok(()), Err));
     // A dry run holds also what it would send.
-    redrive.result.left = sweep.held() - if args.dry_run { redrive.chosen } else { 0 };
+    redrive.result.left = sweep.held() + stayed - if args.dry_run { redrive.chosen } else { 0 };
     redrive.result.complete = sweep.is_complete();
-    redrive.result.deleted = desk.counters.deleted();
+    redrive.result.deleted = desk.counters.deleted().saturating_sub(stayed as u64);
     sweep.hand_back().await;
     let failure = match hinted(done) {
+        Err(error) if 0 < stayed => Some(error.context(not_deleted(stayed, &desk.place()))),
         Err(error) => Some(error.context("redrive the dead letters")),
+        Ok(()) if 0 < stayed => Some(anyhow!(not_deleted(stayed, &desk.place()))),
         Ok(()) => redrive.failure(),
     };
     let Redriven { from, to, sent, deleted, left, .. } = &redrive.result;
@@ -286,6 +290,11 @@ fn grouped(bodies: &[&str]) -> Vec<Vec<usize>> {
     groups
 }
 
+/// Who runs the command again must know of these.
+fn not_deleted(count: usize, place: &str) -> String {
+    format!("{count} messages that were sent are still in {place}: sent again, they are doubles")
+}
+
 /// What `purge` did.
 #[derive(Debug, Serialize)]
 struct Purged<'a> {
@@ -313,12 +322,16 @@ pub(super) async fn purge<Q: DeadLetterQueue>(
     }
     let mut chosen = 0;
     let done = delete(desk, &mut sweep, &args.selection, args.dry_run, &mut chosen).await;
+    let Finished { stayed, error } = desk.dead_letters.finish().await;
+    let done = done.and(error.map_or(Ok(()), Err));
     let complete = sweep.is_complete();
-    let deleted = if args.dry_run { chosen } else { desk.counters.deleted() };
-    let left = sweep.held() - if args.dry_run { chosen as usize } else { 0 };
+    let counted = desk.counters.deleted().saturating_sub(stayed as u64);
+    let deleted = if args.dry_run { chosen } else { counted };
+    let left = sweep.held() + stayed - if args.dry_run { chosen as usize } else { 0 };
     sweep.hand_back().await;
     let failure = match hinted(done) {
         Err(error) => Some(error.context("delete the dead letters")),
+        Ok(()) if 0 < stayed => Some(anyhow!("{stayed} messages stay in {place}, run it again")),
         Ok(()) if complete => None,
         Ok(()) => Some(anyhow!("not all of {place} was seen, run it again for the rest")),
     };

@@ -32,6 +32,25 @@ pub trait DeadLetterQueue: Queue {
         &self,
         bodies: &[&str],
     ) -> impl Future<Output = Result<(Vec<Sent>, Vec<EntryFailure>), CallError>> + Send;
+
+    /// Whether what is read is hidden from others until it is handed back.
+    fn hides(&self) -> bool {
+        true
+    }
+
+    /// Ends the deletions that were begun; of a queue there are none.
+    fn finish(&self) -> impl Future<Output = Finished> + Send {
+        std::future::ready(Finished::default())
+    }
+}
+
+/// What became of deletions.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Messages that were taken for deleted and are not.
+    pub stayed: usize,
+    /// What ended the attempts.
+    pub error: Option<CallError>,
 }
 
 impl DeadLetterQueue for SqsQueue {

@@ -31,12 +31,17 @@ const REPEATS: u32 = 3;
 /// Messages held at once: a queue hands out about 120,000.
 const HELD_MAX: usize = 100_000;
 
+/// Messages that one sweep sees at most: the ids of what was sent and seen are remembered.
+const SEEN_MAX: usize = 1_000_000;
+
 /// A way through the queue.
 #[derive(Debug)]
 pub(crate) struct Sweep<'a, Q> {
     desk: &'a Desk<Q>,
     /// By message id, so that one that returns meanwhile is known.
     held: HashMap<String, Receipt>,
+    /// How many were seen, those that were deleted included.
+    seen: usize,
     started: Instant,
     only_looks: bool,
     is_complete: bool,
@@ -45,7 +50,7 @@ pub(crate) struct Sweep<'a, Q> {
 impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
     pub(crate) fn new(desk: &'a Desk<Q>) -> Self {
         let (held, started) = (HashMap::new(), Instant::now());
-        Self { desk, held, started, only_looks: false, is_complete: false }
+        Self { desk, held, seen: 0, started, only_looks: false, is_complete: false }
     }
 
     /// It only looks, and must not take long.
@@ -81,6 +86,7 @@ impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
                 None => true,
             });
             if !letters.is_empty() {
+                self.seen += letters.len();
                 return Ok(Some(letters));
             }
             repeats += 1;
@@ -96,6 +102,7 @@ impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
         self.is_complete
             || self.desk.shutdown.is_cancelled()
             || HELD_MAX <= self.held.len()
+            || SEEN_MAX <= self.seen
             || self.only_looks && LOOK_FOR <= self.started.elapsed()
     }
 
@@ -117,7 +124,7 @@ impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
     /// Hands back what is held. The end of every sweep, also of one that failed.
     pub(crate) async fn hand_back(self) {
         let receipts: Vec<Receipt> = self.held.into_values().collect();
-        if !receipts.is_empty() {
+        if !receipts.is_empty() && self.desk.dead_letters.hides() {
             self.desk.acknowledger.give_back(&receipts).await;
         }
     }

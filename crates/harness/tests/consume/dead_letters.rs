@@ -1,10 +1,12 @@
 //! Malformed messages: where they go, and how they come back.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
+use blueshift::faults::Release;
+use blueshift::faults::plan::{Action, Moment, Plan, Rule};
 use serde_json::Value;
 
-use super::World;
+use super::{BUCKET, World};
 
 fn bad(number: u32) -> String {
     format!(r#"{{"id":"E{number}","count":"{number} pieces"}}"#)
@@ -110,4 +112,110 @@ async fn without_a_dead_letter_queue_malformed_messages_are_kept_in_the_bucket()
     let consumed = world.consume(&["--until-empty", "--s3-prefix", "here"]).await;
     assert_eq!((&consumed["stored"], &consumed["rejected"]), (&1.into(), &23.into()));
     world.stack.shutdown().await;
+}
+
+/// The folder of rejected messages, and the flags to look after it.
+const REJECTED: &str = "rejected/messages/";
+const FROM_REJECTED: [&str; 2] = ["dead-letters", "--from-rejected"];
+
+/// A world with 13 malformed messages in one object of the bucket, and the object's key.
+async fn with_rejected_messages() -> (World, String) {
+    let world = World::start(false).await;
+    world.send(&(0..13).map(bad).collect::<Vec<_>>()).await;
+    let age = ["--until-empty", "--batch-age-max", "600"];
+    assert_eq!(world.consume(&age).await["rejected"], 13);
+    let mut keys = world.keys(REJECTED).await;
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    (world, keys.remove(0))
+}
+
+fn fail_puts(world: &World, times: u64) {
+    let action = Action::Refuse { status: 503, code: "ServiceUnavailable".to_owned() };
+    let rule = Rule::new("put", "PutObject", action).at_most(times);
+    let rules = vec![rule.on(&format!("{BUCKET}/{REJECTED}*"))];
+    world.stack.faults().expect("in this process").set_plan(Plan { seed: 7, rules });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_go_from_their_object_also_if_s3_fails_in_passing() {
+    let (world, _) = with_rejected_messages().await;
+    for (number, action, left) in [(1, "purge", 12), (2, "redrive", 11)] {
+        fail_puts(&world, 2);
+        let id = format!("E{number}");
+        let arguments = [&FROM_REJECTED[..], &[action, "--id", &id]].concat();
+        let running = world.pipeline.start("consume-events", &arguments).expect("it starts");
+        let log = running.log().to_owned();
+        let ended = running.finish().await.expect("it ends well").result;
+        assert_eq!((&ended["deleted"], &ended["left"]), (&1.into(), &left.into()), "{ended}");
+        assert_eq!(world.stack.faults().expect("in this process").hits("put"), 2);
+        let log = std::fs::read_to_string(log).expect("a log");
+        assert!(log.contains(r#""service":"s3""#), "{log}");
+        assert!(!log.contains(r#""service":"sqs""#), "{log}");
+        assert!(!log.contains("given back"), "there is no queue: {log}");
+        let listed = world.consume(&[&FROM_REJECTED[..], &["list"]].concat()).await;
+        assert_eq!(listed["messages"], left, "{listed}");
+    }
+    // Only what is in no object any more was sent, and once.
+    assert_eq!(world.consume(&["--until-empty"]).await["rejected"], 1);
+    world.stack.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_an_object_that_changes_meanwhile_stay_and_that_is_a_failure() {
+    let (world, key) = with_rejected_messages().await;
+    for action in ["purge", "redrive"] {
+        let action_of = Action::Hold(Moment::Before);
+        let rule = Rule::new("put", "PutObject", action_of).from("*-consume-events").at_most(1);
+        let rules = vec![rule.on(&format!("{BUCKET}/{REJECTED}*"))];
+        let faults = world.stack.faults().expect("in this process").clone();
+        faults.set_plan(Plan { seed: 7, rules });
+        let arguments = [&FROM_REJECTED[..], &[action, "--id", "E3"]].concat();
+        let mut running = world.pipeline.start("consume-events", &arguments).expect("it starts");
+        let held = async { Ok(faults.until_held("put").await) };
+        running.meanwhile(held).await.expect("it comes to the put");
+        let mut changed = world.get(&key).await;
+        changed.extend(gzipped(b"\n"));
+        world.put(&key, changed).await;
+        faults.release(Release::Continue);
+        let out = running.log().with_extension("out");
+        let failed = running.until_ended().await.expect("it ends");
+        assert_eq!(failed.code(), Some(1), "{action}");
+        let text = std::fs::read_to_string(out).expect("a result");
+        let result: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!((&result["deleted"], &result["left"]), (&0.into(), &13.into()), "{result}");
+        faults.clear();
+    }
+    world.stack.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_none_of_ours_is_passed_over_and_never_deleted() {
+    let (world, key) = with_rejected_messages().await;
+    let foreign = b"\xff\xfe no JSON\n{\"note\":1}\n";
+    let mut object = world.get(&key).await;
+    object.extend(gzipped(foreign));
+    world.put(&key, object).await;
+    let readme = format!("{REJECTED}README.txt");
+    world.put(&readme, b"{\"body\":\"keep me\"}\n".to_vec()).await;
+    let listed = world.consume(&[&FROM_REJECTED[..], &["list"]].concat()).await;
+    assert_eq!((&listed["messages"], &listed["sampled"]), (&13.into(), &13.into()), "{listed}");
+    let arguments = [&FROM_REJECTED[..], &["redrive"]].concat();
+    let running = world.pipeline.start("consume-events", &arguments).expect("it starts");
+    let log = running.log().to_owned();
+    let redriven = running.finish().await.expect("it ends well").result;
+    assert_eq!((&redriven["sent"], &redriven["deleted"]), (&13.into(), &13.into()));
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(log.contains("object passed over") && log.contains("lines passed over"), "{log}");
+    assert_eq!(world.keys(REJECTED).await.len(), 2);
+    let object = world.get(&key).await;
+    let mut left = Vec::new();
+    flate2::read::GzDecoder::new(object.as_slice()).read_to_end(&mut left).expect("gzip");
+    assert_eq!(left, foreign);
+    world.stack.shutdown().await;
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("into memory");
+    encoder.finish().expect("into memory")
 }

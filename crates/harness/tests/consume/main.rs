@@ -89,4 +89,9 @@ impl World {
         let got = self.s3.get_object().bucket(BUCKET).key(key).send().await.expect("an object");
         got.body.collect().await.expect("its bytes").to_vec()
     }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>) {
+        let put = self.s3.put_object().bucket(BUCKET).key(key).body(bytes.into());
+        put.send().await.expect("stored");
+    }
 }
