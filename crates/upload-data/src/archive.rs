@@ -30,13 +30,48 @@ pub enum AfterLoad {
 const WARNINGS_MAX: u64 = 10;
 
 /// What became of loaded objects.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct PutAway {
     /// They left `events/` by this call.
     pub moved: u64,
     /// They lie there still, because S3 refuses to copy or to delete them. The ledger knows that
     /// they are loaded, so that they cost no more than a line in its answer.
-    pub stuck: u64,
+    pub unmoved: Unmoved,
+}
+
+/// Objects that S3 refuses to copy or to delete, as if they were to blame.
+#[derive(Debug, Default)]
+pub(crate) struct Unmoved {
+    pub count: u64,
+    /// Why the first of them was refused.
+    pub first: Option<StoreError>,
+    /// How many left `events/` beside them, for another place than the archive.
+    pub moved: u64,
+}
+
+impl Unmoved {
+    /// Counts a refusal.
+    pub(crate) fn note(&mut self, refusal: StoreError) {
+        self.count += 1;
+        self.first.get_or_insert(refusal);
+    }
+
+    /// Adds others.
+    pub(crate) fn add(&mut self, others: Self) {
+        self.count += others.count;
+        self.moved += others.moved;
+        self.first = self.first.take().or(others.first);
+    }
+
+    /// Fails if S3 refused every object of several: then the rights are to blame. `archived` is how
+    /// many it moved to the archive or deleted.
+    pub(crate) fn check(self, archived: u64) -> Result<(), StoreError> {
+        let is_every_one = archived + self.moved == 0 && 1 < self.count;
+        match self.first {
+            Some(refusal) if is_every_one => Err(refusal),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Puts loaded objects away. All are tried, whatever happens to one.
@@ -65,16 +100,16 @@ pub(crate) async fn put_away(
         match outcome {
             Ok(is_moved) => done.moved += u64::from(is_moved),
             Err(error) if error.is_about_object() => {
-                done.stuck += 1;
-                if done.stuck <= WARNINGS_MAX {
+                if done.unmoved.count < WARNINGS_MAX {
                     warn!(object_key, %error, "loaded object stays where it is");
                 }
+                done.unmoved.note(error);
             }
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    if WARNINGS_MAX < done.stuck {
-        warn!(object_count = done.stuck, "loaded objects stay where they are");
+    if WARNINGS_MAX < done.unmoved.count {
+        warn!(object_count = done.unmoved.count, "loaded objects stay where they are");
     }
     match failure {
         Some(error) => Err(error),

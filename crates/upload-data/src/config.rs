@@ -34,8 +34,8 @@ Exit codes:
   1  failed: nothing of the failed load is in the table, and the next run starts over
   2  the flags are wrong
   4  loaded, but a human should look: <s3_prefix>rejected/ has objects that COPY refuses, in whole
-     or for some rows, and, as <KEY>.errors.json, the reasons; or S3 refuses to move objects out of
-     <s3_prefix>events/, which each run passes over
+     or for some rows, and, as <KEY>.errors.json, the reasons; or S3 refuses to hand objects to COPY,
+     or to move them, so that they stay in <s3_prefix>events/
 With --schedule a failing run is logged and the next one tries again; at the end the exit code is
 the worst of all runs.";
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use runtime::redshift::ConnectError;
 use serde::Serialize;
 
+use crate::refusal::{self, Blame};
+
 /// SQLSTATE of a table that does not exist.
 pub const UNDEFINED_TABLE: &str = "42P01";
 /// SQLSTATE of a schema that does not exist.
@@ -16,6 +18,23 @@ pub const QUERY_CANCELED: &str = "57014";
 pub const SERIALIZATION_FAILURE: &str = "40001";
 /// SQLSTATE of two transactions that wait for each other.
 pub const DEADLOCK: &str = "40P01";
+
+/// S3's error codes (Amazon S3 API Reference, "Error responses") that the object may be the cause of.
+const OF_ONE_OBJECT: [&str; 9] = [
+    "AccessDenied",
+    "InvalidRequest",
+    "InvalidObjectState",
+    "ObjectLocked",
+    "MethodNotAllowed",
+    "EntityTooLarge",
+    "KeyTooLongError",
+    "InvalidArgument",
+    "NotImplemented",
+];
+
+/// For refusals that no object is to blame for.
+const ACCESS_HINT: &str = "may the role in arn_credentials read the bucket, may the cluster assume it, \
+                           and does the cluster reach S3?";
 
 /// What the step of a COPY is called in [`LoadError::Statement`].
 pub(crate) const COPY_STEP: &str = "copy";
@@ -70,12 +89,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether S3 refuses this one object, for whatever reason, and may well take others: one under
-    /// Object Lock, larger than CopyObject takes, or without a right. Not what passes by itself.
+    /// Whether S3 refuses this one object and may well take others: one under Object Lock, in a
+    /// storage class that must be restored, larger than CopyObject takes, under a lost KMS key, or
+    /// without a right. Every other code (ExpiredToken, Throttling…) would meet any object.
     pub(crate) fn is_about_object(&self) -> bool {
         let Self::Refused { code, .. } = self else { return false };
-        let passing = ["SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout"];
-        !passing.contains(&code.as_str())
+        OF_ONE_OBJECT.contains(&code.as_str()) || code.starts_with("KMS.")
     }
 
     /// What the user can do, where we know it.
@@ -130,16 +149,37 @@ impl StatementError {
     ///
     /// Redshift reports a serializable isolation violation as error 1023, and a table that another
     /// transaction put in the place of ours as error 1018 (Database Developer Guide,
-    /// "Troubleshooting serializable isolation errors"); Postgres has SQLSTATEs for such things.
+    /// "Troubleshooting serializable isolation errors"); Postgres has SQLSTATEs for such things. An
+    /// S3 that throttles COPY, or that it does not reach, comes back.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Lost { .. } => true,
             Self::Refused { sqlstate, message } => {
                 let is_conflict = sqlstate == SERIALIZATION_FAILURE || sqlstate == DEADLOCK;
                 let codes = ["1023", "1018"];
-                is_conflict || codes.iter().any(|code| message.starts_with(code))
+                is_conflict
+                    || codes.iter().any(|code| message.starts_with(code))
+                    || refusal::blame(sqlstate, message) == Blame::Passing
             }
             Self::Unexpected { .. } => false,
+        }
+    }
+}
+
+impl StatementError {
+    /// What the user can do about a COPY that no object is to blame for.
+    fn hint_for_copy(&self) -> Option<&'static str> {
+        let Self::Refused { sqlstate, message } = self else { return None };
+        match refusal::blame(sqlstate, message) {
+            Blame::Passing => Some(
+                "S3 throttles the cluster or is out of its reach; nothing was set aside, the next \
+                 run tries again",
+            ),
+            Blame::Surroundings if message.to_lowercase().contains("disk full") => {
+                Some("the cluster has no room; nothing was set aside")
+            }
+            Blame::Surroundings if sqlstate.starts_with("XX") => Some(ACCESS_HINT),
+            _ => None,
         }
     }
 }
@@ -250,6 +290,31 @@ pub enum LoadError {
     /// All objects are bad, and so is one that is empty: COPY itself does not work.
     #[error("COPY fails even for an empty object, so nothing was set aside")]
     NothingCopies(#[source] StatementError),
+    /// S3 lets COPY read none of the objects.
+    #[error("S3 refuses COPY all of {count} objects, so nothing was set aside")]
+    AllRefused {
+        /// How many were tried.
+        count: u64,
+        /// What COPY said of the first.
+        #[source]
+        source: StatementError,
+    },
+    /// COPY refuses more objects than single ones can be blamed, for reasons that do not tell of
+    /// what they hold.
+    #[error("COPY refuses {count} objects without a word on what they hold; they stay in events/")]
+    TooManyRefused {
+        /// How many were found before the search stopped.
+        count: u64,
+        /// What COPY said of the last.
+        #[source]
+        source: StatementError,
+    },
+    /// S3 refuses to copy objects with bad rows to `rejected/`; their reasons lie there.
+    #[error("keep {} objects with bad rows under rejected/", refused.len())]
+    NotKept {
+        /// Their keys, and why.
+        refused: Vec<(String, StoreError)>,
+    },
     /// The staging table does not hold what COPY says it loaded.
     #[error("COPY loaded {copied} rows, but {staged} are staged")]
     Miscounted {
@@ -331,16 +396,15 @@ impl LoadError {
         }
     }
 
-    /// Whether objects may be at fault, rather than the statement, the rights or the cluster.
-    pub(crate) fn may_be_about_objects(&self) -> bool {
+    /// Who is to blame, if COPY failed and will not do otherwise by itself.
+    pub(crate) fn blame(&self) -> Option<Blame> {
         match self {
-            Self::BadRows { .. } | Self::NoGoodRows { .. } => true,
-            // XX: what Redshift meets while it reads (8001, 9001, …); 22: what data are like.
-            Self::Statement { step: COPY_STEP, source } => {
-                let StatementError::Refused { sqlstate, .. } = source else { return false };
-                !source.is_transient() && ["XX", "22"].iter().any(|it| sqlstate.starts_with(it))
+            Self::BadRows { .. } | Self::NoGoodRows { .. } => Some(Blame::Content),
+            Self::Statement { step: COPY_STEP, source } if !source.is_transient() => {
+                let StatementError::Refused { sqlstate, message } = source else { return None };
+                Some(refusal::blame(sqlstate, message))
             }
-            _ => false,
+            _ => None,
         }
     }
 
@@ -363,10 +427,10 @@ impl LoadError {
                 "does the table in redshift fit the events, as create_table.sql does? if it does, \
                  raise --rejects-max to set these objects aside",
             ),
-            Self::NothingCopies(_) => Some(
-                "may the role in arn_credentials read the bucket, may the cluster assume it, and \
-                 does the cluster reach S3?",
-            ),
+            Self::NothingCopies(_) | Self::AllRefused { .. } | Self::TooManyRefused { .. } => {
+                Some(ACCESS_HINT)
+            }
+            Self::NotKept { refused } => refused.first().and_then(|(_, source)| source.hint()),
             Self::Miscounted { .. } | Self::Unexplained { .. } => {
                 Some("nothing was committed; may this user read stl_load_errors?")
             }
@@ -374,51 +438,11 @@ impl LoadError {
             Self::CommitUnknown(_) => {
                 Some("run again: the ledger tells whether the objects were loaded")
             }
+            Self::Statement { step: COPY_STEP, source } => source.hint_for_copy(),
             Self::Stopped | Self::Statement { .. } => None,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bad_row_names_file_line_column_value_and_reason() {
-        let mut reject = RejectedRow {
-            url: "s3://lake/events/a.json".to_owned(),
-            line_number: "3".to_owned(),
-            column: "user_id".to_owned(),
-            value: "x1".to_owned(),
-            reason: "Invalid digit".to_owned(),
-            raw_line: r#"{"user_id":"x1"}"#.to_owned(),
-        };
-        let error = LoadError::BadRows { rejects: vec![reject.clone()] };
-        insta::assert_snapshot!(error, @r#"COPY could not load s3://lake/events/a.json line 3, column user_id, value "x1": Invalid digit"#);
-        reject.column.clear();
-        reject.value.clear();
-        insta::assert_snapshot!(reject, @"s3://lake/events/a.json line 3: Invalid digit");
-        let error = LoadError::BadRows { rejects: vec![reject; 12] }.to_string();
-        assert!(error.ends_with("Invalid digit; and 2 more"), "{error}");
-    }
-
-    #[test]
-    fn only_lost_connections_and_isolation_conflicts_are_worth_another_try() {
-        let refused = |sqlstate: &str, message: &str| StatementError::Refused {
-            sqlstate: sqlstate.to_owned(),
-            message: message.to_owned(),
-        };
-        let lost = StatementError::Lost { reason: "reset".to_owned() };
-        for (error, expected) in [
-            (lost, true),
-            (refused("40001", "could not serialize access"), true),
-            (refused("XX000", "1023: Serializable isolation violation on table 1"), true),
-            (refused("XX000", "1018: Relation does not exist."), true),
-            (refused("40P01", "deadlock detected"), true),
-            (refused("XX000", "Load into table 'events' failed."), false),
-            (refused("42501", "permission denied"), false),
-        ] {
-            assert_eq!(error.is_transient(), expected, "{error}");
-        }
-    }
-}
+mod tests;

@@ -12,9 +12,12 @@ use std::sync::Arc;
 use runtime::redshift::ConnectError;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::error::{StatementError, StoreError};
-use crate::store::{ObjectStore, Page, StoredObject};
+use crate::error::StatementError;
 use crate::warehouse::{Reply, Session, Warehouse};
+
+mod store;
+
+pub(crate) use store::FakeStore;
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +67,7 @@ pub(crate) struct World {
     pub journal: Vec<String>,
     /// The call to fail, counted from 0, and how.
     pub fault: Option<(usize, Fault)>,
-    /// Calls of that name all fail in that way.
+    /// Calls of that name, or that begin with it if it ends with a slash, all fail in that way.
     pub lasting_fault: Option<(&'static str, Fault)>,
     /// Once there was a call of that name, nobody connects any more.
     pub gone_after: Option<&'static str>,
@@ -77,13 +80,29 @@ pub(crate) struct World {
     /// COPY loses so many bad rows without a word in `stl_load_errors`, or so many good ones.
     pub lost_reasons: usize,
     pub lost_rows: usize,
-    /// COPY fails, whatever it is to read.
-    pub copy_is_broken: bool,
+    /// COPY fails with these words, whatever it is to read.
+    pub copy_failure: Option<&'static str>,
+    /// From that COPY on, counted from 1, all fail with these words.
+    pub broken_since: Option<(usize, &'static str)>,
+    /// From that COPY on, counted from 1, so many fail with these words when they come to the object.
+    pub object_failures: BTreeMap<String, ObjectFailure>,
+    /// Another run commits a load of that object while COPY of that number runs.
+    pub loaded_meanwhile: Option<(usize, String)>,
+    /// S3's code for calls that are refused; AccessDenied without one.
+    pub refusal_code: Option<&'static str>,
     /// Somebody writes an object (key, body) just before that call.
     pub rewrite_before: Option<(String, String, String)>,
     /// Whether a COPY that cannot read an object does not say which.
     pub is_taciturn: bool,
     pub dead: bool,
+}
+
+/// Why COPY does not read an object.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ObjectFailure {
+    pub since: usize,
+    pub times: usize,
+    pub said: &'static str,
 }
 
 /// What the caller of a failing call must still do.
@@ -107,7 +126,9 @@ impl World {
             self.journal.push(call);
             return Err(Fault::Cut);
         }
-        let lasting = self.lasting_fault.filter(|(name, _)| *name == call);
+        let lasting = self
+            .lasting_fault
+            .filter(|(name, _)| *name == call || name.ends_with('/') && call.starts_with(name));
         self.journal.push(call);
         let fault = self.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
         let fault = fault.or(lasting.map(|(_, fault)| fault));
@@ -128,112 +149,6 @@ impl World {
         let ledger = self.ledger.as_deref().unwrap_or_default();
         let committed = ledger.iter().any(|row| row.key == key && row.etag == etag);
         assert!(committed, "{key} is put away, but not committed: {:#?}", self.journal);
-    }
-}
-
-/// A bucket called `lake`.
-pub(crate) struct FakeStore<'a>(pub &'a RefCell<World>);
-
-impl FakeStore<'_> {
-    async fn call<T>(
-        &self,
-        call: String,
-        effect: impl FnOnce(&mut World) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        tokio::task::yield_now().await;
-        let mut world = self.0.borrow_mut();
-        let bucket = "lake".to_owned();
-        let unreachable =
-            StoreError::Unreachable { bucket, operation: call.clone(), reason: "cut".to_owned() };
-        match world.enter(call.clone()) {
-            Ok(Effect::Fully) => effect(&mut world),
-            Ok(Effect::ThenLost) => effect(&mut world).and(Err(unreachable)),
-            Err(Fault::Refuse) => Err(StoreError::Refused {
-                bucket: "lake".to_owned(),
-                operation: call,
-                code: "AccessDenied".to_owned(),
-                message: "on command".to_owned(),
-            }),
-            Err(_) => Err(unreachable),
-        }
-    }
-}
-
-/// Manifests have names made of time and chance.
-fn in_journal(key: &str) -> &str {
-    if key.starts_with("manifests/") { "manifest" } else { key }
-}
-
-impl ObjectStore for FakeStore<'_> {
-    async fn list(&self, prefix: &str, _page: Option<&str>) -> Result<Page, StoreError> {
-        self.call(format!("list {prefix}"), |world| {
-            let listed = world.objects.iter().filter(|(key, _)| key.starts_with(prefix));
-            let objects = listed.map(|(key, body)| StoredObject {
-                key: key.clone(),
-                etag: World::etag(body),
-                bytes: body.len() as u64,
-                stored_at: None,
-            });
-            Ok(Page { objects: objects.collect(), next: None })
-        })
-        .await
-    }
-
-    async fn put(&self, key: &str, body: String) -> Result<(), StoreError> {
-        self.call(format!("put {}", in_journal(key)), |world| {
-            world.objects.insert(key.to_owned(), body);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError> {
-        self.call(format!("copy {}", object.key), |world| {
-            let (bucket, key) = ("lake".to_owned(), object.key.clone());
-            let Some(body) = world.objects.get(&key).cloned() else {
-                return Err(StoreError::NoObject { bucket, key });
-            };
-            if World::etag(&body) != object.etag {
-                return Err(StoreError::Changed { bucket, key });
-            }
-            if !to.starts_with("rejected/") {
-                world.must_be_in_ledger(&key);
-            }
-            world.objects.insert(to.to_owned(), body);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.call(format!("delete {}", in_journal(key)), |world| {
-            assert!(!key.starts_with("events/"), "{key} is deleted whatever it is now");
-            world.objects.remove(key);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn remove(&self, object: &StoredObject) -> Result<bool, StoreError> {
-        let key = object.key.as_str();
-        self.call(format!("delete {key}"), |world| {
-            let Some(body) = world.objects.get(key) else { return Ok(false) };
-            if World::etag(body) != object.etag {
-                return Ok(false);
-            }
-            let is_set_aside = [".errors.json", ""]
-                .iter()
-                .all(|suffix| world.objects.contains_key(&format!("rejected/{key}{suffix}")));
-            let is_hopeless = body.contains("broken")
-                || body.contains("hopeless")
-                || body.split_whitespace().all(|id| id == "bad");
-            if !(is_set_aside && is_hopeless) {
-                world.must_be_in_ledger(key);
-            }
-            world.objects.remove(key);
-            Ok(true)
-        })
-        .await
     }
 }
 
@@ -429,8 +344,16 @@ impl FakeSession<'_> {
         let manifest: serde_json::Value = serde_json::from_str(&world.objects[key]).unwrap();
         world.copy_count += 1;
         let (query, is_lenient) = (world.copy_count.to_string(), sql.contains("MAXERROR"));
-        if world.copy_is_broken {
-            return Err(refused("XX000", "S3ServiceException: Access Denied"));
+        if let Some(said) = world.copy_failure {
+            return Err(refused("XX000", said));
+        }
+        let number = world.copy_count;
+        if let Some((_, said)) = world.broken_since.filter(|it| it.0 <= number) {
+            return Err(refused("XX000", said));
+        }
+        if let Some((_, key)) = world.loaded_meanwhile.take_if(|it| it.0 == number) {
+            let (etag, load_id) = (World::etag(&world.objects[&key]), "another's".to_owned());
+            world.ledger.as_mut().expect("it was locked").push(LedgerRow { key, etag, load_id });
         }
         let (mut staged, mut skipped_count) = (Vec::new(), 0);
         for entry in manifest["entries"].as_array().unwrap() {
@@ -438,6 +361,15 @@ impl FakeSession<'_> {
             let key = url.strip_prefix("s3://lake/").unwrap();
             assert_eq!(key.ends_with(".gz"), sql.contains("GZIP"), "{key} in\n{sql}");
             assert_eq!(key.ends_with(".zst"), sql.contains("ZSTD"), "{key} in\n{sql}");
+            if let Some(failure) = world.object_failures.get_mut(key)
+                && failure.since <= number
+                && 0 < failure.times
+            {
+                failure.times -= 1;
+                let said = failure.said;
+                let context = format!("context: S3 key being read : {url} query: {number}");
+                return Err(refused("XX000", &format!("{said}: {context}")));
+            }
             let missing = || refused("XX000", &format!("no such file: S3 key : {url}"));
             let body = world.objects.get(key).cloned().ok_or_else(missing)?;
             if body.contains("broken") {

@@ -44,7 +44,7 @@ impl Figures {
             rejected_rows: metrics.counter("rows_rejected_total", "Rows left out of objects"),
             stuck_objects: metrics.gauge(
                 "stuck_objects",
-                "Objects that S3 refused to move or to delete in the latest run",
+                "Objects that S3 refused to hand to COPY, to move or to delete in the latest run",
             ),
             bytes: metrics.counter("bytes_loaded_total", "Bytes of the objects loaded, as stored"),
             copies: metrics.counter("copies_total", "COPYs sent, failed ones included"),

@@ -23,6 +23,7 @@ pub mod manifest;
 mod patience;
 mod pending;
 mod plan;
+mod refusal;
 mod reject;
 mod staging;
 mod store;
@@ -51,7 +52,7 @@ pub use plan::Plan;
 pub use store::StoredObject;
 pub use summary::{Stopped, Summary};
 
-use archive::{AfterLoad, PutAway};
+use archive::{AfterLoad, PutAway, Unmoved};
 use error::{LoadError, StoreError};
 use load::Loader;
 use pending::Pending;
@@ -131,6 +132,7 @@ async fn upload_between(
     let mut pending = Pending::new(store, prefix);
     let mut summary = Summary::default();
     let mut rejects = Rejects::new(config.rejects_max);
+    let mut unmoved = Unmoved::default();
     loop {
         if shutdown.is_cancelled() {
             summary.stopped = (!pending.is_at_end()).then_some(Stopped::BetweenLoads);
@@ -153,7 +155,7 @@ async fn upload_between(
         if !is_stopped {
             hinted(outcome, LoadError::hint)?;
         }
-        put_away?;
+        unmoved.add(put_away?);
         if is_stopped {
             summary.stopped = Some(Stopped::WaitingForTheLedger);
             break;
@@ -163,6 +165,9 @@ async fn upload_between(
     if summary.stopped.is_none() {
         hinted(rejects.settle(&loader, &mut summary).await, LoadError::hint)?;
     }
+    unmoved.add(rejects.take_unmoved());
+    hinted(unmoved.check(summary.archived + summary.deleted), StoreError::hint)
+        .context("move objects out of events/, none of which S3 lets go")?;
     if 0 < pending.ignored_count() {
         let prefix = events_prefix(prefix);
         let object_count = pending.ignored_count();
@@ -184,8 +189,8 @@ async fn put_away(
     store: &impl ObjectStore,
     loaded: &[StoredObject],
     summary: &mut Summary,
-) -> anyhow::Result<()> {
-    let PutAway { moved, stuck } =
+) -> anyhow::Result<Unmoved> {
+    let PutAway { moved, unmoved } =
         archive::put_away(store, &config.bucket.prefix, loaded, config.after_load)
             .await
             .context("put loaded objects away")
@@ -195,11 +200,11 @@ async fn put_away(
         AfterLoad::Delete => summary.deleted += moved,
         AfterLoad::Keep => {}
     }
-    summary.stuck += stuck;
+    summary.stuck += unmoved.count;
     if 0 < moved {
         info!(object_count = moved, after_load = ?config.after_load, "objects put away");
     }
-    Ok(())
+    Ok(unmoved)
 }
 
 /// Adds the hint that the error itself knows.

@@ -132,6 +132,43 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         outcome
     }
 
+    /// Which of the objects the ledger knows by now; a load of another run that goes on is awaited.
+    ///
+    /// # Errors
+    /// As [`Loader::load`].
+    pub(crate) async fn known(
+        &self,
+        objects: &[StoredObject],
+    ) -> Result<ledger::Loaded, LoadError> {
+        let mut patience = Patience::new(self.shutdown);
+        loop {
+            match self.ask_ledger(objects).await {
+                Err(error) if error.is_transient() && patience.allows_another() => {
+                    let error = anyhow::Error::new(error);
+                    warn!(error = format!("{error:#}"), "asking the ledger again");
+                    self.tally.started_over();
+                    patience.pause().await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn ask_ledger(&self, objects: &[StoredObject]) -> Result<ledger::Loaded, LoadError> {
+        let mut session = self.warehouse.connect().await?;
+        let bound = self.statements.bound_lock_wait(self.lock_wait);
+        run(&mut session, "bound the wait for the ledger", &bound).await?;
+        let read = ledger::read(&mut session, self.statements, objects).await;
+        read.map_err(|source| match source {
+            error if error.is(QUERY_CANCELED) => self.locked(),
+            source => LoadError::Statement { step: "read the ledger", source },
+        })
+    }
+
+    fn locked(&self) -> LoadError {
+        LoadError::Locked { ledger: self.statements.ledger(), waited: self.lock_wait }
+    }
+
     async fn copy_nothing(&self, manifests: &mut Vec<String>) -> Result<(), LoadError> {
         let now = OffsetDateTime::now_utc();
         // It has a manifest's name, so that it is swept as one if we are killed here.
@@ -307,10 +344,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
             Err(error) if error.is(UNDEFINED_SCHEMA) => {
                 Err(LoadError::NoTable { table: self.statements.table() }.into())
             }
-            Err(error) if error.is(QUERY_CANCELED) => {
-                let ledger = self.statements.ledger();
-                Err(LoadError::Locked { ledger, waited: self.lock_wait }.into())
-            }
+            Err(error) if error.is(QUERY_CANCELED) => Err(self.locked().into()),
             Err(source) => Err(LoadError::Statement { step: "lock the ledger", source }.into()),
         }
     }

@@ -10,6 +10,14 @@ use uuid::Uuid;
 const TRIES_MAX: u32 = 6;
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 
+/// Before an object that COPY could not read is tried a last time.
+const LAST_TRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Waits, so that what ailed S3 for a moment is no verdict.
+pub(crate) async fn pause_before_last_try(shutdown: &CancellationToken) {
+    shutdown.run_until_cancelled(tokio::time::sleep(LAST_TRY_PAUSE)).await;
+}
+
 /// Counts the tries of one thing.
 pub(crate) struct Patience<'a> {
     failure_count: u32,

@@ -8,24 +8,40 @@
 //! - An object that COPY cannot read, or with more than `BAD_ROWS_MAX` bad rows, is not loaded: it
 //!   moves to `rejected/` once the rest is.
 //!
-//! Any number of objects may go these ways, if COPY takes one row at least of another object in the
+//! - An object that S3 does not let COPY read stays in `events/`, with a warning: nobody knows what
+//!   it holds. If COPY reads none at all, the run fails.
+//!
+//! Any number of objects may go the first two ways, if COPY takes one row at least of another object in the
 //! same run. While it takes none, table, rights or cluster may be to blame, and nothing is moved: at
-//! the end of the run only a few objects are, and only if COPY can read an empty one.
+//! the end of the run only a few objects are. An object is blamed for the failure of a whole COPY
+//! only if COPY can read an empty one at that very time.
 
-use tracing::error;
+mod keep;
 
+use tracing::{error, info, warn};
+
+use crate::archive::Unmoved;
 use crate::error::{LoadError, RejectedRow, StatementError, StoreError};
 use crate::load::{Loader, Request};
 use crate::manifest::object_url;
+use crate::patience::pause_before_last_try;
+use crate::refusal::Blame;
 use crate::store::{ObjectStore, StoredObject};
 use crate::summary::Summary;
 use crate::warehouse::Warehouse;
 
+pub(crate) use keep::keep_bad_rows;
+use keep::set_aside;
+
 /// What `stl_load_errors` holds of an object's URL at most, in bytes.
 const URL_BYTES_MAX: usize = 256;
 
-/// Objects that COPY refuses one after the other until the search for a good one ends.
+/// Objects that COPY refuses one after the other until the search for a good one ends; also those
+/// of a run that it refuses for reasons that do not tell of what they hold, good ones or not.
 const REFUSED_MAX: u64 = 1000;
+
+/// Objects that wait for their last try; when there are more, they get it before the others.
+const SUSPECTS_MAX: usize = 50;
 
 /// So many objects that an error names are tried one by one; more are halved.
 const NAMED_MAX: usize = 8;
@@ -38,6 +54,15 @@ const REASONS_OF_ONE_MAX: usize = 20;
 struct Bad {
     object: StoredObject,
     reasons: Vec<RejectedRow>,
+    /// Whether COPY failed as a whole and named no rows.
+    is_whole: bool,
+}
+
+/// An object that S3 does not let COPY read.
+struct Refused {
+    object: StoredObject,
+    is_missing: bool,
+    source: StatementError,
 }
 
 /// The bad objects of a run, and what speaks for the table.
@@ -46,10 +71,17 @@ pub(crate) struct Rejects {
     bad: Vec<Bad>,
     /// Of all of them.
     reason_count: usize,
+    /// Not reported yet.
+    refused: Vec<Refused>,
+    /// Objects of this run that COPY refused without a word on what they hold.
+    doubt_count: u64,
     /// Whether COPY took a row in this run.
     copy_works: bool,
+    /// Whether COPY could read an object in this run.
+    copy_reads: bool,
     /// How many objects may be set aside if COPY took none.
     unproven_max: u64,
+    unmoved: Unmoved,
 }
 
 /// Objects to be loaded together.
@@ -67,7 +99,16 @@ impl Group {
 
 impl Rejects {
     pub(crate) fn new(unproven_max: u64) -> Self {
-        Self { bad: Vec::new(), reason_count: 0, copy_works: false, unproven_max }
+        Self {
+            bad: Vec::new(),
+            reason_count: 0,
+            refused: Vec::new(),
+            doubt_count: 0,
+            copy_works: false,
+            copy_reads: false,
+            unproven_max,
+            unmoved: Unmoved::default(),
+        }
     }
 
     /// Loads what can be loaded of `candidates`, in several loads if need be, and sets the rest
@@ -81,34 +122,43 @@ impl Rejects {
         summary: &mut Summary,
     ) -> Result<(), LoadError> {
         let mut groups = vec![Group::new(std::mem::take(candidates))];
+        let mut suspects = Vec::new();
         let mut is_lenient = false;
-        while let Some(group) = groups.pop() {
+        while let Some(group) = next(loader, &mut groups, &mut suspects).await {
             match loader.load(Request { candidates: &group.objects, is_lenient }).await {
                 Ok(loaded) => {
                     self.copy_works |= 0 < loaded.rows + loaded.duplicates;
+                    self.copy_reads |= 0 < loaded.objects;
                     summary.add(loaded);
                     candidates.extend(group.objects);
                 }
                 Err(LoadError::BadRows { .. }) if !is_lenient => groups.push(group),
-                // With bad rows, and no copy of them: it is not loaded, but the others are.
-                Err(LoadError::SetAside { key, source }) if source.is_about_object() => {
-                    let (kept, others): (Vec<_>, Vec<_>) =
-                        group.objects.into_iter().partition(|object| object.key == key);
-                    for object in &kept {
-                        stays(object, None, &source, summary);
-                    }
+                // With bad rows, and no copy of them: they are not loaded, but the others are.
+                Err(LoadError::NotKept { refused }) => {
+                    let others = self.leave_unkept(group, refused, summary);
                     groups.extend(Some(others).filter(|it| !it.is_empty()).map(Group::new));
                 }
-                Err(error) if error.may_be_about_objects() => {
-                    groups.extend(self.sort(loader.statements.bucket(), group, &error));
-                    self.check_count(REFUSED_MAX.max(self.unproven_max))?;
-                }
-                Err(error) => return Err(error),
+                Err(error) => match error.blame() {
+                    Some(blame @ (Blame::Access { .. } | Blame::Content | Blame::Unknown)) => {
+                        self.copy_reads |= blame == Blame::Content;
+                        let bucket = loader.statements.bucket();
+                        groups.extend(self.sort(bucket, group, (&error, blame), &mut suspects));
+                        self.check_count(REFUSED_MAX.max(self.unproven_max))?;
+                        self.check_doubts(error)?;
+                        if self.copy_works && REASONS_MAX < self.reason_count {
+                            self.set_all_aside(loader, summary).await?;
+                        }
+                    }
+                    _ => return Err(error),
+                },
             }
             is_lenient = true;
         }
         if self.copy_works {
             self.set_all_aside(loader, summary).await?;
+        }
+        if self.copy_reads {
+            self.leave_refused(loader, summary).await;
         }
         Ok(())
     }
@@ -119,14 +169,31 @@ impl Rejects {
         loader: &Loader<'_, W, S>,
         summary: &mut Summary,
     ) -> Result<(), LoadError> {
-        if self.bad.is_empty() {
-            return Ok(());
+        self.forget_missing(loader).await;
+        if !self.copy_reads
+            && let Some(Refused { source, .. }) = self.refused.first()
+        {
+            let count = self.refused.len() as u64;
+            return Err(LoadError::AllRefused { count, source: source.clone() });
         }
         self.check_count(self.unproven_max)?;
-        match loader.try_copy().await {
-            Ok(()) => self.set_all_aside(loader, summary).await,
-            Err(LoadError::Statement { source, .. }) => Err(LoadError::NothingCopies(source)),
-            Err(error) => Err(error),
+        self.set_all_aside(loader, summary).await
+    }
+
+    /// What S3 refused to move in this run.
+    pub(crate) fn take_unmoved(&mut self) -> Unmoved {
+        std::mem::take(&mut self.unmoved)
+    }
+
+    /// Fails if COPY refused more objects of this run than can be blamed one by one. `error` is the
+    /// last refusal.
+    fn check_doubts(&self, error: LoadError) -> Result<(), LoadError> {
+        let count = self.doubt_count;
+        match error {
+            LoadError::Statement { source, .. } if REFUSED_MAX.max(self.unproven_max) < count => {
+                Err(LoadError::TooManyRefused { count, source })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -141,35 +208,46 @@ impl Rejects {
     }
 
     /// Blames those objects of a group that are bad beyond doubt; returns what to load next.
-    fn sort(&mut self, bucket: &str, group: Group, error: &LoadError) -> Vec<Group> {
+    fn sort(
+        &mut self,
+        bucket: &str,
+        group: Group,
+        (error, blame): (&LoadError, Blame),
+        suspects: &mut Vec<Group>,
+    ) -> Vec<Group> {
         let Group { mut objects, has_failed } = group;
         let is_named = |object: &StoredObject| names(error, bucket, object);
         let is_alone = objects.len() == 1;
         // What COPY says of rows does not pass; an unreadable object may be readable next time.
-        let is_certain = !matches!(error, LoadError::Statement { .. }) || has_failed;
-        if is_alone && !is_certain {
-            return vec![Group { objects, has_failed: true }];
+        let is_whole = matches!(error, LoadError::Statement { .. });
+        if is_alone && is_whole && !has_failed {
+            self.suspect(objects, blame, suspects);
+            return Vec::new();
         }
         if is_alone || matches!(error, LoadError::NoGoodRows { .. }) {
             let (bad, others): (Vec<_>, Vec<_>) =
                 objects.into_iter().partition(|object| is_alone || is_named(object));
             let is_progress = !bad.is_empty();
-            bad.into_iter().for_each(|object| self.blame(bucket, object, error));
+            bad.into_iter().for_each(|object| self.judge(bucket, object, (error, blame)));
             if is_progress {
                 let others = Some(others).filter(|it| !it.is_empty());
                 return others.map(Group::new).into_iter().collect();
             }
             objects = others;
         }
-        let is_bad_so_often = NAMED_MAX < self.bad.len();
+        let is_bad_so_often = NAMED_MAX < self.bad.len() + self.refused.len() + suspects.len();
         let named_count = objects.iter().filter(|object| is_named(object)).count();
         let mut groups = Vec::new();
         if (1..=NAMED_MAX).contains(&named_count) {
             let (named, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_named);
-            groups.extend(named.into_iter().map(|object| Group::new(vec![object])));
             objects = others;
+            if is_whole {
+                self.suspect(named, blame, suspects);
+            } else {
+                groups.extend(named.into_iter().map(|object| Group::new(vec![object])));
+            }
         }
-        if groups.is_empty() || is_bad_so_often {
+        if named_count == 0 || NAMED_MAX < named_count || is_bad_so_often {
             let half = objects.split_off(objects.len() / 2);
             groups.push(Group::new(half));
         }
@@ -178,7 +256,21 @@ impl Rejects {
         groups
     }
 
-    fn blame(&mut self, bucket: &str, object: StoredObject, error: &LoadError) {
+    /// Puts objects, of which COPY said they made it fail, off to a last try of each.
+    fn suspect(&mut self, objects: Vec<StoredObject>, blame: Blame, suspects: &mut Vec<Group>) {
+        if blame != Blame::Content {
+            self.doubt_count += objects.len() as u64;
+        }
+        let alone = |object| Group { objects: vec![object], has_failed: true };
+        suspects.extend(objects.into_iter().map(alone));
+    }
+
+    fn judge(&mut self, bucket: &str, object: StoredObject, (error, blame): (&LoadError, Blame)) {
+        if let (Blame::Access { is_missing }, LoadError::Statement { source, .. }) = (blame, error)
+        {
+            self.refused.push(Refused { object, is_missing, source: source.clone() });
+            return;
+        }
         let mut bad = Bad::new(bucket, object, error);
         if REASONS_MAX < self.reason_count {
             bad.reasons.truncate(REASONS_OF_ONE_MAX);
@@ -187,24 +279,108 @@ impl Rejects {
         self.bad.push(bad);
     }
 
-    async fn set_all_aside<W, S: ObjectStore>(
+    /// Sets all aside that is bad, unless COPY does not even read an empty object, or the ledger
+    /// says by now that another run has loaded it.
+    async fn set_all_aside<W: Warehouse, S: ObjectStore>(
         &mut self,
         loader: &Loader<'_, W, S>,
         summary: &mut Summary,
     ) -> Result<(), LoadError> {
+        if self.bad.is_empty() {
+            return Ok(());
+        }
+        if !self.copy_works || self.bad.iter().any(|bad| bad.is_whole) {
+            loader.try_copy().await.map_err(|error| match error {
+                LoadError::Statement { source, .. } if !source.is_transient() => {
+                    LoadError::NothingCopies(source)
+                }
+                error => error,
+            })?;
+        }
+        let objects: Vec<_> = self.bad.iter().map(|bad| bad.object.clone()).collect();
+        let known = loader.known(&objects).await?;
         self.reason_count = 0;
-        for Bad { object, reasons } in std::mem::take(&mut self.bad) {
+        for Bad { object, reasons, .. } in std::mem::take(&mut self.bad) {
+            if known.holds(&object) {
+                info!(object_key = object.key, "object was loaded by another run, not set aside");
+                continue;
+            }
             match set_aside(loader, &object, &reasons).await {
-                Ok(is_moved) => summary.rejected += u64::from(is_moved),
+                Ok(is_moved) => {
+                    summary.rejected += u64::from(is_moved);
+                    self.unmoved.moved += u64::from(is_moved);
+                }
                 // Neither it nor what is refused to it must hold up the others.
                 Err(LoadError::SetAside { source, .. }) if source.is_about_object() => {
                     stays(&object, reasons.first(), &source, summary);
+                    self.unmoved.note(source);
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
+
+    /// Leaves those objects where they are whose bad rows could not be kept; returns the others.
+    fn leave_unkept(
+        &mut self,
+        group: Group,
+        refused: Vec<(String, StoreError)>,
+        summary: &mut Summary,
+    ) -> Vec<StoredObject> {
+        let mut others = group.objects;
+        for (key, source) in refused {
+            for object in others.extract_if(.., |object| object.key == key) {
+                stays(&object, None, &source, summary);
+            }
+            self.unmoved.note(source);
+        }
+        others
+    }
+
+    /// Says which objects S3 did not let COPY read. They stay where they are.
+    async fn leave_refused<W, S: ObjectStore>(
+        &mut self,
+        loader: &Loader<'_, W, S>,
+        summary: &mut Summary,
+    ) {
+        self.forget_missing(loader).await;
+        for Refused { object, source, .. } in self.refused.drain(..) {
+            warn!(object_key = object.key, error = %source, "object not loaded, S3 refuses it");
+            summary.stuck += 1;
+        }
+    }
+
+    /// Forgets refused objects that are gone, or were written anew: the next run looks at those.
+    async fn forget_missing<W, S: ObjectStore>(&mut self, loader: &Loader<'_, W, S>) {
+        for refused in std::mem::take(&mut self.refused) {
+            let object = &refused.object;
+            // Its own key is the first with that prefix.
+            let is_gone = refused.is_missing
+                && matches!(loader.store.list(&object.key, None).await, Ok(page) if
+                page.objects.first().is_none_or(|it| {
+                    it.key != object.key || it.etag != object.etag
+                }));
+            if is_gone {
+                info!(object_key = object.key, "object is gone, not loaded");
+            } else {
+                self.refused.push(refused);
+            }
+        }
+    }
+}
+
+/// What to load next. Suspects come last, one by one, after a pause.
+async fn next<W, S>(
+    loader: &Loader<'_, W, S>,
+    groups: &mut Vec<Group>,
+    suspects: &mut Vec<Group>,
+) -> Option<Group> {
+    if !suspects.is_empty() && (groups.is_empty() || SUSPECTS_MAX <= suspects.len()) {
+        pause_before_last_try(loader.shutdown).await;
+        groups.append(suspects);
+    }
+    groups.pop()
 }
 
 /// A bad object that S3 refuses to copy or to delete.
@@ -254,96 +430,11 @@ impl Bad {
             }
             other => vec![RejectedRow::of_object(url, other.to_string())],
         };
-        Self { object, reasons }
+        Self { object, reasons, is_whole: matches!(error, LoadError::Statement { .. }) }
     }
 }
 
-/// Keeps, before COMMIT, the rows that a COPY left out, with the objects they stand in; returns
-/// how many objects. Repeated without harm when the transaction starts over.
-pub(crate) async fn keep_bad_rows<W, S: ObjectStore>(
-    loader: &Loader<'_, W, S>,
-    objects: &[&StoredObject],
-    rejects: Vec<RejectedRow>,
-) -> Result<u64, LoadError> {
-    let bucket = loader.statements.bucket();
-    let mut bad: Vec<Bad> = Vec::new();
-    for reject in &rejects {
-        let is_in = |object: &StoredObject| is_of(reject, &object_url(bucket, &object.key));
-        if let Some(known) = bad.iter_mut().find(|bad| is_in(&bad.object)) {
-            known.reasons.push(reject.clone());
-        } else if let Some(&object) = objects.iter().find(|object| is_in(object)) {
-            bad.push(Bad { object: object.clone(), reasons: vec![reject.clone()] });
-        } else {
-            // It would be lost if we went on.
-            return Err(LoadError::BadRows { rejects });
-        }
-    }
-    let count = bad.len() as u64;
-    for Bad { object, reasons } in &bad {
-        if copy_aside(loader, object, reasons).await? {
-            let reason = reasons.first().map(ToString::to_string);
-            error!(object_key = object.key, row_count = reasons.len(), reason, "bad rows left out");
-        }
-    }
-    Ok(count)
-}
-
-/// Moves an object to `rejected/`; returns whether it was still there. Killed in between, the next
-/// run does it again.
-async fn set_aside<W, S: ObjectStore>(
-    loader: &Loader<'_, W, S>,
-    object: &StoredObject,
-    reasons: &[RejectedRow],
-) -> Result<bool, LoadError> {
-    let key = object.key.clone();
-    let is_moved = copy_aside(loader, object, reasons).await?
-        && loader
-            .store
-            .remove(object)
-            .await
-            .map_err(|source| LoadError::SetAside { key, source })?;
-    if is_moved {
-        let reason = reasons.first().map(ToString::to_string);
-        error!(object_key = object.key, reason, "object set aside");
-    }
-    Ok(is_moved)
-}
-
-/// Copies an object to `rejected/` with the reasons beside it. False if it is gone or was written
-/// anew: then another run, or the next one, looks at it.
-async fn copy_aside<W, S: ObjectStore>(
-    loader: &Loader<'_, W, S>,
-    object: &StoredObject,
-    reasons: &[RejectedRow],
-) -> Result<bool, LoadError> {
-    let failed = |source| LoadError::SetAside { key: object.key.clone(), source };
-    let prefix = loader.prefix;
-    let bare_key = object.key.strip_prefix(prefix).unwrap_or(&object.key);
-    let rejected_key = format!("{prefix}rejected/{bare_key}");
-    match loader.store.copy(object, &rejected_key).await {
-        Ok(()) => {}
-        Err(StoreError::NoObject { .. } | StoreError::Changed { .. }) => return Ok(false),
-        // It stays where it is; the reasons tell why.
-        Err(source) if source.is_about_object() => {
-            keep_reasons(loader, object, &rejected_key, reasons).await?;
-            return Err(failed(source));
-        }
-        Err(source) => return Err(failed(source)),
-    }
-    keep_reasons(loader, object, &rejected_key, reasons).await?;
-    Ok(true)
-}
-
-async fn keep_reasons<W, S: ObjectStore>(
-    loader: &Loader<'_, W, S>,
-    object: &StoredObject,
-    rejected_key: &str,
-    reasons: &[RejectedRow],
-) -> Result<(), LoadError> {
-    let text = serde_json::to_string_pretty(reasons).expect("texts are JSON");
-    let put = loader.store.put(&format!("{rejected_key}.errors.json"), text).await;
-    put.map_err(|source| LoadError::KeepReasons { key: object.key.clone(), source })
-}
-
+#[cfg(test)]
+mod access_tests;
 #[cfg(test)]
 mod tests;

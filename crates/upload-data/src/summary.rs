@@ -27,8 +27,8 @@ pub struct Summary {
     pub rejected: u64,
     /// Rows that were left out of objects whose other rows were loaded.
     pub rows_rejected: u64,
-    /// Objects that S3 refused to move or to delete, loaded or bad: they lie under `events/` still,
-    /// and each run passes over those that are loaded.
+    /// Objects that S3 refused to move or to delete, loaded or bad, or to hand to COPY: they lie
+    /// under `events/` still, and each run passes over those that are loaded.
     pub stuck: u64,
     /// Transactions that were committed.
     pub loads: u64,
@@ -114,7 +114,7 @@ impl fmt::Display for Summary {
         if 0 < self.stuck {
             write!(
                 formatter,
-                "; {} objects STUCK in events/, S3 refuses to move them",
+                "; {} objects STUCK in events/, S3 refuses to hand them to COPY or to move them",
                 self.stuck
             )?;
         }
@@ -159,7 +159,7 @@ mod tests {
         let rejecting = Summary { rejected: 1, ..summary.clone() };
         assert!(rejecting.to_string().contains("; 1 objects REJECTED, see rejected/;"));
         let stuck = Summary { stuck: 2, ..summary.clone() };
-        insta::assert_snapshot!(stuck, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; 2 objects STUCK in events/, S3 refuses to move them; 1.2 s");
+        insta::assert_snapshot!(stuck, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; 2 objects STUCK in events/, S3 refuses to hand them to COPY or to move them; 1.2 s");
         let partly = Summary { rows_rejected: 7, ..rejecting };
         insta::assert_snapshot!(partly, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; 1 objects REJECTED in whole or for one of 7 bad rows, see rejected/; 1.2 s");
         let json = serde_json::to_string_pretty(&summary).unwrap();

@@ -305,7 +305,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "reject-without-copy",
-        file: "crates/upload-data/src/reject.rs",
+        file: "crates/upload-data/src/reject/keep.rs",
         edits: &[(
             r#"match loader.store.copy(object, &rejected_key).await {"#,
             r#"match { let _ = &rejected_key; Ok::<(), StoreError>(()) } {"#,

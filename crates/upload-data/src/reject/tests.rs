@@ -7,10 +7,10 @@ use crate::fakes::{Fault, World};
 use crate::load::tests::{assert_converged, config, upload, world};
 use crate::pending::LoadLimits;
 
-const BAD_KEY: &str = "events/20260101/113000-x.json";
+pub(super) const BAD_KEY: &str = "events/20260101/113000-x.json";
 
 /// The world with bad objects in it, and a row of an earlier COPY under the same session number.
-fn world_with(bad: &[(&str, &str)]) -> World {
+pub(super) fn world_with(bad: &[(&str, &str)]) -> World {
     let mut world = world();
     world.objects.extend(bad.iter().map(|&(key, body)| (key.to_owned(), body.to_owned())));
     let url = "s3://lake/events/20260101/110000-b.json";
@@ -26,7 +26,7 @@ fn world_of(bad: &[(&str, &str)]) -> World {
     world
 }
 
-fn rejecting(rejects_max: u64) -> Config {
+pub(super) fn rejecting(rejects_max: u64) -> Config {
     Config { rejects_max, ..config() }
 }
 
@@ -40,7 +40,7 @@ fn assert_untouched(world: &World, case: &str) {
 }
 
 /// Takes what lies under `rejected/`, and what is archived of the same objects, out of the world.
-fn take_rejected(world: &mut World) -> Vec<String> {
+pub(super) fn take_rejected(world: &mut World) -> Vec<String> {
     let keys: Vec<_> = world.objects.keys().filter(|key| key.starts_with("rejected/")).collect();
     let keys: Vec<_> = keys.into_iter().cloned().collect();
     for key in &keys {
@@ -171,14 +171,22 @@ async fn more_bad_objects_than_allowed_beside_no_good_one_fail_the_run_and_none_
 #[tokio::test(start_paused = true)]
 async fn nothing_is_set_aside_while_copy_cannot_load_even_an_empty_object() {
     let bad = [("events/1.json", "1"), ("events/2.json", "2")];
-    let world = RefCell::new(World { copy_is_broken: true, ..world_of(&bad) });
-    let error = upload(&rejecting(10), &world).await.unwrap_err();
-    insta::assert_snapshot!(format!("{error:#}"), @"COPY fails even for an empty object, so nothing was set aside: S3ServiceException: Access Denied (SQLSTATE XX000)");
-    assert!(runtime::failure::hint(&error).unwrap().contains("arn_credentials"));
-    assert_untouched(&world.borrow(), "no rights");
-    world.borrow_mut().copy_is_broken = false;
-    let summary = upload(&config(), &world).await.unwrap();
-    assert_eq!((summary.rejected, summary.rows_loaded), (0, 2));
+    for (said, expected) in [
+        ("Assert", "COPY fails even for an empty object, so nothing was set aside: Assert"),
+        ("S3ServiceException: Access Denied", "S3 refuses COPY all of 2 objects, so nothing was"),
+        ("not authorized to assume IAM Role", "copy: not authorized to assume IAM Role"),
+        ("Disk Full: code: 1016", "copy: Disk Full"),
+    ] {
+        let world = RefCell::new(World { copy_failure: Some(said), ..world_of(&bad) });
+        let error = upload(&rejecting(10), &world).await.unwrap_err();
+        assert!(format!("{error:#}").starts_with(expected), "{error:#}");
+        let hint = runtime::failure::hint(&error).unwrap();
+        assert!(hint.contains("arn_credentials") != said.starts_with("Disk"), "{hint}");
+        assert_untouched(&world.borrow(), said);
+        world.borrow_mut().copy_failure = None;
+        let summary = upload(&config(), &world).await.unwrap();
+        assert_eq!((summary.rejected, summary.rows_loaded), (0, 2));
+    }
 }
 
 #[tokio::test(start_paused = true)]
