@@ -96,3 +96,48 @@ async fn a_failing_run_is_recorded_and_the_next_one_tries_again() {
     assert_eq!(printed[0]["run_id"], records[1]["run_id"]);
     stack.shutdown().await;
 }
+
+/// Runs `visualize` every second against a Redshift that hangs up on the first `failures` callers
+/// and answers nobody, stops it during the query of the next one: exit code and log.
+async fn stop_charts_during_the_query(failures: usize) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = silent.local_addr().expect("an address").port().to_string();
+    let create = |name: &str| std::fs::File::create(folder.path().join(name)).expect("a file");
+    let mut child = Command::new(binaries().expect("built").path("visualize"))
+        .args(["--schedule", "* * * * * *", "--output", "json", "--out", "charts"])
+        .args(["--redshift-host", "127.0.0.1", "--redshift-port", &port])
+        .args(["--redshift-user", "u", "--redshift-database", "d", "--redshift-table", "t"])
+        .args(["--report-events", "login"])
+        .env_clear()
+        .env("REDSHIFT_PASSWORD", "p")
+        .current_dir(folder.path())
+        .stdout(create("out"))
+        .stderr(create("log"))
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    let log = || std::fs::read_to_string(folder.path().join("log")).expect("a log");
+    let mut called = Vec::new();
+    for number in 0..=failures {
+        let call = tokio::time::timeout(WITHIN, silent.accept()).await;
+        let (caller, _) = call.unwrap_or_else(|_| panic!("no call: {}", log())).expect("a call");
+        if number == failures {
+            called.push(caller);
+        }
+    }
+    let pid = i32::try_from(child.id().expect("it runs")).ok().and_then(Pid::from_raw);
+    rustix::process::kill_process(pid.expect("a pid"), Signal::TERM).expect("signalled");
+    let status = tokio::time::timeout(WITHIN, child.wait()).await.expect("it ends");
+    (status.expect("a child").code(), log())
+}
+
+#[tokio::test]
+async fn a_stop_during_a_query_is_no_failure_and_hides_none() {
+    let (code, log) = stop_charts_during_the_query(0).await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("stopped before redshift answered"), "{log}");
+    let (code, log) = stop_charts_during_the_query(1).await;
+    assert_eq!(code, Some(1), "{log}");
+    assert_eq!(log.matches("run failed").count(), 1, "{log}");
+}

@@ -24,7 +24,8 @@ Examples:
   visualize --schedule '0 */2 * * *'     stay, and draw every two hours
 
 Exit codes:
-  0  all charts are drawn
+  0  all charts are drawn; or SIGTERM or SIGINT ended the run before Redshift answered, which the
+     result says
   1  failed; what was drawn before stays
   2  the flags are wrong
 With --schedule a failing run is logged and the next one tries again; at the end the exit code is

@@ -83,9 +83,6 @@ pub enum VisualizeError {
         #[source]
         source: std::io::Error,
     },
-    /// A signal came before there was anything to draw.
-    #[error("stopped before redshift answered")]
-    Stopped,
 }
 
 impl VisualizeError {

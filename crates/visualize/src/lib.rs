@@ -45,7 +45,9 @@ pub async fn run_counted(
     figures: &Figures,
 ) -> anyhow::Result<Done<Summary>> {
     let summary = run(config, OffsetDateTime::now_utc(), shutdown).await.or_else(hinted)?;
-    figures.add(&summary);
+    if !summary.stopped {
+        figures.add(&summary);
+    }
     Ok(Done { summary, exit_code: 0 })
 }
 
@@ -62,8 +64,8 @@ pub fn hinted<T>(error: VisualizeError) -> anyhow::Result<T> {
 
 /// Counts, draws and writes one picture per event, as PNG and SVG. `now` is in the files' names.
 ///
-/// An event without rows gets a picture that says so. A stop is heeded while Redshift is asked;
-/// charts once begun are finished.
+/// An event without rows gets a picture that says so. A stop is heeded while Redshift is asked, and
+/// is no failure: the summary says so. Charts once begun are finished.
 pub async fn run(
     config: &Config,
     now: OffsetDateTime,
@@ -71,11 +73,16 @@ pub async fn run(
 ) -> Result<Summary, VisualizeError> {
     let started = Instant::now();
     files::make_directory(&config.out)?;
-    let rows = shutdown.run_until_cancelled(ask(config)).await.ok_or(VisualizeError::Stopped)??;
+    let Some(asked) = shutdown.run_until_cancelled(ask(config)).await else {
+        tracing::info!("stopped before redshift answered, no charts drawn");
+        let took = started.elapsed();
+        return Ok(Summary { charts: Vec::new(), rows: 0, stopped: true, took });
+    };
+    let rows = asked?;
     let of_run = config.clone();
     let charts = tokio::task::spawn_blocking(move || draw(&of_run, &rows, now));
     let (charts, rows) = charts.await.expect("drawing neither panics nor is aborted")?;
-    let summary = Summary { charts, rows, took: started.elapsed() };
+    let summary = Summary { charts, rows, stopped: false, took: started.elapsed() };
     tracing::info!(
         chart_count = config.events.len(),
         row_count = summary.rows,
@@ -146,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_is_heeded_while_redshift_is_silent() {
+    async fn a_stop_is_heeded_while_redshift_is_silent_and_is_no_failure() {
         let directory = tempfile::tempdir().unwrap();
         // Accepts, thanks to its backlog, and never answers.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -158,7 +165,7 @@ mod tests {
             shutdown.cancel();
         };
         let (outcome, ()) = tokio::join!(run, stop);
-        assert!(matches!(outcome, Err(VisualizeError::Stopped)), "{outcome:?}");
+        assert!(outcome.as_ref().is_ok_and(|summary| summary.stopped), "{outcome:?}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }

@@ -14,6 +14,8 @@ pub struct Summary {
     pub charts: Vec<PathBuf>,
     /// Table rows the charts show, all together.
     pub rows: u64,
+    /// Whether a signal ended the run before there was anything to draw.
+    pub stopped: bool,
     /// From start to end.
     #[serde(rename = "seconds", serialize_with = "as_seconds")]
     pub took: Duration,
@@ -28,6 +30,9 @@ impl fmt::Display for Summary {
         let paths: Vec<String> =
             self.charts.iter().map(|path| path.display().to_string()).collect();
         let seconds = self.took.as_secs_f64();
+        if self.stopped {
+            return write!(formatter, "STOPPED before redshift answered, drew nothing");
+        }
         write!(formatter, "drew {} rows in {seconds:.1} s: {}", self.rows, paths.join(", "))
     }
 }
@@ -62,9 +67,12 @@ mod tests {
     #[test]
     fn a_summary_reads_as_a_line_and_as_an_object() {
         let charts = vec![PathBuf::from("charts/a.png"), PathBuf::from("charts/a.svg")];
-        let summary = Summary { charts, rows: 7, took: Duration::from_millis(1_250) };
+        let summary =
+            Summary { charts, rows: 7, stopped: false, took: Duration::from_millis(1_250) };
         let json = serde_json::to_string(&summary).unwrap();
         insta::assert_snapshot!(summary, @"drew 7 rows in 1.2 s: charts/a.png, charts/a.svg");
-        insta::assert_snapshot!(json, @r#"{"charts":["charts/a.png","charts/a.svg"],"rows":7,"seconds":1.25}"#);
+        insta::assert_snapshot!(json, @r#"{"charts":["charts/a.png","charts/a.svg"],"rows":7,"stopped":false,"seconds":1.25}"#);
+        let stopped = Summary { charts: Vec::new(), rows: 0, stopped: true, ..summary };
+        insta::assert_snapshot!(stopped, @"STOPPED before redshift answered, drew nothing");
     }
 }
