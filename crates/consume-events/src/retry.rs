@@ -24,9 +24,10 @@ use crate::error::CallError;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 
-/// Who asks for fewer calls gets fewer: an outage is asked for its end more often than that.
+/// Who asks for fewer calls gets fewer: an outage is asked for its end more often than that. The
+/// longest pause is no longer, however: messages may be held meanwhile, hidden for a minute or two.
 const THROTTLED_PAUSE_MIN: Duration = Duration::from_millis(500);
-const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
+const THROTTLED_PAUSE_MAX: Duration = PAUSE_MAX;
 
 /// How often an outage is spoken of while it lasts.
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -382,6 +383,6 @@ mod tests {
         let shortest: Vec<u128> = (1..=4).map(|count| pause_after(count, 0).as_millis()).collect();
         assert_eq!(shortest, [50, 100, 200, 400]);
         let throttled = |count| pause_after_throttling(count, 0).as_millis();
-        assert_eq!([1, 2, 3, 20].map(throttled), [250, 500, 1_000, 30_000]);
+        assert_eq!([1, 2, 3, 20].map(throttled), [250, 500, 1_000, 10_000]);
     }
 }

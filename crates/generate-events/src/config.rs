@@ -18,7 +18,12 @@ const EXAMPLES: &str = "\
 Examples:
   generate-events                                  send, with ./settings.ini, until Ctrl-C
   generate-events --count 10000 --flat-out         as many, as fast as SQS takes them
-  generate-events --count 1000 --malformed 0.01 --duplicates 0.02 --seed 7";
+  generate-events --count 1000 --malformed 0.01 --duplicates 0.02 --seed 7
+
+Exit codes:
+  0  all were sent; or SIGTERM or SIGINT ended it, and the result says how many were
+  1  failed; the result says how many were sent before
+  2  the flags are wrong";
 
 /// Send random events to SQS, as an app's users would cause them
 ///

@@ -29,7 +29,8 @@ Exit codes:
   0  all went well
   1  a part failed three times within a minute, which ended all, or a scheduled run failed
   2  the flags are wrong
-  4  loaded, but something was rejected";
+  4  loaded, but a human should look: something was rejected, or S3 refuses to move objects out of
+     <s3_prefix>events/";
 
 /// Runs the whole pipeline in one process: generator, consumers, upload and charts
 ///
