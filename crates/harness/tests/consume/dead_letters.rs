@@ -171,7 +171,10 @@ async fn messages_of_an_object_that_changes_meanwhile_stay_and_that_is_a_failure
         faults.set_plan(Plan { seed: 7, rules });
         let arguments = [&FROM_REJECTED[..], &[action, "--id", "E3"]].concat();
         let mut running = world.pipeline.start("consume-events", &arguments).expect("it starts");
-        let held = async { Ok(faults.until_held("put").await) };
+        let held = async {
+            faults.until_held("put").await;
+            Ok(())
+        };
         running.meanwhile(held).await.expect("it comes to the put");
         let mut changed = world.get(&key).await;
         changed.extend(gzipped(b"\n"));

@@ -35,6 +35,7 @@ pub fn parse_args_of<P: Parser>(
     if let Err(problem) = check(&command, &matches) {
         command.error(ErrorKind::ArgumentConflict, problem).exit();
     }
+    refuse_users_in_endpoints(&mut command);
     let parsed = P::from_arg_matches_mut(&mut matches);
     parsed.unwrap_or_else(|error| error.format(&mut command).exit())
 }
@@ -43,6 +44,7 @@ pub fn parse_args_of<P: Parser>(
 pub fn parse_args_and_matches<P: Parser>() -> (P, ArgMatches) {
     let mut command = without_blanks(P::command());
     let matches = command.get_matches_mut();
+    refuse_users_in_endpoints(&mut command);
     let parsed = P::from_arg_matches(&matches);
     (parsed.unwrap_or_else(|error| error.format(&mut command).exit()), matches)
 }
@@ -71,6 +73,28 @@ fn without_blanks(command: Command) -> Command {
         let is_unset = value.is_some_and(|value| is_blank(&value));
         if is_unset { arg.env(None::<&'static str>) } else { arg }
     })
+}
+
+/// The SDK logs an endpoint that it dislikes, and errors name it: ends the process before that, with
+/// exit code 2, if there is a user or password in one.
+fn refuse_users_in_endpoints(command: &mut Command) {
+    if let Some(problem) = user_in_endpoint(std::env::vars_os()) {
+        command.error(ErrorKind::InvalidValue, problem).exit();
+    }
+}
+
+/// What is wrong with the first of these variables that is an endpoint with an `@`, without its value.
+fn user_in_endpoint(variables: impl Iterator<Item = (OsString, OsString)>) -> Option<String> {
+    let endpoints = variables.filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("AWS_ENDPOINT_URL"))?;
+        value.as_encoded_bytes().contains(&b'@').then_some(name)
+    });
+    // The same one every time.
+    let name = endpoints.min()?;
+    Some(format!(
+        "the environment variable {name} has an '@' in it: an endpoint takes no user and password. \
+         Give http://HOST:PORT alone; credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    ))
 }
 
 fn is_blank(value: &OsStr) -> bool {
@@ -107,6 +131,20 @@ mod tests {
         assert_eq!(flags.name.as_deref(), Some("runtime"));
         let flags: Flags = parse_args_from(line(), &["name"]).expect("complete");
         assert_eq!((flags.number, flags.name), (1, None));
+    }
+
+    #[test]
+    fn a_user_in_an_endpoint_is_refused_and_not_shown() {
+        let found =
+            |name: &str, value: &str| user_in_endpoint([(name.into(), value.into())].into_iter());
+        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"] {
+            for value in ["http://u:hunter2@h:1", "http://u:hun/#?ter2@h", "u:hunter2@h"] {
+                let problem = found(name, value).expect("refused");
+                assert!(problem.contains(&format!("{name} ")) && !problem.contains("hun"));
+            }
+            assert_eq!(found(name, "http://127.0.0.1:4566"), None);
+        }
+        assert_eq!(found("REDSHIFT_URL", "postgresql://u:p@h"), None);
     }
 
     #[test]

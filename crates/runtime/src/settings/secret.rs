@@ -31,14 +31,28 @@ impl fmt::Display for Secret {
 }
 
 /// A URL, or a host, without the user and password that stand before its `@`.
+///
+/// Passwords hold any character, also those that a URL would have to escape: all up to the last `@`
+/// is masked, and all of what looks like a URL and is none.
 pub fn without_user(text: &str) -> String {
-    let start = text.find("://").map_or(0, |at| at + "://".len());
-    let (scheme, rest) = text.split_at(start);
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) if 0 < start || rest[..at].contains(':') => format!("{scheme}***{}", &rest[at..]),
-        _ => text.to_owned(),
+    const MASK: &str = "***";
+    if text.to_ascii_lowercase().contains("password=") {
+        return MASK.to_owned();
     }
+    let Some(at) = text.rfind('@') else { return text.to_owned() };
+    let (before, rest) = text.split_at(at);
+    match before.split_once("://") {
+        Some((scheme, _)) if is_scheme(scheme) => format!("{scheme}://{MASK}{rest}"),
+        Some(_) => MASK.to_owned(),
+        None if before.contains(':') && !text.starts_with("arn:aws") => format!("{MASK}{rest}"),
+        None => text.to_owned(),
+    }
+}
+
+/// RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|it| it.is_ascii_alphanumeric() || "+-.".contains(it))
 }
 
 #[cfg(test)]
@@ -59,10 +73,18 @@ mod tests {
     fn a_url_is_shown_without_user_and_password() {
         for (text, shown) in [
             ("http://127.0.0.1:4566", "http://127.0.0.1:4566"),
-            ("http://u:p@127.0.0.1:4566/a@b", "http://***@127.0.0.1:4566/a@b"),
+            ("http://u:p@127.0.0.1:4566/a", "http://***@127.0.0.1:4566/a"),
+            // Who knows where the password ends?
+            ("http://u:p@127.0.0.1:4566/a@b", "http://***@b"),
+            ("https://h/a@b", "https://***@b"),
             ("postgresql://u:p@ss@h?x=1", "postgresql://***@h?x=1"),
-            ("https://h/a@b", "https://h/a@b"),
+            ("postgresql://u:hun#ter@h:5439/dev", "postgresql://***@h:5439/dev"),
+            ("http://u:pa/ss?w%@h", "http://***@h"),
+            ("u:p://w@h", "***"),
+            ("://u:p@h", "***"),
+            ("postgresql://h/dev?user=u&Password=p", "***"),
             ("u:p@h", "***@h"),
+            ("u:p/#?w@h", "***@h"),
             ("a@b", "a@b"),
             ("arn:aws:iam::1:role/a@b", "arn:aws:iam::1:role/a@b"),
         ] {
