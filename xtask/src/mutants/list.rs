@@ -313,6 +313,39 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         scenario: "bad-objects",
     },
     Mutant {
+        name: "blame-whatever-s3-refuses",
+        file: "crates/upload-data/src/refusal.rs",
+        edits: &[(
+            "return blame_for_s3(&said, refusal);",
+            "let _ = blame_for_s3(&said, refusal); return Blame::Content;",
+        )],
+        scenario: "copy-refused",
+    },
+    Mutant {
+        name: "no-patience-with-s3",
+        file: "crates/upload-data/src/error.rs",
+        edits: &[(
+            "|| refusal::blame(sqlstate, message) == Blame::Passing",
+            "|| false && refusal::blame(sqlstate, message) == Blame::Passing",
+        )],
+        scenario: "copy-refused",
+    },
+    Mutant {
+        name: "refused-object-ends-the-run",
+        file: "crates/upload-data/src/reject.rs",
+        edits: &[(
+            "Some(blame @ (Blame::Access { .. } | Blame::Content | Blame::Unknown)) => {",
+            "Some(blame @ (Blame::Content | Blame::Unknown)) => {",
+        )],
+        scenario: "copy-refused",
+    },
+    Mutant {
+        name: "refused-everything-is-fine",
+        file: "crates/upload-data/src/reject.rs",
+        edits: &[("if !self.copy_reads\n", "if false && !self.copy_reads\n")],
+        scenario: "copy-refused",
+    },
+    Mutant {
         name: "throttled-for-good",
         file: "crates/consume-events/src/error.rs",
         edits: &[(

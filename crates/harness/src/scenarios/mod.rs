@@ -2,6 +2,7 @@
 
 mod bad_objects;
 mod codecs;
+mod copy_refused;
 mod duplicates;
 mod empty;
 mod expired_receipts;
@@ -111,6 +112,7 @@ pub const SCENARIOS: &[Scenario] = &[
     shutdown_under_load::SCENARIO,
     until_empty::SCENARIO,
     bad_objects::SCENARIO,
+    copy_refused::SCENARIO,
     hostile_bodies::SCENARIO,
     codecs::SCENARIO,
     services_away::SCENARIO,
