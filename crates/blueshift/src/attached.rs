@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_s3::types::BucketVersioningStatus;
 use emulator_core::faults::Faults;
 use emulator_core::serve::serve;
 use tokio::net::TcpStream;
@@ -178,10 +177,14 @@ impl Aws {
             "AWS" => "real AWS".to_owned(),
             others => format!("{others}, which is not AWS alone"),
         };
+        let lasting = match credentials.session_token {
+            Some(_) => ", which is temporary and has to last until all is removed",
+            None => "",
+        };
         format!(
             "at {at}: for each scenario, and removed after it: two queues blueshift-<run>-… in {region}, \
              objects below s3://{}/blueshift-<run>-…/, one schema blueshift_<run>_… in Redshift \
-             {redshift:?}; access key {}; journal in {}",
+             {redshift:?}; access key {}{lasting}; journal in {}",
             self.bucket,
             credentials.id,
             self.journals.display()
@@ -252,7 +255,8 @@ impl Aws {
             })
         })?;
         match s3.get_bucket_versioning().bucket(&self.bucket).send().await {
-            Ok(answer) if answer.status() == Some(&BucketVersioningStatus::Enabled) => {
+            // One that keeps none any more (Suspended) still has those of before.
+            Ok(answer) if answer.status().is_some() => {
                 Err(unusable("it keeps versions, so what is deleted would stay".to_owned()))
             }
             Ok(_) => Ok(()),

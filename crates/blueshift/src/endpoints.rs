@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Everything a program has to know of a stack.
-#[derive(Debug, Clone)]
+/// Everything a program has to know of a stack. Its debug output hides the secrets.
+#[derive(Clone)]
 pub struct Endpoints {
     /// URL of SQS and S3; `None` is AWS itself.
     pub aws: Option<String>,
@@ -104,25 +104,25 @@ impl Endpoints {
     }
 
     /// STS's endpoint, unless it is AWS's own. What stands in for SQS alone is asked too: AWS itself
-    /// would not know its credentials.
+    /// would not know its credentials. An address of AWS's for SQS alone, such as a VPC endpoint, is
+    /// not: it knows no STS.
     pub fn sts_url(&self) -> Option<&str> {
         let Self { aws, services, .. } = self;
-        services.sts.as_deref().or(aws.as_deref()).or(services.sqs.as_deref())
+        let stand_in = services.sqs.as_deref().filter(|url| !is_of_aws(url));
+        services.sts.as_deref().or(aws.as_deref()).or(stand_in)
     }
 
     /// Whether something else than AWS holds the queues: not AWS's own address, nor a private one
     /// (VPC endpoint) of AWS's.
     pub(crate) fn is_stand_in(&self) -> bool {
-        self.sqs_url().is_some_and(|url| !url.contains(".amazonaws.com"))
+        self.sqs_url().is_some_and(|url| !is_of_aws(url))
     }
 
-    /// Where SQS and S3 are, in words.
+    /// Where SQS and S3 are, in words, without user and password.
     pub(crate) fn aws_in_words(&self) -> String {
-        match (self.sqs_url(), self.s3_url()) {
-            (None, None) => "AWS".to_owned(),
-            (sqs, s3) if sqs == s3 => sqs.unwrap_or_default().to_owned(),
-            (sqs, s3) => format!("SQS {}, S3 {}", sqs.unwrap_or("AWS"), s3.unwrap_or("AWS")),
-        }
+        let [sqs, s3] = [self.sqs_url(), self.s3_url()]
+            .map(|url| url.map_or_else(|| "AWS".to_owned(), without_user));
+        if sqs == s3 { sqs } else { format!("SQS {sqs}, S3 {s3}") }
     }
 
     /// A Postgres URL for clients that take one.
@@ -147,6 +147,18 @@ impl Endpoints {
         ]);
         block.extend(self.redshift.environment());
         block
+    }
+}
+
+impl std::fmt::Debug for Endpoints {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Endpoints")
+            .field("aws", &self.aws_in_words())
+            .field("credentials", &self.credentials)
+            .field("region", &self.region)
+            .field("redshift", &self.redshift)
+            .finish_non_exhaustive()
     }
 }
 
@@ -221,6 +233,22 @@ impl std::fmt::Debug for RedshiftEndpoint {
     }
 }
 
+/// Whether AWS itself listens there: at its public name, or a private one (VPC endpoint).
+fn is_of_aws(url: &str) -> bool {
+    url.contains(".amazonaws.com")
+}
+
+/// A URL without what stands before its last `@`: passwords hold any character, also those that a URL
+/// would have to escape.
+fn without_user(url: &str) -> String {
+    let Some((before, rest)) = url.rsplit_once('@') else { return url.to_owned() };
+    let is_web = |scheme: &&str| ["http", "https"].contains(scheme);
+    match before.split_once("://").map(|(scheme, _)| scheme).filter(is_web) {
+        Some(scheme) => format!("{scheme}://{rest}"),
+        None => rest.to_owned(),
+    }
+}
+
 /// `text` as a part of a URL: all but letters, digits and `-._~` as `%XX`.
 fn percent_encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
@@ -261,6 +289,10 @@ mod tests {
         endpoints.aws = Some("https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com".to_owned());
         assert!(!endpoints.is_stand_in());
         endpoints.aws = None;
+        let private = "https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com".to_owned();
+        endpoints.services.sqs = Some(private);
+        assert_eq!(endpoints.sts_url(), None);
+        endpoints.services.sqs = None;
         endpoints.services.s3 = Some("http://s3".to_owned());
         assert_eq!(endpoints.aws_in_words(), "SQS AWS, S3 http://s3");
         assert_eq!((endpoints.s3_url(), endpoints.sts_url()), (Some("http://s3"), None));
@@ -270,6 +302,27 @@ mod tests {
         assert_eq!(endpoints.sts_url(), Some("http://sqs"));
         assert!(endpoints.is_stand_in());
         assert_eq!(endpoints.aws_in_words(), "SQS http://sqs, S3 http://s3");
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_said() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 5439));
+        let mut endpoints = Endpoints::local(address, address, None, "us-east-1".to_owned());
+        for (url, expected) in [
+            ("http://h:4566", "http://h:4566"),
+            ("http://u:s3cr3t@h:4566", "http://h:4566"),
+            ("https://u:s3/cr?3t#@h", "https://h"),
+            ("u:s3://cr3t@h", "h"),
+        ] {
+            endpoints.aws = Some(url.to_owned());
+            assert_eq!(endpoints.aws_in_words(), expected, "{url}");
+            let printed = format!("{endpoints:?}");
+            assert!(!printed.contains("s3") && !printed.contains("cr3t"), "{printed}");
+            endpoints.services.s3 = Some("http://u:s3cr3t@lake".to_owned());
+            let said = format!("SQS {expected}, S3 http://lake");
+            assert_eq!(endpoints.aws_in_words(), said, "{url}");
+            endpoints.services.s3 = None;
+        }
     }
 
     #[test]

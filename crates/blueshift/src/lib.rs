@@ -64,7 +64,7 @@ pub use error::StackError;
 pub use fetch::FetchError;
 pub use in_process::InProcess;
 pub use lease::journal::Swept;
-pub use lease::{Lease, LeaseError, Thing};
+pub use lease::{Lease, LeaseError, Programs, Thing};
 pub use redshift_client::SessionError;
 pub use stack::{Need, Stack};
 pub use standalone::{Server, Standalone};

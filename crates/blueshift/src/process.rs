@@ -40,8 +40,21 @@ impl Process {
     /// # Errors
     /// If it is not ours to stop.
     pub fn terminate(&self) -> Result<(), Errno> {
+        self.send(Signal::TERM)
+    }
+
+    /// Ends it without its doing; nothing if it has ended. Never reaches another process of the same
+    /// id.
+    ///
+    /// # Errors
+    /// If it is not ours to end.
+    pub fn kill(&self) -> Result<(), Errno> {
+        self.send(Signal::KILL)
+    }
+
+    fn send(&self, signal: Signal) -> Result<(), Errno> {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
-        match self.signal(pid, Signal::TERM) {
+        match self.signal(pid, signal) {
             Err(Errno::SRCH) => Ok(()),
             outcome => outcome,
         }
@@ -113,6 +126,7 @@ mod tests {
         assert!(!before.is_alive());
         // It would end this test.
         before.terminate().expect("nothing to end");
+        before.kill().expect("nothing to end");
         let none = Process { pid: u32::MAX, ..this };
         assert!(!none.is_alive());
         none.terminate().expect("nothing to end");

@@ -184,6 +184,10 @@ impl Stack {
     /// Ends long polls, sessions and servers; leaves no process and no file of this stack.
     /// What was leased and not released is removed from a stack that goes on without us.
     pub async fn shutdown(self) {
+        // A held or refused call would keep what was leased.
+        if let Some(faults) = self.faults() {
+            faults.clear();
+        }
         self.lessor.remove_all(&self.endpoints).await;
         match self.running {
             Running::InProcess(servers) => servers.stop().await,

@@ -3,7 +3,7 @@
 //! One file per run, a line of JSON per step, forced to the disk. Its owner holds a lock on it for
 //! as long as it lives; a file without a lock belongs to a run that was killed.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Thing, remove};
+use super::programs::{Program, end};
+use super::{Thing, in_words, remove};
 use crate::endpoints::Endpoints;
 
 /// After this long a journal that was begun and got no name will never get one.
@@ -71,6 +72,19 @@ enum Entry {
     At(u64),
     Making(Thing),
     Removed(Thing),
+    /// Works on what was made.
+    Program(Program),
+}
+
+/// What a journal says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Contents {
+    /// Where its run was.
+    place: String,
+    /// What was made and not removed.
+    pub(super) things: Vec<Made>,
+    /// What was started; most of it has ended.
+    pub(super) programs: Vec<Program>,
 }
 
 /// Something that was made, or was about to be.
@@ -116,8 +130,16 @@ impl Journal {
     pub(crate) fn begin(folder: &Path, run: &str, place: &Place) -> Result<Self, JournalError> {
         let path = folder.join(format!("{run}.ndjson"));
         let begun = path.with_extension(BEGUN);
-        std::fs::create_dir_all(folder).map_err(failed("make the folder of", &path))?;
+        let mut builder = DirBuilder::new();
         let mut options = OpenOptions::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+            // Names of resources, accounts and hosts are nobody else's business.
+            builder.mode(0o700);
+            options.mode(0o600);
+        }
+        builder.recursive(true).create(folder).map_err(failed("make the folder of", &path))?;
         let file = options.create_new(true).read(true).append(true).open(&begun);
         let file = file.map_err(failed("create", &begun))?;
         file.lock().map_err(failed("lock", &begun))?;
@@ -143,12 +165,12 @@ impl Journal {
         self.write(&[Entry::Removed(thing.clone())])
     }
 
-    /// What was made and not removed.
-    pub(crate) fn left(&self) -> Result<Vec<Made>, JournalError> {
-        Ok(self.read()?.1)
+    /// After it was started, before it has done much.
+    pub(super) fn started(&self, program: &Program) -> Result<(), JournalError> {
+        self.write(&[Entry::Program(program.clone())])
     }
 
-    fn read(&self) -> Result<(String, Vec<Made>), JournalError> {
+    pub(super) fn read(&self) -> Result<Contents, JournalError> {
         let mut text = String::new();
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
@@ -159,7 +181,7 @@ impl Journal {
             let bytes = u64::try_from(whole).expect("a file's length");
             file.set_len(bytes).map_err(failed("mend", &self.path))?;
         }
-        left(&text).map_err(|(line, source)| JournalError::Line {
+        contents(&text).map_err(|(line, source)| JournalError::Line {
             path: self.path.clone(),
             line,
             source,
@@ -180,8 +202,8 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        match self.left() {
-            Ok(left) if left.is_empty() => match std::fs::remove_file(&self.path) {
+        match self.read() {
+            Ok(read) if read.is_done() => match std::fs::remove_file(&self.path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     tracing::warn!(%error, journal = %self.path.display(), "empty journal stays");
                 }
@@ -195,7 +217,15 @@ impl Drop for Journal {
     }
 }
 
-/// Removes what killed runs left at this place; what runs that live have made stays.
+impl Contents {
+    /// Whether nothing is left of its run.
+    fn is_done(&self) -> bool {
+        self.things.is_empty() && !self.programs.iter().any(|program| program.process.is_alive())
+    }
+}
+
+/// Removes what killed runs left at this place; what runs that live have made stays. Programs of
+/// killed runs are ended wherever they write.
 pub(crate) async fn sweep(folder: &Path, endpoints: &Endpoints, place: &Place) -> Swept {
     let mut swept = Swept::default();
     let unreadable = failed("list the folder of", folder);
@@ -240,17 +270,23 @@ async fn sweep_one(
         Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
     }
     let journal = Journal { path: path.to_owned(), file: Mutex::new(file) };
-    let (at, things) = journal.read()?;
+    let Contents { place: at, things, programs } = journal.read()?;
+    match end(&programs).await {
+        Ok(ended) => swept.removed.extend(ended),
+        Err(left) => {
+            // It would write again what is removed.
+            swept.left.extend(left);
+            return Ok(());
+        }
+    }
     if !things.is_empty() && at != place.0 {
         let (path, count, here) = (path.to_owned(), things.len(), place.0.clone());
         return Err(JournalError::Elsewhere { path, count, at, here });
     }
     for made in things {
-        match remove(&made, endpoints).await {
-            Ok(()) => {
-                journal.removed(&made.thing)?;
-                swept.removed.push(made.thing.to_string());
-            }
+        let removed = remove(&made, endpoints).await;
+        match removed.and_then(|()| journal.removed(&made.thing).map_err(in_words)) {
+            Ok(()) => swept.removed.push(made.thing.to_string()),
             Err(reason) => swept.left.push(format!("{}: {reason}", made.thing)),
         }
     }
@@ -270,15 +306,16 @@ fn forget_begun(path: &Path) -> Result<(), JournalError> {
     }
 }
 
-/// Where a journal's run was, and what of it is still there; else the number of the line that is no
-/// entry. A last line that was cut off is none: what it announces was not made yet.
-fn left(text: &str) -> Result<(String, Vec<Made>), (usize, serde_json::Error)> {
-    let mut place = String::new();
+/// What a journal says; else the number of the line that is no entry. A last line that was cut off is
+/// none: what it announces was not made yet.
+fn contents(text: &str) -> Result<Contents, (usize, serde_json::Error)> {
     let mut at = SystemTime::UNIX_EPOCH;
-    let mut things: Vec<Made> = Vec::new();
+    let mut contents = Contents::default();
+    let Contents { place, things, programs } = &mut contents;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         match serde_json::from_str(line) {
-            Ok(Entry::Place(name)) => place = name,
+            Ok(Entry::Place(name)) => *place = name,
+            Ok(Entry::Program(program)) => programs.push(program),
             Ok(Entry::At(seconds)) => at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
             Ok(Entry::Making(thing)) => things.push(Made { thing, at }),
             Ok(Entry::Removed(thing)) => things.retain(|other| other.thing != thing),
@@ -286,7 +323,7 @@ fn left(text: &str) -> Result<(String, Vec<Made>), (usize, serde_json::Error)> {
             Err(error) => return Err((index + 1, error)),
         }
     }
-    Ok((place, things))
+    Ok(contents)
 }
 
 fn seconds(at: SystemTime) -> u64 {

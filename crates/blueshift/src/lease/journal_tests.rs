@@ -8,6 +8,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::lease::Programs;
+use crate::process::Process;
 use crate::provision::sdk_config;
 
 fn nowhere() -> Endpoints {
@@ -29,9 +31,10 @@ fn what_is_left_is_what_was_announced_and_not_removed() {
         {\"making\":{\"sch";
     let thing = Thing::Objects { bucket: "b".to_owned(), prefix: "p/".to_owned() };
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
-    let (place, things) = left(text).expect("all lines but the last are entries");
-    assert_eq!((place.as_str(), things), ("here", vec![Made { thing, at }]));
-    let (line, _) = left(&format!("{text}\n")).expect_err("the last line is no entry");
+    let read = contents(text).expect("all lines but the last are entries");
+    let expected = vec![Made { thing, at }];
+    assert_eq!(read, Contents { place: "here".to_owned(), things: expected, programs: Vec::new() });
+    let (line, _) = contents(&format!("{text}\n")).expect_err("the last line is no entry");
     assert_eq!(line, 6);
 }
 
@@ -63,9 +66,47 @@ async fn a_line_that_was_cut_off_does_not_spoil_what_is_written_after_it() {
     journal.making(&things).expect("written");
     let mut file = OpenOptions::new().append(true).open(&journal.path).expect("there");
     file.write_all(b"{\"making\":{\"sch").expect("written");
-    assert_eq!(journal.left().expect("readable").len(), 2);
+    assert_eq!(journal.read().expect("readable").things.len(), 2);
     journal.removed(&things[0]).expect("written");
-    assert_eq!(journal.left().expect("readable").len(), 1);
+    assert_eq!(journal.read().expect("readable").things.len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_a_journal() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state/journals");
+    let _journal = Journal::begin(&path, "run", &Place::new(&nowhere(), None)).expect("begun");
+    for (path, expected) in [(path.clone(), 0o700), (path.join("run.ndjson"), 0o600)] {
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, expected, "{}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_outlived_its_run_is_ended_and_no_other_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (here, elsewhere) = (Place::new(&nowhere(), None), Place::new(&nowhere(), Some("1")));
+    let mut orphan = std::process::Command::new("sleep").arg("600").spawn().expect("it starts");
+    let programs = Programs {
+        journal: Some(Arc::new(Journal::begin(folder.path(), "run", &elsewhere).expect("begun"))),
+        ..Programs::default()
+    };
+    programs.started("consume-events", orphan.id()).expect("written");
+    let journal = programs.journal.as_ref().expect("given");
+    // The id became another's since.
+    let process = Process { started: "before".to_owned(), ..Process::this() };
+    journal.started(&Program { name: "old".to_owned(), process }).expect("written");
+    // Its run lives.
+    assert_eq!(sweep(folder.path(), &nowhere(), &here).await, Swept::default());
+    assert_eq!(orphan.try_wait().expect("its state"), None);
+    drop(programs);
+    let swept = sweep(folder.path(), &nowhere(), &here).await;
+    let ended = format!("program consume-events (process {})", orphan.id());
+    assert_eq!(swept, Swept { removed: vec![ended], left: Vec::new() });
+    assert!(!orphan.wait().expect("it has ended").success());
+    assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

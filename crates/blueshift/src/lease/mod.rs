@@ -5,6 +5,7 @@
 //! left. Knows no journal's place but the one it is given.
 
 pub(crate) mod journal;
+mod programs;
 mod remove;
 
 use std::path::Path;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use time::macros::format_description;
 
 use self::journal::{Journal, JournalError, Made};
+pub use self::programs::Programs;
+use self::programs::{Program, end};
 pub(crate) use self::remove::remove;
 use crate::endpoints::Endpoints;
 use crate::provision::{ProvisionError, Provisioned, Resources};
@@ -60,6 +63,16 @@ pub enum LeaseError {
     /// It could not be made.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
+    /// Not all could be made, and what was made by then could not be removed; the journal keeps it
+    /// for the next attempt.
+    #[error("not all is made, and of what is made this is not removed: {}", left.join("; "))]
+    Abandoned {
+        /// Each thing, and why.
+        left: Vec<String>,
+        /// Why not all could be made.
+        #[source]
+        cause: ProvisionError,
+    },
     /// It could not be removed; the journal keeps it for the next attempt.
     #[error("not removed: {}", left.join("; "))]
     Left {
@@ -96,13 +109,13 @@ impl Lessor {
     /// Removes what was leased and is still there, if the stack goes on without us.
     pub(crate) async fn remove_all(&self, endpoints: &Endpoints) {
         let Some(journal) = &self.journal else { return };
-        let given_back = match journal.left() {
-            Ok(left) => give_back(&left, endpoints, Some(journal)).await,
-            Err(error) => Err(error.into()),
+        let left = match journal.read() {
+            Ok(read) => give_back(&read.things, &read.programs, endpoints, Some(journal)).await,
+            Err(error) => vec![in_words(error)],
         };
-        if let Err(error) = given_back {
-            let error = anyhow::Error::from(error);
-            tracing::error!(error = format!("{error:#}"), "the next run or a sweep will try again");
+        if !left.is_empty() {
+            let error = LeaseError::Left { left };
+            tracing::error!(%error, "the next run or a sweep will try again");
         }
     }
 
@@ -143,7 +156,7 @@ pub struct Lease {
     pub provisioned: Provisioned,
     things: Vec<Made>,
     endpoints: Endpoints,
-    journal: Option<Arc<Journal>>,
+    programs: Programs,
 }
 
 impl Stack {
@@ -164,44 +177,89 @@ impl Stack {
         let made = resources.provision(&self.endpoints).await;
         let endpoints = self.endpoints.clone();
         match made {
-            Ok(provisioned) => Ok(Lease { provisioned, things, endpoints, journal }),
-            Err(error) => {
-                give_back(&things, &endpoints, journal.as_deref()).await?;
-                Err(error.into())
+            Ok(provisioned) => {
+                let programs = Programs { journal, ..Programs::default() };
+                Ok(Lease { provisioned, things, endpoints, programs })
+            }
+            Err(cause) => {
+                let left = give_back(&things, &[], &endpoints, journal.as_deref()).await;
+                Err(if left.is_empty() {
+                    cause.into()
+                } else {
+                    LeaseError::Abandoned { left, cause }
+                })
             }
         }
     }
 }
 
 impl Lease {
-    /// Removes what was made, unless the stack takes it all with it.
+    /// Where to write down each program that works on it: it is ended before anything is removed,
+    /// here, or by a sweep if this process is killed.
+    pub fn programs(&self) -> Programs {
+        self.programs.clone()
+    }
+
+    /// Ends its programs and removes what was made, unless the stack takes it all with it.
     ///
     /// # Errors
     /// If something could not be removed; the journal keeps it.
     pub async fn release(self) -> Result<(), LeaseError> {
-        give_back(&self.things, &self.endpoints, self.journal.as_deref()).await
+        let Self { things, endpoints, programs, .. } = self;
+        let (started, journal) = (programs.all(), programs.journal.as_deref());
+        let left = give_back(&things, &started, &endpoints, journal).await;
+        if left.is_empty() { Ok(()) } else { Err(LeaseError::Left { left }) }
     }
 }
 
+/// Ends the programs and removes the things: what is left, and why.
 async fn give_back(
     things: &[Made],
+    programs: &[Program],
     endpoints: &Endpoints,
     journal: Option<&Journal>,
-) -> Result<(), LeaseError> {
-    let Some(journal) = journal else { return Ok(()) };
+) -> Vec<String> {
+    let Some(journal) = journal else { return Vec::new() };
+    if let Err(left) = end(programs).await {
+        // It would write again what is removed.
+        return left;
+    }
     let mut left = Vec::new();
     for made in things {
-        match remove(made, endpoints).await {
-            Ok(()) => journal.removed(&made.thing)?,
-            Err(reason) => left.push(format!("{}: {reason}", made.thing)),
-        }
+        let removed = remove(made, endpoints).await;
+        let noted = removed.and_then(|()| journal.removed(&made.thing).map_err(in_words));
+        left.extend(noted.err().map(|reason| format!("{}: {reason}", made.thing)));
     }
-    if left.is_empty() { Ok(()) } else { Err(LeaseError::Left { left }) }
+    left
+}
+
+fn in_words(error: JournalError) -> String {
+    format!("{:#}", anyhow::Error::from(error))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use super::journal::Place;
     use super::*;
+    use crate::stack::Running;
+
+    #[tokio::test]
+    async fn what_cannot_be_made_nor_removed_is_said_with_both_reasons() {
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+        let endpoints = Endpoints::local(nobody, nobody, None, "us-east-1".to_owned());
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::new(&endpoints, None);
+        let journal = Journal::begin(folder.path(), "run", &place).expect("begun");
+        let lessor = Lessor::journaled("run".to_owned(), Some("lake".to_owned()), journal);
+        let stack = Stack { endpoints, provisioned: None, lessor, running: Running::Aws };
+        let error = stack.lease("x", Path::new("t.sql")).await.expect_err("nobody answers");
+        let said = format!("{:#}", anyhow::Error::from(error));
+        for expected in ["not removed: queue run-1-x: ", "; schema run_1: ", "cannot be made: "] {
+            assert!(said.contains(expected), "{expected}: {said}");
+        }
+    }
 
     #[test]
     fn every_name_carries_the_runs_and_fits_where_it_is_used() {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use tokio_postgres::error::SqlState;
 
 use super::Thing;
 use super::journal::Made;
@@ -28,6 +29,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long the server may work on removing a schema, and how long its answer may take in all.
 const DROP_WITHIN: Duration = Duration::from_secs(60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(90);
+/// What says that a transaction has made or changed the schema since the statement began.
+const OVERTAKEN: [SqlState; 4] = [
+    SqlState::UNIQUE_VIOLATION,
+    SqlState::DUPLICATE_SCHEMA,
+    SqlState::T_R_SERIALIZATION_FAILURE,
+    SqlState::INTERNAL_ERROR,
+];
 
 /// Removes it; else says why it is still there.
 pub(crate) async fn remove(made: &Made, endpoints: &Endpoints) -> Result<(), String> {
@@ -58,9 +66,24 @@ async fn remove_schema(name: &str, endpoints: &Endpoints) -> Result<(), String> 
     let redshift = endpoints.redshift.connect().await.map_err(|error| said(&error))?;
     let limit = format!("SET statement_timeout TO {}", DROP_WITHIN.as_millis());
     redshift.batch_execute(&limit).await.map_err(|error| said(&error))?;
-    // Our own names are letters, digits and underscores.
-    let statement = format!("DROP SCHEMA IF EXISTS \"{name}\" CASCADE");
-    redshift.batch_execute(&statement).await.map_err(|error| said(&error))
+    // A CREATE SCHEMA may still be under way: of a session that this process has given up, or of a
+    // killed run. DROP alone would not see it, and it would be committed afterwards. A CREATE of the
+    // same name waits for its end. Our own names are letters, digits and underscores.
+    let create = format!("CREATE SCHEMA IF NOT EXISTS \"{name}\"");
+    let drop = format!("DROP SCHEMA IF EXISTS \"{name}\" CASCADE");
+    loop {
+        let outcome = match redshift.batch_execute(&create).await {
+            Ok(()) => redshift.batch_execute(&drop).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => return Ok(()),
+            Err(error) if error.code().is_some_and(|code| OVERTAKEN.contains(code)) => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Err(error) => return Err(said(&error)),
+        }
+    }
 }
 
 async fn remove_queue(name: &str, at: SystemTime, endpoints: &Endpoints) -> Result<(), String> {
