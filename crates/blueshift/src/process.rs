@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct Process {
     /// Its id.
     pub pid: u32,
-    /// When it started, in the system's words.
+    /// When it started, in the system's words; empty if that is not known, as in records of older
+    /// versions: then its id has to do.
+    #[serde(default)]
     pub started: String,
 }
 
@@ -20,7 +22,11 @@ impl Process {
     /// This one.
     pub fn this() -> Self {
         let pid = std::process::id();
-        Self { pid, started: started(pid).unwrap_or_default() }
+        let started = match Start::of(pid) {
+            Start::At(started) => started,
+            Start::Gone | Start::Unknown => String::new(),
+        };
+        Self { pid, started }
     }
 
     /// Reads what [`Display`](fmt::Display) writes; `None` if it is something else.
@@ -30,12 +36,18 @@ impl Process {
         (!process.started.is_empty()).then_some(process)
     }
 
-    /// Whether it still runs. One that has ended and that nobody has waited for does not.
+    /// Whether it still runs, or may, because the system does not say. One that has ended and that
+    /// nobody has waited for does not.
     pub fn is_alive(&self) -> bool {
-        started(self.pid).as_deref() == Some(&*self.started)
+        match Start::of(self.pid) {
+            Start::Gone => false,
+            Start::Unknown => true,
+            Start::At(started) => self.started.is_empty() || started == self.started,
+        }
     }
 
-    /// Asks it to end; nothing if it has ended. Never reaches another process of the same id.
+    /// Asks it to end; nothing if it has ended. Never reaches another process of the same id, unless
+    /// the start is not known.
     ///
     /// # Errors
     /// If it is not ours to stop.
@@ -89,18 +101,49 @@ impl fmt::Display for Process {
     }
 }
 
-/// When a process started, in the system's words; `None` if none of that id runs.
-pub(crate) fn started(pid: u32) -> Option<String> {
-    if cfg!(target_os = "linux") {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        return started_in(&stat);
+/// When a process started.
+#[derive(Debug, PartialEq, Eq)]
+enum Start {
+    /// None of that id runs.
+    Gone,
+    /// One may run, but the system does not say more.
+    Unknown,
+    /// In the system's words.
+    At(String),
+}
+
+impl Start {
+    fn of(pid: u32) -> Self {
+        if cfg!(target_os = "linux") {
+            return Self::from_stat(std::fs::read_to_string(format!("/proc/{pid}/stat")), pid);
+        }
+        let arguments = ["-o", "lstart=", "-p", &pid.to_string()];
+        // In one language and zone, whoever asks.
+        let mut ps = std::process::Command::new("ps");
+        let answer = ps.args(arguments).env("LC_ALL", "C").env("TZ", "UTC").output();
+        let Ok(answer) = answer else { return Self::Unknown };
+        let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+        if text.is_empty() { Self::Gone } else { Self::At(text) }
     }
-    let arguments = ["-o", "lstart=", "-p", &pid.to_string()];
-    // In one language and zone, whoever asks.
-    let mut ps = std::process::Command::new("ps");
-    let answer = ps.args(arguments).env("LC_ALL", "C").env("TZ", "UTC").output().ok()?;
-    let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
-    (!text.is_empty()).then_some(text)
+
+    /// Of what was read. Without a file there is no such process, unless /proc hides it from us; any
+    /// other failure says nothing of it.
+    fn from_stat(stat: std::io::Result<String>, pid: u32) -> Self {
+        match stat {
+            Ok(stat) => started_in(&stat).map_or(Self::Gone, Self::At),
+            Err(error) => {
+                let is_none = error.kind() == std::io::ErrorKind::NotFound
+                    || error.raw_os_error() == Some(Errno::SRCH.raw_os_error());
+                if is_none && !exists(pid) { Self::Gone } else { Self::Unknown }
+            }
+        }
+    }
+}
+
+/// Whether there is a process of this id, be it another user's.
+fn exists(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    !matches!(rustix::process::test_kill_process(pid), Err(Errno::SRCH))
 }
 
 /// The start in `/proc/<pid>/stat`, unless the process has ended.
@@ -133,6 +176,29 @@ mod tests {
         for text in ["", "7", "7 ", "x 7"] {
             assert_eq!(Process::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn only_a_process_that_is_not_there_is_gone() {
+        let this = std::process::id();
+        for (raw, pid, expected) in [
+            (Errno::NOENT, u32::MAX, Start::Gone),
+            (Errno::SRCH, u32::MAX, Start::Gone),
+            // Hidden by /proc's option hidepid.
+            (Errno::NOENT, this, Start::Unknown),
+            (Errno::ACCESS, u32::MAX, Start::Unknown),
+            (Errno::MFILE, u32::MAX, Start::Unknown),
+        ] {
+            let error = std::io::Error::from_raw_os_error(raw.raw_os_error());
+            assert_eq!(Start::from_stat(Err(error), pid), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_process_of_an_unknown_start_is_known_by_its_id() {
+        let old: Process = serde_json::from_str(r#"{"pid": 4294967295}"#).expect("no start");
+        assert!(!old.is_alive());
+        assert!(Process { pid: std::process::id(), ..old }.is_alive());
     }
 
     #[test]

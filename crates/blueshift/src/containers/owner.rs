@@ -1,6 +1,6 @@
 //! Who started a container, as its label says, and whether that process still runs.
 
-use crate::process::started;
+use crate::process::Process;
 
 /// The label every container of ours carries; its value is an [`Owner`].
 pub(crate) const OWNER_LABEL: &str = "dev.blueshift.owner";
@@ -20,13 +20,8 @@ pub(crate) struct Owner {
 impl Owner {
     /// This process.
     pub(crate) fn this() -> Self {
-        let process = std::process::id();
-        Self {
-            boot: boot(),
-            namespace: namespace(),
-            process,
-            started: started(process).unwrap_or_default(),
-        }
+        let Process { pid, started } = Process::this();
+        Self { boot: boot(), namespace: namespace(), process: pid, started }
     }
 
     /// Reads a label; `None` if it is none of ours.
@@ -54,7 +49,8 @@ impl Owner {
             return false;
         }
         // Processes of another namespace cannot be seen from here.
-        self.namespace == namespace() && started(self.process).as_deref() != Some(&*self.started)
+        let process = Process { pid: self.process, started: self.started.clone() };
+        self.namespace == namespace() && !process.is_alive()
     }
 }
 

@@ -12,7 +12,7 @@ use super::binaries::Binaries;
 use super::clean::Cleaner;
 use super::download::{self, Download};
 use super::error::PostgresError;
-use super::{Catalog, SOCKET_PORT, SUPERUSER, leftovers, template};
+use super::{Catalog, SOCKET_PORT, SUPERUSER, leftovers, making, template};
 
 /// How long Postgres may take to accept connections; it normally takes 0.1 s.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -60,6 +60,7 @@ pub async fn start(
     download: &Download,
 ) -> Result<Cluster, PostgresError> {
     let account = Account::pick()?;
+    making::sweep_unfinished(&template::cache_folder(), account);
     let binaries = match (Binaries::find(binaries), download) {
         (Err(PostgresError::NotInstalled { searched }), Download::From(source))
             if binaries.is_none() =>

@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use super::binaries::Binaries;
+use super::making::Making;
 use crate::fetch::{FetchError, Fetcher};
 
 /// The version that is downloaded.
@@ -131,17 +132,15 @@ pub(crate) async fn ensure(source: &str, cache: &Path) -> Result<Binaries, Downl
     let fetcher = Fetcher::new(WAIT);
     let expected = checksum(&fetcher, &format!("{url}.sha256")).await?;
     // Beside its final place and renamed, so that a half-made one is never used.
-    let random = uuid::Uuid::new_v4().simple().to_string();
-    let making = Making(cache.join(format!("making-server-{}", &random[..8])));
-    std::fs::create_dir_all(&making.0).map_err(unwritable(&making.0))?;
-    let archive = making.0.join("archive.tar.gz");
+    let making = Making::server(cache).map_err(unwritable(cache))?;
+    let archive = making.path().join("archive.tar.gz");
     let mut file = File::create(&archive).map_err(unwritable(&archive))?;
     let answer = successful(fetcher.get(&url).await?, &url)?;
     let found = save(answer, &mut file, &archive, &url).await?;
     if found != expected {
         return Err(DownloadError::WrongChecksum { url, expected, found });
     }
-    let folder = making.0.clone();
+    let folder = making.path().to_owned();
     let unpacked = tokio::task::spawn_blocking(move || unpack(&archive, &folder)).await;
     let unpacked = unpacked.expect("unpacking does not panic")?;
     let server = unpacked.ok_or_else(|| DownloadError::Unusable { url: url.clone() })?;
@@ -164,17 +163,6 @@ fn target() -> String {
         (_, false) => "unknown-linux-gnu",
     };
     format!("{}-{system}", std::env::consts::ARCH)
-}
-
-/// A folder that goes, with what is left in it.
-struct Making(PathBuf);
-
-impl Drop for Making {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "half-made download stays");
-        }
-    }
 }
 
 fn successful(answer: Response<Incoming>, url: &str) -> Result<Response<Incoming>, FetchError> {

@@ -10,18 +10,21 @@ use rustix::process::{Pid, Signal};
 
 use super::account::Account;
 use super::error::PostgresError;
-use crate::process::{Process, started};
+use super::making::PLACE_FILE;
+use crate::process::Process;
 
 const NAME_PREFIX: &str = "blueshift-";
 /// The file that says whose the folder is; without it, its name has to do.
-const OWNER_FILE: &str = "owner";
+pub(super) const OWNER_FILE: &str = "owner";
 /// The longest folder whose socket `.s.PGSQL.5432` still fits.
 const FOLDER_BYTES_MAX: usize = 107 - "/.s.PGSQL.5432".len();
 
 /// Makes a folder for one running cluster, and first removes what killed owners left behind.
 pub(crate) fn make_folder(account: Account) -> Result<PathBuf, PostgresError> {
     let parent = parent();
-    sweep(&parent, account, |owner| !owner.is_alive());
+    for folder in sweep(&parent, &[NAME_PREFIX], account, |owner| !owner.is_alive()) {
+        remove_leftover(&folder, account);
+    }
     let random = uuid::Uuid::new_v4().simple().to_string();
     let folder = parent.join(format!("{NAME_PREFIX}{}-{}", std::process::id(), &random[..8]));
     std::fs::DirBuilder::new()
@@ -40,15 +43,19 @@ pub(crate) fn make_folder(account: Account) -> Result<PathBuf, PostgresError> {
 /// # Errors
 /// If we are root and there is no user that Postgres could have run as.
 pub fn sweep_leftovers_of(process: &Process) -> Result<(), PostgresError> {
-    sweep(&parent(), Account::pick()?, |owner| match owner {
+    let account = Account::pick()?;
+    let left = sweep(&parent(), &[NAME_PREFIX], account, |owner| match owner {
         Owner::Known(owner) => owner == process && !owner.is_alive(),
         Owner::Named(pid) => *pid == process.pid && !owner.is_alive(),
     });
+    for folder in left {
+        remove_leftover(&folder, account);
+    }
     Ok(())
 }
 
 /// Whose a folder is.
-enum Owner {
+pub(super) enum Owner {
     /// As its file says.
     Known(Process),
     /// As its name says, because there is no file (yet).
@@ -57,20 +64,16 @@ enum Owner {
 
 impl Owner {
     /// `None` if the folder is not one of ours.
-    fn of(folder: &Path) -> Option<Self> {
-        let pid = named(&folder.file_name()?.to_string_lossy())?;
+    fn of(folder: &Path, prefixes: &[&str]) -> Option<Self> {
+        let pid = named(&folder.file_name()?.to_string_lossy(), prefixes)?;
         let text = std::fs::read_to_string(folder.join(OWNER_FILE)).unwrap_or_default();
         Some(Process::parse(&text).map_or(Self::Named(pid), Self::Known))
     }
 
-    fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         match self {
             Self::Known(process) => process.is_alive(),
-            Self::Named(pid) => {
-                let exists = i32::try_from(*pid).ok().and_then(Pid::from_raw).is_some_and(is_alive);
-                // One that has ended and that nobody has waited for has no start.
-                exists && (cfg!(not(target_os = "linux")) || started(*pid).is_some())
-            }
+            Self::Named(pid) => Process { pid: *pid, started: String::new() }.is_alive(),
         }
     }
 }
@@ -82,26 +85,43 @@ fn parent() -> PathBuf {
     if temporary.as_os_str().len() <= room { temporary } else { PathBuf::from("/tmp") }
 }
 
-fn sweep(parent: &Path, account: Account, is_gone: impl Fn(&Owner) -> bool) {
-    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+/// Folders of killed owners: ours or Postgres', with one of the `prefixes`.
+pub(super) fn sweep(
+    parent: &Path,
+    prefixes: &[&str],
+    account: Account,
+    is_gone: impl Fn(&Owner) -> bool,
+) -> Vec<PathBuf> {
+    let users = [account.user_id(), rustix::process::geteuid().as_raw()];
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    let left = entries.filter(|entry| {
         let ours = entry
             .metadata()
-            .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == account.user_id());
-        if ours && Owner::of(&entry.path()).as_ref().is_some_and(&is_gone) {
-            stop_server(&entry.path());
-            match std::fs::remove_dir_all(entry.path()) {
-                Ok(()) => tracing::info!(folder = %entry.path().display(), "leftover removed"),
-                Err(error) => {
-                    tracing::warn!(folder = %entry.path().display(), %error, "leftover stays");
-                }
-            }
-        }
+            .is_ok_and(|metadata| metadata.is_dir() && users.contains(&metadata.uid()));
+        ours && Owner::of(&entry.path(), prefixes).as_ref().is_some_and(&is_gone)
+    });
+    left.map(|entry| entry.path()).collect()
+}
+
+/// Ends the server of a leftover folder, and removes the folder.
+pub(super) fn remove_leftover(folder: &Path, account: Account) {
+    stop_server(&folder.join("data"), account);
+    // A template's server has its data in the cache, perhaps another one than ours.
+    if let Ok(place) = std::fs::read_to_string(folder.join(PLACE_FILE)) {
+        stop_server(&Path::new(&place).join("data"), account);
+    }
+    match std::fs::remove_dir_all(folder) {
+        Ok(()) => tracing::info!(folder = %folder.display(), "leftover removed"),
+        // Another start was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!(folder = %folder.display(), %error, "leftover stays"),
     }
 }
 
 /// The id of the process that made a folder of this name.
-fn named(name: &str) -> Option<u32> {
-    let (owner, _) = name.strip_prefix(NAME_PREFIX)?.split_once('-')?;
+fn named(name: &str, prefixes: &[&str]) -> Option<u32> {
+    let rest = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let (owner, _) = rest.split_once('-')?;
     owner.parse().ok().filter(|pid| *pid != 0)
 }
 
@@ -110,20 +130,32 @@ fn is_alive(process: Pid) -> bool {
     !matches!(rustix::process::test_kill_process(process), Err(rustix::io::Errno::SRCH))
 }
 
-/// Stops the Postgres that still runs in a leftover folder, if there is one.
-fn stop_server(folder: &Path) {
-    let Ok(text) = std::fs::read_to_string(folder.join("data/postmaster.pid")) else { return };
+/// Stops the Postgres that still runs on the data of a killed owner, if there is one.
+fn stop_server(data: &Path, account: Account) {
+    let Ok(text) = std::fs::read_to_string(data.join("postmaster.pid")) else { return };
     let mut lines = text.lines();
-    let process = lines.next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
+    // Negative while initdb runs: that server ends with its input.
+    let process = lines.next().and_then(|line| line.trim().parse().ok()).filter(|pid| 0 < *pid);
+    let process = process.and_then(Pid::from_raw);
     // The second line names the data directory: a process id may have been reused.
-    let same = lines.next().is_some_and(|line| Path::new(line.trim()).starts_with(folder));
-    if let Some(process) = process.filter(|process| same && is_alive(*process)) {
-        let _ = rustix::process::kill_process(process, Signal::QUIT);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
-        while is_alive(process) && std::time::Instant::now() < deadline {
-            pause();
-        }
+    let same = lines.next().is_some_and(|line| Path::new(line.trim()) == data);
+    let process = process.filter(|process| same && is_alive(*process) && is_of(*process, account));
+    let Some(process) = process else { return };
+    let _ = rustix::process::kill_process(process, Signal::QUIT);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while is_alive(process) && std::time::Instant::now() < deadline {
+        pause();
     }
+}
+
+/// Whether a process is one of Postgres' user, who writes the file that names it: root could end any.
+fn is_of(process: Pid, account: Account) -> bool {
+    if !rustix::process::geteuid().is_root() {
+        return true;
+    }
+    let folder = format!("/proc/{}", process.as_raw_nonzero());
+    std::fs::metadata(folder)
+        .map_or(cfg!(not(target_os = "linux")), |metadata| metadata.uid() == account.user_id())
 }
 
 /// Between two looks at a process that is not our child, and so cannot be waited for.
@@ -144,7 +176,16 @@ mod tests {
             ("blueshift-123", None),
             ("other-123-0a1b2c3d", None),
         ] {
-            assert_eq!(named(name), expected, "{name}");
+            assert_eq!(named(name, &[NAME_PREFIX]), expected, "{name}");
+        }
+        for (name, expected) in [
+            ("making-123-0a1b2c3d", Some(123)),
+            ("making-server-123-0a1b2c3d", Some(123)),
+            ("making-server-0a1b2c3d", None),
+            ("server-17.5.0-x86_64-unknown-linux-gnu", None),
+            ("postgres-17.5-0a1b2c3d", None),
+        ] {
+            assert_eq!(named(name, &["making-server-", "making-"]), expected, "{name}");
         }
     }
 
@@ -159,7 +200,7 @@ mod tests {
             if let Some(owner) = owner {
                 std::fs::write(folder.join(OWNER_FILE), owner.to_string()).expect("written");
             }
-            Owner::of(&folder).expect("ours").is_alive()
+            Owner::of(&folder, &[NAME_PREFIX]).expect("ours").is_alive()
         };
         assert!(make("living", Some(&this)));
         assert!(make("begun", None));

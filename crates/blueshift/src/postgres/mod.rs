@@ -13,6 +13,7 @@ mod cluster;
 mod download;
 mod error;
 mod leftovers;
+mod making;
 mod template;
 
 pub(crate) use clean::Cleaner;

@@ -1,5 +1,6 @@
 //! The template cluster: made once, copied for every start.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -8,6 +9,7 @@ use super::account::Account;
 use super::binaries::Binaries;
 use super::cluster::Server;
 use super::error::PostgresError;
+use super::making::{Making, PLACE_FILE};
 use super::{Catalog, SUPERUSER};
 
 /// Finds or makes the template and returns its data directory.
@@ -26,36 +28,38 @@ pub(crate) async fn ensure(
     make_cache_folder(&cache, account)?;
     // Made beside its final place and renamed, so that a half-made one is never used and two
     // processes that make it at the same time do not meet.
-    let random = uuid::Uuid::new_v4().simple().to_string();
-    let making = cache.join(format!("making-{}-{}", std::process::id(), &random[..8]));
-    let made = make(binaries, account, catalog, &making).await;
-    let kept = made.and_then(|()| match std::fs::rename(&making, &template) {
-        Err(_) if template.join("PG_VERSION").exists() => Ok(()),
-        renamed => renamed.map_err(PostgresError::folder("rename the template to", &template)),
-    });
-    if making.exists()
-        && let Err(error) = std::fs::remove_dir_all(&making)
-    {
-        tracing::warn!(folder = %making.display(), %error, "half-made template stays");
+    // Its server ends before it goes, also if we are told to stop in the middle.
+    let making = Making::template(&cache, account)
+        .map_err(PostgresError::folder("make a folder for the template in", &cache))?;
+    let data = making.path().join("data");
+    make(binaries, account, catalog, making.path(), &data).await?;
+    match std::fs::rename(&data, &template) {
+        Err(_) if template.join("PG_VERSION").exists() => {}
+        renamed => renamed.map_err(PostgresError::folder("rename the template to", &template))?,
     }
-    kept.map(|()| template)
+    Ok(template)
 }
 
 async fn make(
     binaries: &Binaries,
     account: Account,
     catalog: &Catalog,
-    folder: &Path,
+    making: &Path,
+    data: &Path,
 ) -> Result<(), PostgresError> {
     let mut initdb = account.command(&binaries.initdb);
     initdb
         .arg("--pgdata")
-        .arg(folder)
+        .arg(data)
         .args(["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"])
         .args(["--locale", "C", "--no-sync", "--no-instructions", "--wal-segsize", "1"]);
     run(&binaries.initdb, initdb.output())?;
     let socket_folder = super::leftovers::make_folder(account)?;
-    let server = Server::launch(binaries, account, folder, &socket_folder)?;
+    // Who finds this folder after a kill knows which server to end.
+    let place = socket_folder.join(PLACE_FILE);
+    std::fs::write(&place, making.as_os_str().as_bytes())
+        .map_err(PostgresError::folder("write into", &socket_folder))?;
+    let server = Server::launch(binaries, account, data, &socket_folder)?;
     server.ready().await?;
     for (database, script) in &catalog.scripts {
         let client = server.connect(database).await.map_err(catalog_error(database))?;
