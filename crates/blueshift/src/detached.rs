@@ -26,7 +26,7 @@ pub(crate) async fn start(
     within: Duration,
 ) -> anyhow::Result<ExitCode> {
     let taken = match stacks.state(name)? {
-        State::Absent | State::Stale(_) => None,
+        State::Absent | State::Stale(_) | State::Malformed { .. } => None,
         State::Starting { process } => Some(process),
         State::Running(record) => Some(Some(record.process)),
     };

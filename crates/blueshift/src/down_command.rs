@@ -30,12 +30,25 @@ pub(crate) struct Down {
 impl Down {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let stacks = self.named.place.stacks();
-        let names = if self.all { stacks.names() } else { vec![self.named.name.clone()] };
+        if !self.all {
+            self.stop(&stacks, &self.named.name).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let names = stacks.names();
         if names.is_empty() {
             print("no stack is running\n")?;
         }
-        for name in names {
-            self.stop(&stacks, &name).await?;
+        // One that cannot be stopped does not keep the others running.
+        let mut failed = Vec::new();
+        for name in &names {
+            if let Err(error) = self.stop(&stacks, name).await {
+                let hint = crate::hint(&error).map(|hint| format!(" (hint: {hint})"));
+                failed.push(format!("stack {name}: {error:#}{}", hint.unwrap_or_default()));
+            }
+        }
+        if !failed.is_empty() {
+            let (count, all) = (failed.len(), names.len());
+            bail!("{count} of {all} stacks not stopped: {}", failed.join("; "));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -44,12 +57,21 @@ impl Down {
         let (process, what) = match self.settled(stacks, name).await? {
             State::Absent => return print(&format!("no stack named {name} is running\n")),
             State::Stale(record) => {
+                // Held, so that no start in between loses its record; that forgets this one.
+                let _held = stacks.hold(name).await?;
                 // Postgres survives a kill of the process that started it.
                 sweep_leftovers_of(&record.process)?;
-                stacks.forget(name)?;
                 let pid = record.process.pid;
                 return print(&format!(
                     "stack {name} (process {pid}) had ended without cleaning up: done now\n"
+                ));
+            }
+            State::Malformed { path, problem } => {
+                drop(stacks.hold(name).await?);
+                return print(&format!(
+                    "stack {name} had ended without cleaning up, and {} could not be read \
+                     ({problem}): removed now\n",
+                    path.display()
                 ));
             }
             State::Starting { process } => {

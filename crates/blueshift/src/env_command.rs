@@ -38,7 +38,7 @@ impl Env {
         let record = match self.named.place.stacks().state(name)? {
             State::Running(record) => record,
             State::Starting { .. } => bail!("stack {name} is not ready yet"),
-            State::Absent | State::Stale(_) => {
+            State::Absent | State::Stale(_) | State::Malformed { .. } => {
                 bail!("no stack named {name} is running: blueshift up --detach --name {name}")
             }
         };

@@ -140,6 +140,13 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         let another = "or start this one beside it: --name OTHER";
         return Some(format!("blueshift env --name {name} prints its block; {another}"));
     }
+    if let Some(StacksError::Malformed { .. }) = error.downcast_ref() {
+        return Some(
+            "a stack of another version runs under this name: stop it with that version's \
+             `blueshift down`, or start one beside it: --name OTHER"
+                .to_owned(),
+        );
+    }
     let postgres = error.downcast_ref::<PostgresError>().and_then(PostgresError::hint);
     postgres.or_else(|| error.downcast_ref::<StackError>().and_then(StackError::hint))
 }

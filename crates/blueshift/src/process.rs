@@ -22,11 +22,7 @@ impl Process {
     /// This one.
     pub fn this() -> Self {
         let pid = std::process::id();
-        let started = match Start::of(pid) {
-            Start::At(started) => started,
-            Start::Gone | Start::Unknown => String::new(),
-        };
-        Self { pid, started }
+        Self { pid, started: started(pid).unwrap_or_default() }
     }
 
     /// Reads what [`Display`](fmt::Display) writes; `None` if it is something else.
@@ -98,6 +94,15 @@ impl Process {
 impl fmt::Display for Process {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.pid, self.started)
+    }
+}
+
+/// When a process started, in the system's words; `None` if none of that id runs, or if the system
+/// does not say.
+pub(crate) fn started(pid: u32) -> Option<String> {
+    match Start::of(pid) {
+        Start::At(started) => Some(started),
+        Start::Gone | Start::Unknown => None,
     }
 }
 

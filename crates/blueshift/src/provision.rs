@@ -290,6 +290,9 @@ async fn make_bucket(config: &SdkConfig, bucket: &str, region: &str) -> Result<(
     Ok(())
 }
 
+/// How long the statements of a table may take.
+const MADE_WITHIN: std::time::Duration = std::time::Duration::from_secs(90);
+
 async fn make_table(
     endpoints: &Endpoints,
     file: &Path,
@@ -308,11 +311,12 @@ async fn make_table(
         reason,
     };
     let client = endpoints.redshift.connect().await.map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        refused(format!("{error}: {}", source.unwrap_or_default()))
+        let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+        refused(format!("{error}{}", source.unwrap_or_default()))
     })?;
-    let applied = client.batch_execute(&statement).await;
-    applied.map_err(|error| {
+    let applied = tokio::time::timeout(MADE_WITHIN, client.batch_execute(&statement)).await;
+    let late = |_| refused(format!("no answer within {} s", MADE_WITHIN.as_secs()));
+    applied.map_err(late)?.map_err(|error| {
         refused(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
     })
 }

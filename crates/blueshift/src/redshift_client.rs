@@ -9,8 +9,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::endpoints::RedshiftEndpoint;
 
-/// How long a connection attempt may take.
+/// How long a TCP connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a session may take in all: what accepts connections may still say nothing.
+const SESSION_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,16 @@ pub enum SessionError {
         /// The server's or the system's words.
         #[source]
         source: tokio_postgres::Error,
+    },
+    /// Something accepts the connection, and says nothing.
+    #[error(
+        "redshift at {at} did not answer within {waited:?}: is it redshift that listens there?"
+    )]
+    Silent {
+        /// User, host, port and database.
+        at: String,
+        /// How long we waited.
+        waited: Duration,
     },
     /// This machine cannot verify anybody's certificate.
     #[error("no TLS to redshift at {at}: {problem}")]
@@ -38,8 +50,17 @@ impl RedshiftEndpoint {
     /// Opens a session; it ends when the client is dropped.
     ///
     /// # Errors
-    /// If nobody answers, the server refuses, or its certificate is not the host's.
+    /// If nobody answers (within 30 s), the server refuses, or its certificate is not the host's.
     pub async fn connect(&self) -> Result<Client, SessionError> {
+        self.connect_within(SESSION_WITHIN).await
+    }
+
+    async fn connect_within(&self, waited: Duration) -> Result<Client, SessionError> {
+        let late = |_| SessionError::Silent { at: format!("{self:?}"), waited };
+        tokio::time::timeout(waited, self.open()).await.map_err(late)?
+    }
+
+    async fn open(&self) -> Result<Client, SessionError> {
         let mut config = Config::new();
         config
             .host(&self.host)
@@ -88,5 +109,26 @@ where
     if let Err(error) = connection.await {
         // The statement in flight fails with the same error, which its caller handles.
         tracing::debug!(%error, "redshift connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+        let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = mute.local_addr().expect("bound");
+        let password = Some("secret-word".to_owned());
+        for verified in [false, true] {
+            let endpoint =
+                RedshiftEndpoint { verified, ..RedshiftEndpoint::at(address, password.clone()) };
+            let connected = endpoint.connect_within(Duration::from_millis(100)).await;
+            let error = connected.expect_err("nobody answers").to_string();
+            let port = address.port().to_string();
+            assert!(error.contains(&port) && error.contains("within 100ms"), "{error}");
+            assert!(!error.contains("secret-word"), "{error}");
+        }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) struct RedshiftCommand {
     #[arg(long, value_name = "LEVEL", default_value_t)]
     isolation: Isolation,
     /// The Postgres behind it, 14 to 17; its database gets our catalog if its role is a superuser
-    /// [default: a private one].
+    /// [default: a private one]. With a password in it use the variable: the flag shows it to
+    /// everybody in the list of processes.
     #[arg(long, value_name = "URL", env = "BLUESHIFT_POSTGRES_URL", hide_env_values = true)]
     postgres_url: Option<String>,
     /// Folder of Postgres' initdb and postgres [default: PATH, then the usual places].

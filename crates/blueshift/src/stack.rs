@@ -51,6 +51,52 @@ pub(crate) enum Running {
     Aws,
 }
 
+/// Which of the four it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    InProcess,
+    #[cfg_attr(
+        not(any(feature = "containers", test)),
+        expect(dead_code, reason = "none can be started")
+    )]
+    Containers,
+    Compose,
+    Aws,
+}
+
+impl Running {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::InProcess(_) => Kind::InProcess,
+            #[cfg(feature = "containers")]
+            Self::Containers(_) => Kind::Containers,
+            Self::Compose(_) => Kind::Compose,
+            Self::Aws => Kind::Aws,
+        }
+    }
+}
+
+/// Why a stack of this kind cannot serve this need; `None`: it can.
+fn lacks(kind: Kind, need: Need) -> Option<&'static str> {
+    match (kind, need) {
+        (Kind::InProcess, _)
+        | (Kind::Containers, Need::ServiceFaults | Need::StatementFaults | Need::PlainAddress)
+        | (Kind::Compose, Need::ServiceFaults | Need::PlainAddress) => None,
+        (Kind::Containers, Need::Clock) => Some("nobody can move LocalStack's clock"),
+        (Kind::Compose, Need::StatementFaults) => {
+            Some("its Redshift runs in a container, where no plan of faults reaches it")
+        }
+        (Kind::Compose, Need::Clock) => Some("its clock is in a container"),
+        (Kind::Aws, Need::PlainAddress) => Some("AWS is reached over TLS, by names"),
+        (Kind::Aws, Need::ServiceFaults | Need::StatementFaults) => {
+            Some("nobody can make AWS refuse or hold a call")
+        }
+        (Kind::Aws, Need::Clock) => Some("nobody can move AWS's clock"),
+        (_, Need::InFlightLimit) => Some("only the kit's own SQS can be told a lower limit"),
+        (_, Need::Serializable) => Some("its databases keep the isolation level they have"),
+    }
+}
+
 impl Stack {
     /// SQS, S3 and Redshift inside this process: what `blueshift up` starts. Takes free ports on the
     /// loopback unless told others; awaiting it starts it.
@@ -132,28 +178,7 @@ impl Stack {
 
     /// Why it cannot serve this need; `None`: it can.
     pub fn lacks(&self, need: Need) -> Option<&'static str> {
-        match (&self.running, need) {
-            (Running::InProcess(_), _) => None,
-            #[cfg(feature = "containers")]
-            (
-                Running::Containers(_),
-                Need::ServiceFaults | Need::StatementFaults | Need::PlainAddress,
-            ) => None,
-            #[cfg(feature = "containers")]
-            (Running::Containers(_), Need::Clock) => Some("nobody can move LocalStack's clock"),
-            (Running::Compose(_), Need::ServiceFaults | Need::PlainAddress) => None,
-            (Running::Compose(_), Need::StatementFaults) => {
-                Some("its Redshift runs in a container, where no plan of faults reaches it")
-            }
-            (Running::Compose(_), Need::Clock) => Some("its clock is in a container"),
-            (Running::Aws, Need::PlainAddress) => Some("AWS is reached over TLS, by names"),
-            (_, Need::InFlightLimit) => Some("only the kit's own SQS can be told a lower limit"),
-            (_, Need::Serializable) => Some("its databases keep the isolation level they have"),
-            (Running::Aws, Need::ServiceFaults | Need::StatementFaults) => {
-                Some("nobody can make AWS refuse or hold a call")
-            }
-            (Running::Aws, Need::Clock) => Some("nobody can move AWS's clock"),
-        }
+        lacks(self.running.kind(), need)
     }
 
     /// Back to how it was when it started: queues, buckets, faults, databases, users and journals go,
@@ -202,5 +227,52 @@ impl Stack {
 impl std::fmt::Debug for Stack {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Stack").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which scenarios run where depends on this alone; the README's last column says the same.
+    #[test]
+    fn each_stack_serves_these_needs_and_the_readme_says_which_it_does_not() {
+        let readme = include_str!("../../../README.md");
+        let all = [
+            Need::ServiceFaults,
+            Need::StatementFaults,
+            Need::PlainAddress,
+            Need::Clock,
+            Need::InFlightLimit,
+            Need::Serializable,
+        ];
+        let rows: [(Kind, [bool; 6], &str, &str); 4] = [
+            (Kind::InProcess, [true; 6], "`in-process`", "none"),
+            (
+                Kind::Containers,
+                [true, true, true, false, false, false],
+                "`containers`",
+                "those that move the clock, lower SQS's limits or isolate SERIALIZABLE",
+            ),
+            (
+                Kind::Compose,
+                [true, false, true, false, false, false],
+                "`compose`",
+                "those, and what holds Redshift's statements",
+            ),
+            (
+                Kind::Aws,
+                [false; 6],
+                "`aws --i-pay`",
+                "those, all others with faults, and those that put a proxy in front",
+            ),
+        ];
+        for (kind, serves, name, cannot) in rows {
+            let served = all.map(|need| lacks(kind, need).is_none());
+            assert_eq!(served, serves, "{kind:?} of {all:?}");
+            let row = readme.lines().find(|line| line.starts_with(&format!("| {name}")));
+            let row = row.expect("the README has a row for it");
+            assert!(row.ends_with(&format!("| {cannot} |")), "{row}");
+        }
     }
 }

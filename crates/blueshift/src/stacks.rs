@@ -67,6 +67,13 @@ pub enum State {
     Running(Record),
     /// Its process is gone without having taken its record away.
     Stale(Record),
+    /// So it is, and the record cannot be read: another version's, or half of one.
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 /// Why the files do not do.
@@ -201,7 +208,13 @@ impl Stacks {
     pub fn state(&self, name: &str) -> Result<State, StacksError> {
         // The lock first: a process writes its record after it has locked, and takes it away before.
         let is_held = self.is_held(name)?;
-        let record = self.record(name)?;
+        let record = match self.record(name) {
+            // Whoever wrote it is gone.
+            Err(StacksError::Malformed { path, source }) if !is_held => {
+                return Ok(State::Malformed { path, problem: source.to_string() });
+            }
+            record => record?,
+        };
         Ok(match (is_held, record) {
             (false, None) => State::Absent,
             (false, Some(record)) => State::Stale(record),
@@ -378,6 +391,29 @@ mod tests {
         drop(stacks.hold("a").await.expect("free again"));
         assert_eq!(stacks.state("a").expect("readable"), State::Absent);
         assert_eq!(stacks.names(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_record_of_an_older_version_is_read_and_a_broken_one_is_nobody_s() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stacks = Stacks::in_folder(Some(folder.path()));
+        let mut old = serde_json::to_value(record("a")).expect("JSON");
+        old.as_object_mut().expect("an object").remove("started").expect("it was there");
+        std::fs::write(stacks.path("a", "json"), old.to_string()).expect("written");
+        let process = Process { started: String::new(), ..Process::this() };
+        let expected = State::Stale(Record { process, ..record("a") });
+        assert_eq!(stacks.state("a").expect("readable"), expected);
+        for broken in ["", "{", "[]", "{\"name\": \"a\"}"] {
+            std::fs::write(stacks.path("a", "json"), broken).expect("written");
+            let state = stacks.state("a").expect("no error");
+            assert!(matches!(state, State::Malformed { .. }), "{broken}: {state:?}");
+            let held = stacks.hold("a").await.expect("nobody has the name");
+            std::fs::write(stacks.path("a", "json"), broken).expect("written");
+            let error = stacks.state("a").expect_err("it runs").to_string();
+            assert!(error.ends_with("a.json is no record of a stack"), "{error}");
+            drop(held);
+            assert_eq!(stacks.state("a").expect("readable"), State::Absent);
+        }
     }
 
     #[test]

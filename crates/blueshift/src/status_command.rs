@@ -89,6 +89,14 @@ impl Status {
                 );
                 stopped("stale", text)
             }
+            State::Malformed { path, problem } => {
+                let text = format!(
+                    "stack {name} has ended without cleaning up, and {} cannot be read ({problem}): \
+                     blueshift down --name {name}",
+                    path.display()
+                );
+                stopped("stale", text)
+            }
             State::Starting { .. } => stopped("starting", format!("stack {name} is starting")),
             State::Running(record) => match health::ask(&record.url, self.wait()).await {
                 Ok(()) => running(&record),

@@ -59,6 +59,8 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 /// How long a connection to the Postgres may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How long a script of the catalog may take there.
+const INSTALLED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Queue URLs name the host they were asked at, nothing is downloaded, and no name is looked up:
 /// without the last, a start without a network waits for 20 s.
@@ -270,9 +272,12 @@ async fn start_postgres(
         .with_cmd(postgres::server_options().flat_map(|option| ["-c".to_owned(), option]));
     let address = launch(docker, request, image, 5432, cleaner).await?;
     for (database, script) in catalog().scripts {
-        install(address, &database, &script).await.map_err(|error| {
-            let reason = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
-            ContainersError::Postgres { image: image.to_owned(), reason }
+        let failed = |reason| ContainersError::Postgres { image: image.to_owned(), reason };
+        let late = |_| failed(format!("no answer within {} s", INSTALLED_WITHIN.as_secs()));
+        let installed =
+            tokio::time::timeout(INSTALLED_WITHIN, install(address, &database, &script));
+        installed.await.map_err(late)?.map_err(|error| {
+            failed(error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
         })?;
     }
     Ok(address)
