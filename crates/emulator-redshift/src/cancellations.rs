@@ -31,11 +31,9 @@ impl Cancellations {
         Cancellable { key, token, registry: self.clone() }
     }
 
-    /// Stops the COPY of the session with `key`, if there is one.
-    pub(crate) fn cancel(&self, key: &[u8]) {
-        if let Some(token) = self.with(|running| running.get(key).cloned()) {
-            token.cancel();
-        }
+    /// What stops the COPY of the session with `key`, if there is one.
+    pub(crate) fn running(&self, key: &[u8]) -> Option<CancellationToken> {
+        self.with(|running| running.get(key).cloned())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<Bytes, CancellationToken>) -> T) -> T {
@@ -59,10 +57,9 @@ mod tests {
         let registry = Cancellations::default();
         let one = registry.register(Bytes::from_static(b"one"));
         let two = registry.register(Bytes::from_static(b"two"));
-        registry.cancel(b"one");
+        registry.running(b"one").unwrap().cancel();
         assert!(one.token.is_cancelled() && !two.token.is_cancelled());
         drop(two);
-        registry.cancel(b"two");
-        registry.cancel(b"three");
+        assert!(registry.running(b"two").is_none() && registry.running(b"three").is_none());
     }
 }

@@ -96,12 +96,17 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: Canc
 }
 
 async fn cancel(packet: &[u8], shared: &Shared) {
-    shared.cancellations.cancel(packet.get(CANCEL_HEADER_BYTES..).unwrap_or_default());
+    let key = packet.get(CANCEL_HEADER_BYTES..).unwrap_or_default();
+    let copy = shared.cancellations.running(key);
     // The connection stays open until Postgres has acted, as libpq's callers expect.
     match tokio::time::timeout(CANCEL_TIMEOUT, shared.upstream.cancel(packet)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "cancel request not passed on"),
         Err(_) => tracing::debug!("cancel request not taken in time"),
+    }
+    // Afterwards, or Postgres' signal could come late and hit the session's next statement.
+    if let Some(copy) = copy {
+        copy.cancel();
     }
 }
 
