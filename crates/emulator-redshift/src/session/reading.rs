@@ -5,7 +5,7 @@ use pgwire::messages::extendedquery::Sync;
 use serde_json::json;
 
 use super::Session;
-use crate::classify::{Reading, read_script};
+use crate::classify::{Action, Reading, read_script};
 use crate::error::{SessionError, SqlError};
 use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::rewrite::lateral::Question;
@@ -33,7 +33,8 @@ impl Session {
             readings.iter().flat_map(|reading| reading.questions.iter().cloned()).collect();
         // A script is one text to Postgres: what is asked before it begins would fix its snapshot
         // and see tables as they were. Names of its select lists stay as they are.
-        if asked.is_empty() || 1 < readings.len() || self.relay.is_skipping() {
+        let whole = readings.iter().filter(|reading| !matches!(reading.action, Action::Empty));
+        if asked.is_empty() || 1 < whole.count() || self.relay.is_skipping() {
             return Ok(Some(read));
         }
         let numbered = asked.iter().enumerate().map(|(number, question)| {

@@ -62,6 +62,20 @@ async fn a_name_of_the_list_can_be_used_behind_it_and_in_where() {
 }
 
 #[tokio::test]
+async fn what_follows_the_only_statement_of_a_script_does_not_matter() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int); insert into t values (1)").await;
+    for end in ["", ";", ";\n", "; -- note", ";; /* note */ ;"] {
+        let sql = format!("select a as b, b + 1 as c from t where b = 1{end}");
+        assert_eq!(session.value(&sql).await, "1", "{sql}");
+        if !end.contains(";;") {
+            assert_eq!(session.client.query_one(&sql, &[]).await.unwrap().get::<_, i32>(1), 2);
+        }
+    }
+}
+
+#[tokio::test]
 async fn errors_stay_where_they_belong() {
     let kit = Kit::start().await;
     let session = kit.connect().await;
