@@ -20,6 +20,7 @@ use pgwire::messages::response::CommandComplete;
 use crate::classify::{Action, Context, Reading};
 use crate::error::{SessionError, SqlError};
 use crate::relay::names::{Prepared, Special, Target};
+use crate::relay::parameters::Binding;
 use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::relay::{NO_SQL, Relay};
 use crate::server::Shared;
@@ -114,14 +115,15 @@ impl Session {
         let sent = match frame.tag() {
             b'Q' => return self.on_query(&frame).await,
             b'P' => return self.on_parse(&frame).await,
-            b'B' => return self.on_bind(&frame),
+            b'B' => return self.on_bind(&frame).await,
             b'E' => return self.on_execute(&frame).await,
             b'C' => return self.on_close(&frame),
             b'D' => {
                 let mut expected = Expected::new(Sent::Describe, Audience::Client);
                 let mut fields = frame.fields();
                 if fields.array() == Some([b'S']) {
-                    expected.describes = fields.text().map(<[u8]>::to_vec);
+                    let statement = fields.text();
+                    expected.describes = statement.map(|name| self.relay.parameters.asked(name));
                 }
                 self.relay.forward(&frame, Some(expected));
                 return Ok(());
@@ -191,7 +193,7 @@ impl Session {
             return Err(malformed("Parse"));
         };
         let parameter_types = fields.rest();
-        self.relay.parameters.forget(name);
+        self.relay.parameters.declared(name, parameter_types);
         let mut expected = Expected::new(Sent::Parse, Audience::Client);
         let read = match std::str::from_utf8(text) {
             Ok(text) => self.read(text).await?,
@@ -235,7 +237,15 @@ impl Session {
         Ok(())
     }
 
-    fn on_bind(&mut self, frame: &Frame) -> Result<(), SessionError> {
+    async fn on_bind(&mut self, frame: &Frame) -> Result<(), SessionError> {
+        let mut binding = self.relay.parameters.bind(frame);
+        if binding == Binding::Unknown {
+            binding = self.ask_for_types(frame).await?;
+            if self.relay.is_skipping() {
+                self.relay.forward(frame, None);
+                return Ok(());
+            }
+        }
         let mut expected = Expected::new(Sent::Bind, Audience::Client);
         let names = &mut self.relay.names;
         if !(names.is_empty(Target::Statement) && names.is_empty(Target::Portal)) {
@@ -246,12 +256,29 @@ impl Session {
             let prepared = names.get(Target::Statement, statement).cloned();
             expected.undo = names.set(Target::Portal, portal, prepared);
         }
-        if let Some(body) = self.relay.parameters.bind(frame) {
-            self.relay.send_raw(b'B', &[&body], expected);
-            return Ok(());
+        match binding {
+            Binding::Changed(body) => self.relay.send_raw(b'B', &[&body], expected),
+            _ => self.relay.forward(frame, Some(expected)),
         }
-        self.relay.forward(frame, Some(expected));
         Ok(())
+    }
+
+    /// Asks Postgres for the types of a statement's parameters, unless the client has done so.
+    async fn ask_for_types(&mut self, bind: &Frame) -> Result<Binding, SessionError> {
+        self.relay.drain().await?;
+        let binding = self.relay.parameters.bind(bind);
+        if binding != Binding::Unknown || self.relay.is_skipping() {
+            return Ok(binding);
+        }
+        let mut fields = bind.fields();
+        let (_, Some(statement)) = (fields.text(), fields.text()) else {
+            return Err(malformed("Bind"));
+        };
+        let mut describe = Expected::new(Sent::Describe, Audience::Errors);
+        describe.describes = Some(self.relay.parameters.asked(statement));
+        self.relay.send_raw(b'D', &[b"S", statement, b"\0"], describe);
+        self.relay.drain().await?;
+        Ok(self.relay.parameters.bind(bind))
     }
 
     fn on_close(&mut self, frame: &Frame) -> Result<(), SessionError> {
@@ -267,6 +294,9 @@ impl Session {
             }
         };
         let name = fields.text().ok_or_else(|| malformed("Close"))?;
+        if target == Target::Statement {
+            self.relay.parameters.forget(name);
+        }
         expected.undo = self.relay.names.set(target, name, None);
         self.relay.forward(frame, Some(expected));
         Ok(())

@@ -5,7 +5,7 @@
 //! need that is not decided here.
 
 pub(crate) mod names;
-mod parameters;
+pub(crate) mod parameters;
 pub(crate) mod pipeline;
 mod told;
 
@@ -115,10 +115,12 @@ impl Relay {
         let (delivery, undo) = self.pipeline.answered(tag, fatal);
         self.names.undo(undo);
         if tag == b't'
-            && let Some(statement) =
-                self.pipeline.front_mut().and_then(|front| front.describes.take())
+            && let Some(asked) = self.pipeline.front_mut().and_then(|front| front.describes.take())
         {
-            self.parameters.described(&statement, &frame);
+            self.parameters.described(asked, &frame);
+        }
+        if tag == b'E' {
+            self.parameters.forget_all();
         }
         self.farewell_said |= fatal;
         for ended in self.pipeline.take_ended() {

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use super::names::Undo;
+use super::parameters::Asked;
 use crate::error::SqlError;
 
 /// What kind of message an answer is owed to.
@@ -61,7 +62,7 @@ pub(crate) struct Expected {
     /// The ids of the queries that it executes, in order.
     pub(crate) queries: VecDeque<i32>,
     /// The statement that it describes.
-    pub(crate) describes: Option<Vec<u8>>,
+    pub(crate) describes: Option<Asked>,
 }
 
 impl Expected {

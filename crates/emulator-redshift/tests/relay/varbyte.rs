@@ -175,3 +175,41 @@ async fn a_parameter_in_text_format_is_hexadecimal_digits() {
     let sql = "select listagg(nvl(to_hex(a), b), ' ') within group (order by length(b), b) from t";
     assert_eq!(session.value(sql).await, "616263 00ff 78797a  6162");
 }
+
+/// A Parse that declares the type of one parameter.
+fn parse(statement: &str, sql: &str, declared: u32) -> Vec<u8> {
+    let mut body = [statement.as_bytes(), b"\0", sql.as_bytes(), b"\0", &[0, 1]].concat();
+    body.extend_from_slice(&declared.to_be_bytes());
+    let length = u32::try_from(4 + body.len()).unwrap();
+    [b"P".as_slice(), &length.to_be_bytes(), &body].concat()
+}
+
+#[tokio::test]
+async fn it_is_that_too_without_a_describe_or_before_its_answer() {
+    // libpq's PQexecParams and node-postgres describe the portal only, behind the Bind.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (n int, a varbyte, b varchar)").await;
+    let mut raw = Raw::connect(&kit).await;
+    let bytes = "insert into t (n, a) values (1, $1)";
+    let text = "insert into t (n, b) values (2, $1)";
+    for declared in [6551, 0, 705] {
+        raw.bytes(&parse("", bytes, declared)).bytes(&bind("", "6162")).describe(b'P', "");
+        raw.execute("").sync();
+        assert_eq!(raw.tags(1).await, "12nCZi ", "{declared}");
+    }
+    // Nothing declared, everything in one pipeline, the name used anew before the answers are read.
+    raw.parse("", bytes).describe(b'S', "").bytes(&bind("", "6162")).execute("");
+    raw.parse("", text).describe(b'S', "").bytes(&bind("", "6162")).execute("");
+    raw.parse("", bytes).bytes(&bind("", "6162")).execute("").sync();
+    assert_eq!(raw.tags(1).await, "1tn2C1tn2C12CZi ");
+    // What a client declares as a text is one.
+    raw.bytes(&parse("", bytes, 1043)).bytes(&bind("", "6162")).execute("").sync();
+    assert_eq!(raw.tags(1).await, "12CZi ");
+    // A statement that does not exist, or fails, is an error of the client's only.
+    raw.bytes(&bind("gone", "6162")).execute("").sync();
+    raw.parse("", "insert into gone values ($1)").bytes(&bind("", "6162")).execute("").sync();
+    assert_eq!(raw.tags(2).await, "E26000 Zi E42P01 Zi ");
+    let sql = "select listagg(nvl(to_hex(a), b), ' ') within group (order by n, to_hex(a)) from t";
+    assert_eq!(session.value(sql).await, "36313632 6162 6162 6162 6162 6162 6162");
+}
