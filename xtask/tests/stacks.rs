@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use blueshift::Stack;
+use blueshift::process::Process;
 use blueshift::provision::sdk_config;
 use harness::ci::containers_of;
 
@@ -125,6 +126,19 @@ async fn containers_go_at_a_signal_and_those_of_a_killed_run_at_the_next_start()
     }
 }
 
+/// The programs that consume events for a process.
+fn consumers_of(parent: u32) -> Vec<Process> {
+    let folders = std::fs::read_dir("/proc").expect("listed").flatten();
+    let stats = folders.filter_map(|at| std::fs::read_to_string(at.path().join("stat")).ok());
+    let found = stats.filter_map(|stat| {
+        let (pid, rest) = stat.split_once(" (consume-events) ")?;
+        let fields: Vec<_> = rest.split_whitespace().collect();
+        let is_child = fields.get(1)? == &parent.to_string();
+        is_child.then(|| Process::parse(&format!("{pid} {}", fields.get(19)?)))?
+    });
+    found.collect()
+}
+
 /// A kit that stands in for AWS, with things on it that nobody may touch.
 struct Account {
     stack: Stack,
@@ -223,12 +237,22 @@ async fn aws_is_announced_paid_for_and_left_as_it_was_found() {
     let (code, text) = account.run(&["--i-pay", "--scenario", "refusals"]);
     assert_eq!(code, Some(3), "{text}");
 
+    let mut orphans = Vec::new();
     for (name, is_left) in [("-TERM", false), ("-KILL", true)] {
         let child = account.xtask(&["--i-pay", "--scenario", "kill-consumer"]).spawn();
         let child = child.expect("it starts");
         let more = before.len() + 4;
         until("everything is made", async || more <= account.inventory().await.len()).await;
-        signal(&child, name);
+        if is_left {
+            // It alone, as when memory is short: its programs go on.
+            until("a consumer runs", async || !consumers_of(child.id()).is_empty()).await;
+            orphans = consumers_of(child.id());
+            let pid = child.id().to_string();
+            let sent = Command::new("kill").args([name, &pid]).status().expect("kill runs");
+            assert!(sent.success());
+        } else {
+            signal(&child, name);
+        }
         let (_, text) = said(&child.wait_with_output().expect("it ends"));
         assert_eq!(account.inventory().await != before, is_left, "{name}: {text}");
     }
@@ -236,7 +260,8 @@ async fn aws_is_announced_paid_for_and_left_as_it_was_found() {
     account.rewrite_journals("account 000000000000", "account 111111111111");
     let (code, text) = account.run(&["--sweep"]);
     assert_eq!(code, Some(1), "{text}");
-    for expected in ["things at account 111111111111", "here is account 000000000000"] {
+    let expected = ["things at account 111111111111", "here is account 000000000000"];
+    for expected in expected.into_iter().chain(["program consume-events (process "]) {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     assert_ne!(account.inventory().await, before, "{text}");
@@ -244,6 +269,7 @@ async fn aws_is_announced_paid_for_and_left_as_it_was_found() {
     let (code, text) = account.run(&["--sweep"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("removed queue blueshift-"), "{text}");
+    assert!(!orphans.is_empty() && !orphans.iter().any(Process::is_alive), "{orphans:?}");
     assert_eq!(account.inventory().await, before, "{text}");
     account.stack.shutdown().await;
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use blueshift::provision::{Provisioned, Resources};
-use blueshift::{Compose, Isolation, Lease, Need, Stack, StackError};
+use blueshift::{Compose, Isolation, Lease, Need, Programs, Stack, StackError};
 use clap::Parser;
 
 pub use crate::aws_account::{AwsAccount, aws};
@@ -97,6 +97,14 @@ impl Place<'_> {
         match self {
             Self::Own { provisioned, .. } => provisioned,
             Self::Leased { lease, .. } => &lease.provisioned,
+        }
+    }
+
+    /// Where programs are written down.
+    pub(crate) fn programs(&self) -> Programs {
+        match self {
+            Self::Own { .. } => Programs::default(),
+            Self::Leased { lease, .. } => lease.programs(),
         }
     }
 

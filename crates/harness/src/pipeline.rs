@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use blueshift::Programs;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use tokio::process::{Child, Command};
@@ -28,6 +29,7 @@ pub struct Pipeline {
     /// Whether each program gets an access key of its own.
     names_callers: bool,
     started: AtomicUsize,
+    programs: Programs,
 }
 
 impl Pipeline {
@@ -39,6 +41,7 @@ impl Pipeline {
             environment,
             names_callers: true,
             started: AtomicUsize::new(0),
+            programs: Programs::default(),
         }
     }
 
@@ -46,6 +49,12 @@ impl Pipeline {
     #[must_use]
     pub fn with_real_credentials(self) -> Self {
         Self { names_callers: false, ..self }
+    }
+
+    /// For a stack that goes on without us: whoever cleans up there ends what was started first.
+    #[must_use]
+    pub fn written_down_in(self, programs: Programs) -> Self {
+        Self { programs, ..self }
     }
 
     /// Where output, records and charts of this scenario are kept.
@@ -99,6 +108,9 @@ impl Pipeline {
             command.env(ACCESS_KEY_ID, &stem);
         }
         let child = command.spawn().with_context(|| format!("start {program}"))?;
+        if let Some(pid) = child.id() {
+            self.programs.started(program, pid).context("write down a program")?;
+        }
         Ok(Running {
             program: program.to_owned(),
             child,

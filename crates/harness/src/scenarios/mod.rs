@@ -207,7 +207,8 @@ impl Scenario {
         report: &mut ScenarioReport,
     ) -> anyhow::Result<()> {
         let stack = place.stack();
-        let pipeline = Pipeline::new(binaries.clone(), folder, place.environment());
+        let pipeline = Pipeline::new(binaries.clone(), folder, place.environment())
+            .written_down_in(place.programs());
         let names_callers = stack.takes_any_credentials();
         let mut run = Run {
             pipeline: if names_callers { pipeline } else { pipeline.with_real_credentials() },
