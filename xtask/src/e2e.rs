@@ -13,11 +13,9 @@ use harness::binaries::{Binaries, binaries, workspace_root};
 use harness::ground::Ground;
 use harness::report::{Reports, ScenarioReport, Status};
 use harness::scenarios::{Options, SCENARIOS, Scenario};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use crate::flags::{E2e, Output, StackKind};
-use crate::ground;
+use crate::{ground, stop};
 
 pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
     if flags.list {
@@ -71,7 +69,7 @@ async fn run_all(
     scenarios: &[Scenario],
     binaries: &Binaries,
 ) -> anyhow::Result<Reports> {
-    let stop = stop_signal()?;
+    let stop = stop::on_signal()?;
     let started_at = Instant::now();
     let ground = tokio::select! {
         ground = ground::find(flags.stack, &flags.stack_flags) => ground?,
@@ -97,37 +95,6 @@ async fn run_all(
     // In the order of the runs, whichever ended first.
     reports.sort_by_key(|(index, _)| *index);
     Ok(Reports { scenarios: reports.into_iter().map(|(_, report)| report).collect() })
-}
-
-/// Cancelled by the first SIGINT or SIGTERM. The second ends this process at once: what it would have
-/// removed is removed by the next start, or by --sweep.
-fn stop_signal() -> anyhow::Result<CancellationToken> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        for is_first in [true, false] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if is_first {
-                // Nothing can be said if stderr is closed.
-                let _ = say("stopping and cleaning up; once more ends it at once");
-                stopped.cancel();
-            } else {
-                end_at_once();
-            }
-        }
-    });
-    Ok(stop)
-}
-
-#[expect(clippy::disallowed_methods, reason = "asked for twice: nothing more is waited for")]
-fn end_at_once() {
-    // As a shell tells an end by SIGINT.
-    std::process::exit(130);
 }
 
 async fn run_one(

@@ -8,6 +8,7 @@ mod flags;
 mod ground;
 mod images;
 mod mutants;
+mod stop;
 #[cfg(test)]
 mod tidy;
 mod up;

@@ -50,6 +50,14 @@ pub fn binaries() -> anyhow::Result<Binaries> {
 }
 
 fn build() -> anyhow::Result<Binaries> {
+    let status = build_command()?.status().context("run cargo build")?;
+    ensure!(status.success(), "cargo build of the programs ended with {status}");
+    let (folder, _) = target_folder()?;
+    Ok(Binaries { folder })
+}
+
+/// What [`binaries`] runs, for those who want to be able to end it.
+pub fn build_command() -> anyhow::Result<Command> {
     let (folder, profile) = target_folder()?;
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace_root()).args(["build", "--quiet", "--bins", "--profile", profile]);
@@ -61,9 +69,7 @@ fn build() -> anyhow::Result<Binaries> {
     // What `cargo run` set for its own child would make build scripts believe they are new.
     let target = folder.parent().context("find the target folder")?;
     cargo.arg("--target-dir").arg(target);
-    let status = cargo.status().context("run cargo build")?;
-    ensure!(status.success(), "cargo build of the programs ended with {status}");
-    Ok(Binaries { folder })
+    Ok(cargo)
 }
 
 /// Builds the kit as it is released, whatever the profile of this program, and gives its path.

@@ -25,10 +25,32 @@ pub(super) struct Workshop {
     before: Cell<Option<&'static str>>,
 }
 
+/// A source while it is mutated; sound again when this is dropped.
+struct Applied {
+    path: PathBuf,
+    sound: String,
+}
+
+impl Drop for Applied {
+    fn drop(&mut self) {
+        // If the disk refuses, the next start brings the copy up to date.
+        let _ = fs::write(&self.path, &self.sound);
+    }
+}
+
+impl Drop for Workshop {
+    /// The programs may be mutated: nobody shall run them.
+    fn drop(&mut self) {
+        for program in PACKAGES {
+            let _ = fs::remove_file(self.programs().join(program));
+        }
+    }
+}
+
 impl Workshop {
     /// Brings the copy up to date and builds all programs there once. `sound` are the programs of
     /// this checkout, built before.
-    pub(super) fn open(sound: &Binaries) -> anyhow::Result<Self> {
+    pub(super) async fn open(sound: &Binaries) -> anyhow::Result<Self> {
         let root = workspace_root().join("target/mutants");
         let is_release = sound.folder().ends_with("release");
         let workshop = Self {
@@ -44,24 +66,26 @@ impl Workshop {
                 link(&sound.folder().join(part), &folder.join(part))?;
             }
         }
-        workshop.cargo_build(&[])?;
+        workshop.cargo_build(&[]).await?;
         Ok(workshop)
     }
 
     /// Builds the mutant's program; the sources are sound again afterwards, the programs are not.
-    pub(super) fn build(&self, mutant: &Mutant) -> anyhow::Result<Binaries> {
+    pub(super) async fn build(&self, mutant: &Mutant) -> anyhow::Result<Binaries> {
         let path = self.tree.join(mutant.file);
         let sound = fs::read_to_string(&path).with_context(|| format!("read {}", mutant.file))?;
+        let mutated = mutant.apply(&sound)?;
+        let applied = Applied { path, sound };
         // What the mutant before has changed is built anew too, from sound sources.
-        fs::write(&path, mutant.apply(&sound)?).context("write the mutant")?;
+        fs::write(&applied.path, mutated).context("write the mutant")?;
         let programs = match (mutant.program(), self.before.replace(mutant.program())) {
             (Some(program), Some(before)) if program == before => vec![program],
             (Some(program), Some(before)) => vec![program, before],
             // The first one, or one of a library: then all programs are built.
             _ => Vec::new(),
         };
-        let built = self.cargo_build(&programs);
-        fs::write(&path, sound).context("take the mutant back")?;
+        let built = self.cargo_build(&programs).await;
+        drop(applied);
         built
             .with_context(|| format!("build the mutant {} of {}", mutant.name, mutant.package()))?;
         Ok(Binaries::in_folder(&self.programs()))
@@ -72,7 +96,7 @@ impl Workshop {
     }
 
     /// Builds these programs; without any, all.
-    fn cargo_build(&self, programs: &[&str]) -> anyhow::Result<()> {
+    async fn cargo_build(&self, programs: &[&str]) -> anyhow::Result<()> {
         let mut cargo = Command::new("cargo");
         cargo.current_dir(&self.tree).args(["build", "--quiet", "--offline"]);
         if programs.is_empty() {
@@ -88,10 +112,7 @@ impl Workshop {
         }
         // A mutant may leave something unused; that is its nature. And nothing of it is built twice.
         cargo.env("CARGO_INCREMENTAL", "0");
-        let output = cargo.output().context("run cargo build")?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "cargo build ended with {}:\n{errors}", output.status);
-        Ok(())
+        super::cargo::run(cargo).await
     }
 }
 

@@ -12,7 +12,9 @@ mod kill_consumer;
 mod kill_consumer_steps;
 mod kill_multipart;
 mod kill_pipeline;
+mod kill_set_aside;
 mod kill_upload_steps;
+mod lock_wait;
 mod lost_answers;
 mod many_consumers;
 mod many_objects;
@@ -25,6 +27,7 @@ mod prototype_day;
 mod redrive;
 mod redshift_away;
 mod refusals;
+mod repaired_objects;
 mod secrets;
 mod serializable;
 mod services_away;
@@ -35,6 +38,7 @@ mod stage;
 mod steps;
 mod ten_thousand;
 mod until_empty;
+mod wrong_counts;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -125,6 +129,10 @@ pub const SCENARIOS: &[Scenario] = &[
     kill_pipeline::SCENARIO,
     redshift_away::SCENARIO,
     serializable::SCENARIO,
+    kill_set_aside::SCENARIO,
+    repaired_objects::SCENARIO,
+    lock_wait::SCENARIO,
+    wrong_counts::SCENARIO,
 ];
 
 /// A scenario while it runs.

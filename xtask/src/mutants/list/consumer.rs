@@ -1,0 +1,147 @@
+//! What `consume-events` is safe by: each taken out once.
+
+use super::Mutant;
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "acknowledge-before-put",
+        file: "crates/consume-events/src/store.rs",
+        edits: &[(
+            "let stored = batch.upload.finish(",
+            "let _ = self.acknowledger.acknowledge(&batch.receipt_handles).await;
+             let stored = batch.upload.finish(",
+        )],
+        scenario: "kill-consumer-steps",
+        caught_by: &["was sent and is not in the table"],
+    },
+    Mutant {
+        name: "acknowledge-before-dead-letter",
+        file: "crates/consume-events/src/dead_letter/mod.rs",
+        edits: &[(
+            "let (accepted, error) = self.send(&group).await;",
+            "let all: Vec<_> = group.iter().map(|it| it.receipt_handle.clone()).collect();
+             let _ = self.acknowledger.acknowledge(&all).await;
+             let (accepted, error) = self.send(&group).await;",
+        )],
+        scenario: "kill-consumer-steps",
+        caught_by: &["is not in the dead-letter queue"],
+    },
+    Mutant {
+        name: "ignore-failed-dead-letters",
+        file: "crates/consume-events/src/queue.rs",
+        edits: &[(
+            "Ok(unconfirmed(letters.len(), successful, &answer.failed))",
+            "Ok(unconfirmed(0, successful, &[]))",
+        )],
+        scenario: "partial-failures",
+        caught_by: &["is not in the dead-letter queue"],
+    },
+    Mutant {
+        name: "ignore-failed-deletes",
+        file: "crates/consume-events/src/acknowledge.rs",
+        edits: &[(
+            "let hopeful = failures.iter().filter(|failure| !is_hopeless(failure));",
+            "let hopeful = failures.iter().filter(|failure| !is_hopeless(failure)).take(0);",
+        )],
+        scenario: "partial-failures",
+        caught_by: &["messages received for"],
+    },
+    Mutant {
+        name: "no-give-back",
+        file: "crates/consume-events/src/store.rs",
+        edits: &[("self.acknowledger.give_back(&batch.receipt_handles).await;", "")],
+        scenario: "shutdown-under-load",
+        caught_by: &["messages were not given back"],
+    },
+    Mutant {
+        name: "drop-the-open-batch",
+        file: "crates/consume-events/src/collect.rs",
+        edits: &[("self.close(CloseReason::Stopped).await;", "")],
+        scenario: "shutdown-under-load",
+        caught_by: &["messages are hidden after a stop"],
+    },
+    Mutant {
+        name: "give-up-at-once",
+        file: "crates/consume-events/src/retry.rs",
+        edits: &[("if !self.may_pass(&error) || ", "if self.may_pass(&error) || ")],
+        scenario: "refusals",
+        caught_by: &["consume-events ended with exit status: 1"],
+    },
+    Mutant {
+        name: "empty-without-asking",
+        file: "crates/consume-events/src/until_empty.rs",
+        edits: &[("Ok(depth) if depth.is_empty() && ", "Ok(_) if ")],
+        scenario: "until-empty",
+        caught_by: &["too early: consume-events ended with exit status: 0"],
+    },
+    Mutant {
+        name: "never-hide-anew",
+        file: "crates/consume-events/src/custody.rs",
+        edits: &[("if !short.is_empty() {", "if short.is_empty() && !short.is_empty() {")],
+        scenario: "slow-put",
+        caught_by: &[r#"says "messages hidden anew""#],
+    },
+    Mutant {
+        name: "full-looks-empty",
+        file: "crates/consume-events/src/full_queue.rs",
+        edits: &[("0 < depth.visible && FULL_AT", "depth.visible == 0 && FULL_AT")],
+        scenario: "in-flight-limit",
+        caught_by: &[r#"says "queue at in-flight limit""#],
+    },
+    Mutant {
+        name: "acknowledge-before-rejected",
+        file: "crates/consume-events/src/rejected.rs",
+        edits: &[(
+            "let stored = s3.call(",
+            "let _ = self.acknowledger.acknowledge(&receipts).await;
+             let stored = s3.call(",
+        )],
+        scenario: "no-dead-letter-queue",
+        caught_by: &["is not in the dead-letter queue"],
+    },
+    Mutant {
+        name: "throttled-for-good",
+        file: "crates/consume-events/src/error.rs",
+        edits: &[(
+            r#"Self::Unavailable(_) | Self::Throttled(_) | Self::OverLimit(_)
+"#,
+            r#"Self::Unavailable(_) | Self::OverLimit(_)
+"#,
+        )],
+        scenario: "refusals",
+        caught_by: &["consume-events ended with exit status: 1"],
+    },
+    Mutant {
+        name: "completion-unlooked-for",
+        file: "crates/consume-events/src/upload.rs",
+        edits: &[(r#"Ok(true) => Ok(()),"#, r#"Ok(true) => Err(CallError::Gone(call)),"#)],
+        scenario: "kill-multipart",
+        caught_by: &["stored of"],
+    },
+    Mutant {
+        name: "no-abort",
+        file: "crates/consume-events/src/upload.rs",
+        edits: &[(
+            r#"self.abort().await;
+        }
+        completed"#,
+            r#"if false { self.abort().await; }
+        }
+        completed"#,
+        )],
+        scenario: "kill-multipart",
+        caught_by: &["unfinished uploads after a stop"],
+    },
+    Mutant {
+        name: "delete-letters-before-send",
+        file: "crates/consume-events/src/dead_letters/resend.rs",
+        edits: &[(
+            r#"let (is_safe, error) = self.send(&letters, &choices).await;"#,
+            r#"let all = letters.iter().map(|letter| Receipt::clone(&letter.receipt_handle));
+                 self.desk.acknowledger.acknowledge(&all.collect::<Vec<_>>()).await?;
+                 let (is_safe, error) = self.send(&letters, &choices).await;"#,
+        )],
+        scenario: "redrive",
+        caught_by: &["was sent and is not in the table"],
+    },
+];

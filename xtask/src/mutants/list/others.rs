@@ -1,0 +1,41 @@
+//! What the other programs are safe by, and the library that all share: each taken out once.
+
+use super::Mutant;
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "ignore-failed-sends",
+        file: "crates/generate-events/src/send.rs",
+        edits: &[("waiting = sorted.failed;", "waiting = Vec::new();")],
+        scenario: "partial-failures",
+        caught_by: &["events were sent"],
+    },
+    Mutant {
+        name: "log-the-password",
+        file: "crates/runtime/src/redshift.rs",
+        edits: &[(
+            "config.password(settings.password.reveal());",
+            "config.password(settings.password.reveal());
+             tracing::trace!(password = settings.password.reveal(), \"log in\");",
+        )],
+        scenario: "secrets",
+        caught_by: &["secrets stand in", "CanaryPasswordOf"],
+    },
+    Mutant {
+        name: "password-in-the-host",
+        file: "crates/runtime/src/settings/redshift.rs",
+        edits: &[("host.contains(\"://\") || host.contains('@')", "host.is_empty()")],
+        scenario: "secrets",
+        caught_by: &["secrets stand in", "CanaryPasswordInAHost"],
+    },
+    Mutant {
+        name: "doctor-shows-the-endpoint",
+        file: "crates/run-pipeline/src/doctor/aws.rs",
+        edits: &[
+            ("without_user(sdk.endpoint_url()", "String::from(sdk.endpoint_url()"),
+            (", without_user}", "}"),
+        ],
+        scenario: "secrets",
+        caught_by: &["secrets stand in", "CanaryPasswordInAnEndpoint"],
+    },
+];
