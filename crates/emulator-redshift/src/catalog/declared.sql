@@ -17,6 +17,23 @@ CREATE TABLE pg_catalog.blueshift_columns (
 
 GRANT SELECT ON pg_catalog.blueshift_tables, pg_catalog.blueshift_columns TO PUBLIC;
 
+-- A relation by its name, as the client's statement means it: functions with the rights of the
+-- superuser have a search path of their own.
+CREATE FUNCTION pg_catalog.blueshift_regclass(written text)
+RETURNS oid LANGUAGE plpgsql STABLE AS $body$
+DECLARE
+    space text;
+    found oid := to_regclass(written);
+BEGIN
+    IF found IS NULL AND cardinality(parse_ident(written)) = 1 THEN
+        FOREACH space IN ARRAY pg_catalog.blueshift_setting('schemas', '{}')::text[] LOOP
+            found := coalesce(found, to_regclass(quote_ident(space) || '.' || written));
+        END LOOP;
+    END IF;
+    RETURN found;
+END
+$body$;
+
 CREATE FUNCTION pg_catalog.blueshift_attnums(relid oid, names json)
 RETURNS int2[] LANGUAGE plpgsql STABLE AS $body$
 DECLARE
@@ -62,7 +79,7 @@ BEGIN
             MESSAGE = format('multiple primary keys for table "%s" are not allowed', relation.relname);
     END IF;
     IF kind = 'f' THEN
-        other := to_regclass(declared->>'references');
+        other := pg_catalog.blueshift_regclass(declared->>'references');
         IF other IS NULL THEN
             RAISE EXCEPTION USING
                 ERRCODE = 'undefined_table',
@@ -128,7 +145,7 @@ BEGIN
             ERRCODE = 'undefined_table', MESSAGE = format('relation %s does not exist', source_name);
     END IF;
     IF NOT (
-        SELECT pg_catalog.pg_has_role(session_user, c.relowner, 'USAGE')
+        SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE')
         FROM pg_catalog.pg_class AS c WHERE c.oid = source
     ) THEN
         RAISE EXCEPTION USING
@@ -184,7 +201,8 @@ BEGIN
     SELECT $1, a.attnum FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = $1 AND 0 < a.attnum AND NOT a.attisdropped ON CONFLICT DO NOTHING;
     FOR parent IN
-        SELECT to_regclass(name) FROM json_array_elements_text(declared->'like') AS name
+        SELECT pg_catalog.blueshift_regclass(name)
+        FROM json_array_elements_text(declared->'like') AS name
     LOOP
         UPDATE pg_catalog.blueshift_tables AS t
         SET diststyle = p.diststyle, sortstyle = p.sortstyle, backup = p.backup
@@ -242,14 +260,14 @@ BEGIN
         PERFORM pg_catalog.blueshift_declare_key($1, element);
     END LOOP;
     PERFORM pg_catalog.blueshift_make_zone_map($1);
-    IF declared->>'append' IS NOT NULL THEN
-        PERFORM pg_catalog.blueshift_append($1, declared->>'append', declared->>'mode');
-    END IF;
 END
 $body$;
 
-CREATE FUNCTION pg_catalog.blueshift_remember()
-RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $body$
+-- Of the statement that is executed, what it declares; the rows are the tables that others are to
+-- be appended to. Only an event trigger can call it.
+CREATE FUNCTION pg_catalog.blueshift_declared()
+RETURNS TABLE (target oid, source text, mode text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     pieces text[] := string_to_array(current_query(), '/*blueshift:');
     declared json;
@@ -293,6 +311,23 @@ BEGIN
             AND c.relname = declared->>'table'
     LOOP
         PERFORM pg_catalog.blueshift_declare(changed, declared);
+        RETURN QUERY SELECT changed, declared->>'append', declared->>'mode'
+        WHERE declared->>'append' IS NOT NULL;
+    END LOOP;
+END
+$body$;
+
+-- Rows move with the rights of the client: they may call functions of anybody's.
+CREATE FUNCTION pg_catalog.blueshift_remember()
+RETURNS event_trigger LANGUAGE plpgsql AS $body$
+DECLARE
+    appended record;
+BEGIN
+    PERFORM pg_catalog.set_config(
+        'blueshift.schemas', pg_catalog.current_schemas(true)::pg_catalog.text, true
+    );
+    FOR appended IN SELECT * FROM pg_catalog.blueshift_declared() LOOP
+        PERFORM pg_catalog.blueshift_append(appended.target, appended.source, appended.mode);
     END LOOP;
 END
 $body$;
@@ -302,7 +337,7 @@ WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'ALTER TABLE')
 EXECUTE FUNCTION pg_catalog.blueshift_remember();
 
 CREATE FUNCTION pg_catalog.blueshift_forget()
-RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $body$
+RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     DELETE FROM pg_catalog.blueshift_tables AS t
     USING pg_catalog.pg_event_trigger_dropped_objects() AS d

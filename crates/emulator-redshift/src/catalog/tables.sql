@@ -6,11 +6,15 @@ SELECT CASE $1
 END
 $body$;
 
+-- Of tables only: a view could call functions, which would run with the rights of this one.
 CREATE FUNCTION pg_catalog.blueshift_row_count(oid)
-RETURNS int8 LANGUAGE plpgsql STABLE SECURITY DEFINER AS $body$
+RETURNS int8 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     counted int8;
 BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = $1) IS DISTINCT FROM 'r' THEN
+        RETURN NULL;
+    END IF;
     EXECUTE format('SELECT count(*) FROM %s', $1::regclass) INTO counted;
     RETURN counted;
 END

@@ -70,44 +70,62 @@ BEGIN
 END
 $body$;
 
--- Maps the blocks that have been filled since, and lets the planner know of a table that has grown
--- to twice its size ("COPY": STATUPDATE; "Automatic analyze"). Whoever holds the lock that this
--- takes is about to do the same.
-CREATE FUNCTION pg_catalog.blueshift_map_zones(relid oid)
-RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET lock_timeout = '20ms' AS $body$
-DECLARE
-    map oid := (
-        SELECT i.indexrelid FROM pg_catalog.pg_index AS i
-        JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
-        WHERE i.indrelid = $1 AND pg_catalog.blueshift_is_zone_map(c.relname)
-    );
-    known int8 := (SELECT c.relpages FROM pg_catalog.pg_class AS c WHERE c.oid = $1);
-    pages int8 := pg_catalog.pg_relation_size($1) / current_setting('block_size')::int8;
-BEGIN
-    PERFORM pg_catalog.brin_summarize_new_values(map);
-    IF 2 * known < pages THEN
-        EXECUTE format(
-            'ANALYZE %s (%s)', $1::regclass,
-            array_to_string(pg_catalog.blueshift_zone_columns($1), ', ')
-        );
-    END IF;
-EXCEPTION WHEN lock_not_available THEN
-    RETURN;
-END
-$body$;
-
--- A few rows are autovacuum's business.
+-- Maps the blocks that have been filled since. A few rows are autovacuum's business. What has grown
+-- to twice its size is remembered, for when the transaction has been committed.
 CREATE FUNCTION pg_catalog.blueshift_after_insert()
-RETURNS trigger LANGUAGE plpgsql AS $body$
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $body$
 DECLARE
     setting text := 'zone_map_' || TG_RELID;
     inserted int8 := pg_catalog.pg_stat_get_xact_tuples_inserted(TG_RELID);
+    grown oid[] := pg_catalog.blueshift_setting('grown', '{}')::oid[];
+    map oid;
+    known int8;
 BEGIN
-    IF pg_catalog.blueshift_setting(setting, '0')::int8 + 1000 <= inserted THEN
-        PERFORM set_config('blueshift.' || setting, inserted::text, true);
-        PERFORM pg_catalog.blueshift_map_zones(TG_RELID);
+    IF inserted < pg_catalog.blueshift_setting(setting, '0')::int8 + 1000 THEN
+        RETURN NULL;
     END IF;
+    PERFORM set_config('blueshift.' || setting, inserted::text, true);
+    SELECT i.indexrelid, t.relpages INTO map, known
+    FROM pg_catalog.pg_index AS i
+    JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+    JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
+    WHERE i.indrelid = TG_RELID AND pg_catalog.blueshift_is_zone_map(c.relname);
+    IF 2 * known < pg_catalog.pg_relation_size(TG_RELID) / current_setting('block_size')::int8
+        AND TG_RELID <> ALL (grown)
+    THEN
+        PERFORM set_config('blueshift.grown', (grown || TG_RELID)::text, false);
+    END IF;
+    BEGIN
+        PERFORM pg_catalog.brin_summarize_new_values(map);
+    EXCEPTION WHEN lock_not_available THEN
+        NULL; -- Whoever holds the lock is about to do the same.
+    END;
     RETURN NULL;
+END
+$body$;
+
+-- Lets the planner know of the tables that have grown ("COPY": STATUPDATE; "Automatic analyze"). The
+-- relay calls it once their rows are committed: the lock that it takes lasts as long as the
+-- transaction.
+CREATE FUNCTION pg_catalog.blueshift_analyze_grown()
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $body$
+DECLARE
+    grown oid[] := pg_catalog.blueshift_setting('grown', '{}')::oid[];
+    relation oid;
+    columns text[];
+BEGIN
+    PERFORM set_config('blueshift.grown', '', false);
+    FOREACH relation IN ARRAY grown LOOP
+        columns := pg_catalog.blueshift_zone_columns(relation);
+        CONTINUE WHEN columns IS NULL;
+        BEGIN
+            EXECUTE format('ANALYZE %s (%s)', relation::regclass, array_to_string(columns, ', '));
+        EXCEPTION WHEN lock_not_available THEN
+            NULL; -- Somebody else does the same, or changes the table.
+        END;
+    END LOOP;
 END
 $body$;
 

@@ -13,7 +13,7 @@ use std::io;
 
 use bytes::Bytes;
 use pgwire::messages::Message;
-use pgwire::messages::extendedquery::{Bind, Close, Execute, Flush, Parse};
+use pgwire::messages::extendedquery::{Bind, Close, Execute, Flush, Parse, Sync};
 
 use self::names::Names;
 use self::parameters::Parameters;
@@ -30,6 +30,10 @@ const OWN_NAME: &str = "_blueshift_relay";
 /// No SQL: Postgres answers a syntax error, in any transaction state, which the relay replaces.
 pub(crate) const NO_SQL: &str = "refused by the relay";
 
+/// See `zone_maps.sql`, as for the number of rows from which on a table may have grown.
+const ANALYZE_GROWN: &str = "SELECT pg_catalog.blueshift_analyze_grown()";
+const ROWS_MANY: u64 = 1_000;
+
 /// A client and its Postgres session.
 pub(crate) struct Relay {
     wires: Wires,
@@ -43,6 +47,8 @@ pub(crate) struct Relay {
     /// Whether the last ReadyForQuery said so.
     pub(crate) in_transaction: bool,
     pub(crate) journal: Journal,
+    /// Rows that statements have inserted since Postgres was last told to look at what has grown.
+    rows_inserted: u64,
 }
 
 impl Relay {
@@ -57,6 +63,7 @@ impl Relay {
             client_ended: false,
             in_transaction: false,
             journal,
+            rows_inserted: 0,
         }
     }
 
@@ -132,8 +139,14 @@ impl Relay {
         if tag == b'Z' && frame.body() == b"I" {
             self.journal.transaction_ended();
         }
+        if tag == b'C' {
+            self.rows_inserted += rows_inserted(frame.body());
+        }
         if tag == b'Z' && frame.body() == b"I" && self.pipeline.is_idle() {
             self.names.clear_portals();
+            if ROWS_MANY <= std::mem::take(&mut self.rows_inserted) {
+                self.analyze_grown();
+            }
         }
         match delivery {
             Delivery::Client if tag == b'S' => {
@@ -154,6 +167,14 @@ impl Relay {
             Delivery::Relay => self.kept.push(frame),
             Delivery::Nobody => {}
         }
+    }
+
+    /// Lets Postgres know of the tables that have grown, in a transaction of its own: what ANALYZE
+    /// locks, it locks to the end of the transaction. Nobody hears whether it worked.
+    fn analyze_grown(&mut self) {
+        self.send_own(ANALYZE_GROWN, Vec::new(), Audience::Nobody);
+        self.close_own(Audience::Nobody);
+        self.send(&Sync::new(), Some(Expected::new(Sent::Sync, Audience::Nobody)));
     }
 
     /// Puts a message of ours into the client's stream.
@@ -272,5 +293,36 @@ impl Relay {
             self.tell_client(&error.fatal_response());
         }
         self.wires.close().await;
+    }
+}
+
+/// How many rows a statement has inserted, by its tag.
+fn rows_inserted(tag: &[u8]) -> u64 {
+    let tag = std::str::from_utf8(tag).unwrap_or_default().trim_end_matches('\0');
+    let mut words = tag.split(' ');
+    match words.next() {
+        Some("INSERT" | "COPY" | "MERGE") => {
+            words.next_back().and_then(|count| count.parse().ok()).unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rows_inserted;
+
+    #[test]
+    fn tags_say_how_many_rows_came() {
+        for (tag, rows) in [
+            ("INSERT 0 12\0", 12),
+            ("COPY 3\0", 3),
+            ("MERGE 4\0", 4),
+            ("UPDATE 5\0", 0),
+            ("COPY\0", 0),
+            ("", 0),
+        ] {
+            assert_eq!(rows_inserted(tag.as_bytes()), rows, "{tag}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What ops scripts and drivers ask about sessions, queries, locks and loads.
 
+use crate::support::cluster::Cluster;
 use crate::support::{Kit, said};
 
 #[tokio::test]
@@ -138,4 +139,29 @@ async fn errors_and_notices_do_not_tell_of_postgres() {
     session.run("vacuum").await;
     session.run("analyze").await;
     assert_eq!(session.take_notices(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_runs_with_more_rights_looks_nothing_up_where_users_can_put_it() {
+    let kit = Kit::start().await;
+    let postgres = Cluster::shared().superuser(&kit.database).await;
+    let functions = "select proname from pg_proc where prosecdef \
+        and not coalesce(proconfig, '{}') && array['search_path=pg_catalog, pg_temp']";
+    let rows = postgres.query(functions, &[]).await.unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(names.is_empty(), "{names:?} are SECURITY DEFINER without a search path");
+    // Nor does it call what users have made.
+    let session = kit.connect().await;
+    session
+        .run(
+            "create table seen (who varchar); \
+             create function nosy() returns int as $$ begin insert into seen values (current_user); \
+             return 1; end $$ language plpgsql volatile; create view v as select nosy() as a; \
+             create table target (a int, b int default nosy()); create table source (a int); \
+             insert into source values (1)",
+        )
+        .await;
+    session.run("alter table target append from source filltarget").await;
+    session.run("select pg_catalog.blueshift_row_count('v'::regclass)").await;
+    assert_eq!(session.value("select listagg(distinct who) from seen").await, "awsuser");
 }

@@ -23,8 +23,9 @@ async fn zone_map(kit: &Kit, table: &str) -> Option<String> {
     Some(definition.split_once("USING brin ").expect("a BRIN index").1.to_owned())
 }
 
-/// How many rows beside those asked for were read.
-async fn rows_read_in_vain(kit: &Kit, sql: &str) -> (String, i64) {
+/// How many rows beside those asked for were read, once `session` is through with its work.
+async fn rows_read_in_vain(kit: &Kit, session: &Connected, sql: &str) -> (String, i64) {
+    assert_eq!(session.value("select 1").await, "1");
     let postgres = Cluster::shared().superuser(&kit.database).await;
     let explain = format!("explain (analyze, costs off, timing off, summary off) {sql}");
     let rows = postgres.query(&explain, &[]).await.unwrap();
@@ -57,7 +58,7 @@ async fn a_range_of_the_sort_key_reads_few_blocks() {
     session.run(SALES).await;
     session.run(&fill("sales", 100_000)).await;
     let recent = "select * from sales where at >= '2026-03-01' and at < '2026-03-02'";
-    let (plan, removed) = rows_read_in_vain(&kit, recent).await;
+    let (plan, removed) = rows_read_in_vain(&kit, &session, recent).await;
     assert!(plan.contains("blueshift_zone_map_") && removed < 30_000, "{plan}");
     // What comes later is mapped too, by COPY as well, in a transaction or not.
     let line = |day: u32| format!("{{\"id\": {day}, \"at\": \"2030-01-{day:02} 00:00:00\"}}");
@@ -66,7 +67,7 @@ async fn a_range_of_the_sort_key_reads_few_blocks() {
     let copy = kit.copy_of("sales", "later", &lines);
     session.run(&format!("begin; {copy}; commit")).await;
     let later = "select * from sales where at >= '2030-01-30'";
-    let (plan, removed) = rows_read_in_vain(&kit, later).await;
+    let (plan, removed) = rows_read_in_vain(&kit, &session, later).await;
     assert!(plan.contains("blueshift_zone_map_") && removed < 30_000, "{plan}");
     assert_eq!(count(&session, "select count(*) from sales where at >= '2030-01-30'").await, 2_000);
 }
@@ -81,6 +82,22 @@ async fn zone_maps_do_not_wait_for_other_sessions() {
     session.run(&fill("sales", 5_000)).await;
     assert_eq!(count(&session, "select count(*) from sales").await, 5_000);
     other.run("commit").await;
+}
+
+#[tokio::test]
+async fn an_open_load_does_not_hold_up_the_upkeep_of_others() {
+    let kit = Kit::start().await;
+    let (session, other) = (kit.connect().await, kit.connect().await);
+    session.run(SALES).await;
+    session.run("begin").await;
+    session.run(&fill("sales", 100_000)).await;
+    other.run("set statement_timeout to 10000").await;
+    other.run("analyze sales").await;
+    other.run("vacuum sales").await;
+    session.run("commit").await;
+    let recent = "select * from sales where at < '2026-01-02'";
+    let (plan, _) = rows_read_in_vain(&kit, &session, recent).await;
+    assert!(plan.contains("blueshift_zone_map_"), "{plan}");
 }
 
 #[tokio::test]
