@@ -2,6 +2,12 @@
 
 use super::rejects::{LoadError, Replacement};
 
+/// "failed to inflate with …" carries this code.
+pub(super) const INFLATE_ERROR_CODE: i32 = 9001;
+
+/// "Spectrum Scan Error" carries this code (15001 in older clusters).
+pub(super) const SCAN_ERROR_CODE: i32 = 15007;
+
 /// Why a COPY ended without loading.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CopyFailure {
@@ -102,6 +108,19 @@ impl CopyFailure {
             CopyFailure::Rejected { .. } => "XX000",
             CopyFailure::Refused(refusal) => refusal.sqlstate,
             CopyFailure::Cancelled => "57014",
+        }
+    }
+
+    /// Whether the load had begun, so that `pg_last_copy_id()` is its number ("PG_LAST_COPY_ID"):
+    /// a row was bad, or a file could not be read to its end.
+    pub fn had_begun(&self) -> bool {
+        match self {
+            CopyFailure::Rejected { .. } => true,
+            CopyFailure::Refused(refusal) => {
+                let code = refusal.detail.as_ref().map(|detail| detail.code);
+                matches!(code, Some(INFLATE_ERROR_CODE | SCAN_ERROR_CODE))
+            }
+            CopyFailure::Cancelled => false,
         }
     }
 

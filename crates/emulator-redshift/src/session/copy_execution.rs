@@ -149,7 +149,7 @@ impl Session {
                     recording.record.replacements.clone_from(replacements);
                 }
                 self.shared.system_tables.record(failure.rejects());
-                if let CopyFailure::Rejected { .. } = failure {
+                if failure.had_begun() {
                     self.records.last_copy_count = 0;
                     self.records.last_copy_id = query_id;
                 }

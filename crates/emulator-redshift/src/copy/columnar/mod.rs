@@ -30,13 +30,10 @@ use self::spool::Spool;
 use super::decode::codec::decompress;
 use super::decode::pieces::PieceReader;
 use super::decode::{each_object, read_failure};
-use super::failure::{CopyFailure, Refusal};
+use super::failure::{CopyFailure, Refusal, SCAN_ERROR_CODE};
 use super::fetch::OpenObject;
 use super::options::{Compression, CopyOptions, Flag, Format, Mapping};
 use super::target::{ColumnType, TargetColumn};
-
-/// "Spectrum Scan Error" carries this code (15001 in older clusters).
-const SCAN_ERROR_CODE: i32 = 15007;
 
 /// What is needed to read a file.
 #[derive(Debug, Clone)]

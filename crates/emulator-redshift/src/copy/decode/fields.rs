@@ -5,17 +5,18 @@
 
 use memchr::{memchr, memchr2};
 
+use super::delimiter::Delimiter;
 use super::lines::is_field_blank;
 use super::scan::find_field_stop;
 
 /// How fields are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::copy) enum FieldFormat {
-    /// CSV
-    Csv { delimiter: u8, quote: u8 },
+    /// CSV; the quote is no part of the delimiter.
+    Csv { delimiter: Delimiter, quote: u8 },
     /// Text with a delimiter; the two options are ESCAPE and REMOVEQUOTES. With ESCAPE the
-    /// delimiter is no backslash.
-    Delimited { delimiter: u8, escape: bool, remove_quotes: bool },
+    /// delimiter has no backslash.
+    Delimited { delimiter: Delimiter, escape: bool, remove_quotes: bool },
 }
 
 /// A field of a row.
@@ -47,7 +48,7 @@ const MISSING_END_QUOTE: &str = "Delimited value missing end quote"; // [?]
 
 impl FieldFormat {
     /// What stands between fields.
-    pub(in crate::copy) fn delimiter(self) -> u8 {
+    pub(in crate::copy) fn delimiter(&self) -> &Delimiter {
         match self {
             FieldFormat::Csv { delimiter, .. } | FieldFormat::Delimited { delimiter, .. } => {
                 delimiter
@@ -57,27 +58,27 @@ impl FieldFormat {
 
     /// Reads the field that begins at `start`; `scratch` holds its text if it is not in the row.
     pub(in crate::copy) fn read<'a>(
-        self,
+        &self,
         row: &'a [u8],
         start: usize,
         scratch: &'a mut Vec<u8>,
     ) -> Result<Field<'a>, BadField<'a>> {
         match self {
             FieldFormat::Csv { delimiter, quote } => {
-                csv(row, start, Csv { delimiter, quote }, scratch)
+                csv(row, start, Csv { delimiter, quote: *quote }, scratch)
             }
             FieldFormat::Delimited { delimiter, escape, remove_quotes } => {
                 // The guide's example of ESCAPE with REMOVEQUOTES has a blank before the quote.
                 let opening = || skip_to_quote(row, start, delimiter);
-                if remove_quotes && let Some(opening) = opening() {
-                    return unquote(row, opening, delimiter, escape, scratch);
+                if *remove_quotes && let Some(opening) = opening() {
+                    return unquote(row, opening, delimiter, *escape, scratch);
                 }
-                if escape {
-                    let end = find_unescaped(row, start, delimiter);
-                    return Ok(unescaped(&row[start..end], next(row, end), scratch));
+                if *escape {
+                    let end = find_unescaped_delimiter(row, start, delimiter);
+                    return Ok(unescaped(&row[start..end], next(row, end, delimiter), scratch));
                 }
-                let (end, plain) = find(row, start, delimiter, delimiter);
-                let next = next(row, end);
+                let (end, plain) = find_end(row, start, delimiter, delimiter.first());
+                let next = next(row, end, delimiter);
                 Ok(Field { bytes: &row[start..end], plain, escaped_null: false, next })
             }
         }
@@ -85,15 +86,15 @@ impl FieldFormat {
 }
 
 #[derive(Clone, Copy)]
-struct Csv {
-    delimiter: u8,
+struct Csv<'f> {
+    delimiter: &'f Delimiter,
     quote: u8,
 }
 
 fn csv<'a>(
     row: &'a [u8],
     start: usize,
-    format: Csv,
+    format: Csv<'_>,
     scratch: &'a mut Vec<u8>,
 ) -> Result<Field<'a>, BadField<'a>> {
     let Csv { delimiter, quote } = format;
@@ -101,12 +102,12 @@ fn csv<'a>(
     if row.get(opening) == Some(&quote) {
         return quoted(row, start, opening + 1, format, scratch);
     }
-    let (end, plain) = find(row, start, delimiter, quote);
+    let (end, plain) = find_end(row, start, delimiter, quote);
     let bytes = &row[start..end];
     if row.get(end) == Some(&quote) {
         return Err(BadField { bytes, position: end - start, reason: INVALID_QUOTE });
     }
-    Ok(Field { bytes, plain, escaped_null: false, next: next(row, end) })
+    Ok(Field { bytes, plain, escaped_null: false, next: next(row, end, delimiter) })
 }
 
 /// Reads a field whose text begins at `first`, after its quote. Quotes inside are doubled.
@@ -114,7 +115,7 @@ fn quoted<'a>(
     row: &'a [u8],
     start: usize,
     first: usize,
-    format: Csv,
+    format: Csv<'_>,
     scratch: &'a mut Vec<u8>,
 ) -> Result<Field<'a>, BadField<'a>> {
     let Csv { delimiter, quote } = format;
@@ -137,7 +138,7 @@ fn quoted<'a>(
         run = close + 2;
     };
     let after = skip_blanks(row, close + 1, format);
-    if row.get(after).is_some_and(|byte| *byte != delimiter) {
+    if after < row.len() && !delimiter.is_at(row, after) {
         let (bytes, position) = (&row[first..close], after - start);
         return Err(BadField { bytes, position, reason: INVALID_QUOTE });
     }
@@ -148,15 +149,15 @@ fn quoted<'a>(
             &scratch[..]
         }
     };
-    Ok(Field { bytes, plain, escaped_null: false, next: next(row, after) })
+    Ok(Field { bytes, plain, escaped_null: false, next: next(row, after, delimiter) })
 }
 
 /// Where the field begins with a quote, blanks before it aside; none if it does not.
-fn skip_to_quote(row: &[u8], start: usize, delimiter: u8) -> Option<usize> {
-    let text = row.get(start..)?;
-    let visible = |byte: &u8| !is_field_blank(*byte) || *byte == delimiter;
-    let opening = start + text.iter().position(visible)?;
-    matches!(row[opening], b'\'' | b'"').then_some(opening)
+fn skip_to_quote(row: &[u8], start: usize, delimiter: &Delimiter) -> Option<usize> {
+    let visible = |at: &usize| !is_field_blank(row[*at]) || delimiter.is_at(row, *at);
+    let opening = (start..row.len()).find(visible)?;
+    let quote = matches!(row[opening], b'\'' | b'"') && !delimiter.is_at(row, opening);
+    quote.then_some(opening)
 }
 
 /// Strips the quotes of a field that begins with one: up to the first that stands before a
@@ -164,7 +165,7 @@ fn skip_to_quote(row: &[u8], start: usize, delimiter: u8) -> Option<usize> {
 fn unquote<'a>(
     row: &'a [u8],
     start: usize,
-    delimiter: u8,
+    delimiter: &Delimiter,
     escape: bool,
     scratch: &'a mut Vec<u8>,
 ) -> Result<Field<'a>, BadField<'a>> {
@@ -179,12 +180,12 @@ fn unquote<'a>(
             let bytes = &row[start..];
             return Err(BadField { bytes, position: 0, reason: MISSING_END_QUOTE });
         }
-        if row.get(close + 1).is_none_or(|byte| *byte == delimiter) {
+        if close + 1 == row.len() || delimiter.is_at(row, close + 1) {
             break;
         }
         close += 1;
     }
-    let (text, next) = (&row[start + 1..close], next(row, close + 1));
+    let (text, next) = (&row[start + 1..close], next(row, close + 1, delimiter));
     if escape {
         return Ok(unescaped(text, next, scratch));
     }
@@ -223,6 +224,29 @@ fn find(row: &[u8], from: usize, one: u8, other: u8) -> (usize, bool) {
     }
 }
 
+/// The first delimiter or `other` at or after `from`, or the length; and whether what is before it
+/// needs no escapes.
+fn find_end(row: &[u8], from: usize, delimiter: &Delimiter, other: u8) -> (usize, bool) {
+    let first = delimiter.first();
+    let (mut end, mut plain) = find(row, from, first, other);
+    while row.get(end) == Some(&first) && !delimiter.is_at(row, end) {
+        // Only the beginning of a delimiter, so it is text.
+        let (next, run_plain) = find(row, end + 1, first, other);
+        plain &= run_plain && b' ' <= first && first != b'\\';
+        end = next;
+    }
+    (end, plain)
+}
+
+/// The first delimiter that no backslash stands before, or the length.
+fn find_unescaped_delimiter(row: &[u8], from: usize, delimiter: &Delimiter) -> usize {
+    let mut end = find_unescaped(row, from, delimiter.first());
+    while end < row.len() && !delimiter.is_at(row, end) {
+        end = find_unescaped(row, end + 1, delimiter.first());
+    }
+    end
+}
+
 /// The first `target` that no backslash stands before, or the length.
 fn find_unescaped(row: &[u8], from: usize, target: u8) -> usize {
     let mut at = from;
@@ -236,11 +260,11 @@ fn find_unescaped(row: &[u8], from: usize, target: u8) -> usize {
     row.len()
 }
 
-fn skip_blanks(row: &[u8], mut at: usize, format: Csv) -> usize {
+fn skip_blanks(row: &[u8], mut at: usize, format: Csv<'_>) -> usize {
     while let Some(byte) = row.get(at)
         && is_field_blank(*byte)
-        && *byte != format.delimiter
         && *byte != format.quote
+        && !format.delimiter.is_at(row, at)
     {
         at += 1;
     }
@@ -248,8 +272,8 @@ fn skip_blanks(row: &[u8], mut at: usize, format: Csv) -> usize {
 }
 
 /// Where the next field begins if this one ends at `end`.
-fn next(row: &[u8], end: usize) -> Option<usize> {
-    if end < row.len() { Some(end + 1) } else { None }
+fn next(row: &[u8], end: usize, delimiter: &Delimiter) -> Option<usize> {
+    (end < row.len()).then(|| end + delimiter.length())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use memchr::{memchr, memchr_iter, memchr2};
 
+use super::delimiter::Delimiter;
 use super::split::{Record, RecordKind};
 
 /// "The maximum size of a single input row from any source is 4 MB."
@@ -26,7 +27,7 @@ pub(in crate::copy) enum RowEnd {
         /// The quote.
         quote: u8,
         /// What stands between fields.
-        delimiter: u8,
+        delimiter: Delimiter,
     },
 }
 
@@ -83,7 +84,7 @@ impl LineSplitter {
         match self.rules.row_end {
             RowEnd::Every => self.scan_lines(),
             RowEnd::Unescaped => self.scan_escaped(),
-            RowEnd::Unquoted { quote, delimiter } => self.scan_quoted(quote, delimiter),
+            RowEnd::Unquoted { quote, delimiter } => self.scan_quoted(quote, &delimiter),
         }
         if !self.ended && self.buffer.len() - self.start > ROW_BYTES_MAX {
             self.end_too_long(self.buffer.len());
@@ -153,7 +154,7 @@ impl LineSplitter {
         }
     }
 
-    fn scan_quoted(&mut self, quote: u8, delimiter: u8) {
+    fn scan_quoted(&mut self, quote: u8, delimiter: &Delimiter) {
         while !self.ended {
             let unseen = &self.buffer[self.scanned..];
             let found = match self.quoted {
@@ -216,14 +217,15 @@ impl LineSplitter {
 }
 
 /// Whether a quote after this part of a row opens its field: only white space may stand before it.
-fn opens_field(before: &[u8], quote: u8, delimiter: u8) -> bool {
-    for byte in before.iter().rev() {
-        if *byte == delimiter {
+fn opens_field(mut before: &[u8], quote: u8, delimiter: &Delimiter) -> bool {
+    while let Some((last, rest)) = before.split_last() {
+        if before.ends_with(delimiter.bytes()) {
             return true;
         }
-        if *byte == quote || !is_field_blank(*byte) {
+        if *last == quote || !is_field_blank(*last) {
             return false;
         }
+        before = rest;
     }
     true
 }

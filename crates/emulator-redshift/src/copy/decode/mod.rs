@@ -4,8 +4,10 @@
 //! workers. A further format adds a splitter here and a way to read its records in `rows`.
 
 pub(super) mod codec;
+pub(super) mod delimiter;
 pub(super) mod fields;
 pub(super) mod json;
+mod latin1;
 pub(super) mod lines;
 pub(super) mod pieces;
 mod scan;
@@ -22,16 +24,13 @@ use self::lines::{LineRules, LineSplitter};
 use self::pieces::{PieceReader, Progress};
 use self::split::{Record, RecordKind, Splitter};
 use self::utf16::to_utf8;
-use super::failure::{CopyFailure, Refusal};
+use super::failure::{CopyFailure, INFLATE_ERROR_CODE, Refusal};
 use super::fetch::OpenObject;
 use super::load::LoadedFile;
 use super::options::{Compression, Encoding};
 
 /// Bytes that are decompressed in one go.
 const READ_BYTES: usize = 64 * 1024;
-
-/// "failed to inflate with …" carries this code.
-const INFLATE_ERROR_CODE: i32 = 9001;
 
 /// Whole records of one file.
 pub(super) struct Group {

@@ -1,4 +1,4 @@
-//! ENCODING: UTF-16 becomes UTF-8 (Database Developer Guide, "Data conversion parameters",
+//! ENCODING: every encoding becomes UTF-8 (Database Developer Guide, "Data conversion parameters",
 //! ENCODING).
 //!
 //! Half a surrogate pair becomes the three bytes that would encode it, and half a unit a byte that
@@ -6,6 +6,7 @@
 
 use std::io::{Cursor, Read, Result as IoResult};
 
+use super::latin1::Latin1Reader;
 use crate::copy::options::Encoding;
 
 /// Units that are converted in one go.
@@ -33,6 +34,10 @@ pub(super) fn to_utf8<'a>(
         _ => (None, 0),
     };
     let order = match (encoding, mark) {
+        (Encoding::Iso88591, _) => {
+            let source = Cursor::new(head).chain(source);
+            return Ok(Some(Box::new(Latin1Reader::new(source))));
+        }
         (Encoding::Utf8, Some(_)) if head[2..].contains(&0) => return Ok(None),
         (Encoding::Utf8, _) => return Ok(Some(Box::new(Cursor::new(head).chain(source)))),
         // Without a byte there is no mark, and no row either.

@@ -28,8 +28,8 @@ pub struct CopyOptions {
     pub encoding: Option<Encoding>,
     /// MASTER_SYMMETRIC_KEY
     pub master_symmetric_key: Option<Secret>,
-    /// DELIMITER
-    pub delimiter: Option<char>,
+    /// DELIMITER: one character or several.
+    pub delimiter: Option<String>,
     /// QUOTE
     pub quote: Option<char>,
     /// NULL AS
@@ -135,6 +135,8 @@ pub enum Encoding {
     Utf16Le,
     /// `UTF16BE`
     Utf16Be,
+    /// `ISO88591`
+    Iso88591,
 }
 
 /// The argument of COMPUPDATE.
@@ -198,11 +200,12 @@ pub(super) const COMPRESSIONS: [(&str, Compression); 4] = [
     ("ZSTD", Compression::Zstd),
 ];
 
-pub(super) const ENCODINGS: [(&str, Encoding); 4] = [
+pub(super) const ENCODINGS: [(&str, Encoding); 5] = [
     ("UTF8", Encoding::Utf8),
     ("UTF16", Encoding::Utf16),
     ("UTF16LE", Encoding::Utf16Le),
     ("UTF16BE", Encoding::Utf16Be),
+    ("ISO88591", Encoding::Iso88591),
 ];
 
 /// The key of a value in one of the tables above.
@@ -256,7 +259,7 @@ impl Display for CopyOptions {
         let character = |value: &Option<char>| value.map(String::from);
         for (keyword, text) in [
             ("REGION", self.region.clone()),
-            ("DELIMITER", character(&self.delimiter)),
+            ("DELIMITER", self.delimiter.clone()),
             ("QUOTE", character(&self.quote)),
             ("NULL", self.null_as.clone()),
             ("ACCEPTINVCHARS", character(&self.accept_inv_chars)),

@@ -6,6 +6,7 @@ use memchr::memchr;
 use super::fixed::{fixed_row, parse_widths};
 use super::{Plan, RowError};
 use crate::copy::convert::{FieldError, FieldText};
+use crate::copy::decode::delimiter::{DELIMITER_BYTES_MAX, Delimiter};
 use crate::copy::decode::fields::{Field, FieldFormat};
 use crate::copy::decode::lines::{LineRules, ROW_BYTES_MAX, RowEnd};
 use crate::copy::failure::Refusal;
@@ -75,7 +76,7 @@ impl FieldRules {
 
     /// Whether a NUL is like any other byte.
     fn is_delimited_by_nul(&self) -> bool {
-        matches!(self.shape, FieldShape::Separated(format) if format.delimiter() == 0)
+        matches!(&self.shape, FieldShape::Separated(format) if format.delimiter().contains(0))
     }
 }
 
@@ -83,22 +84,25 @@ impl FieldRules {
 /// Characters that cannot mean what they are given for.
 fn field_format(options: &CopyOptions) -> Result<FieldFormat, Refusal> {
     let csv = options.format == Format::Csv;
-    let default = if csv { ',' } else { '|' };
-    let delimiter = options.delimiter.unwrap_or(default) as u8;
+    let default = if csv { "," } else { "|" };
+    let Some(delimiter) = Delimiter::new(options.delimiter.as_deref().unwrap_or(default)) else {
+        let message = format!("DELIMITER must have from 1 to {DELIMITER_BYTES_MAX} bytes");
+        return Err(refusal(&message));
+    };
     let quote = options.quote.unwrap_or('"') as u8;
     let escape = options.has(Flag::Escape);
     let breaks = |byte: u8| matches!(byte, b'\n' | b'\r');
-    if breaks(delimiter) {
-        return Err(refusal("DELIMITER cannot be a newline or carriage return"));
+    if delimiter.bytes().iter().copied().any(breaks) {
+        return Err(refusal("DELIMITER cannot have a newline or carriage return"));
     }
     if csv && breaks(quote) {
         return Err(refusal("QUOTE cannot be a newline or carriage return"));
     }
-    if csv && quote == delimiter {
+    if csv && delimiter.contains(quote) {
         return Err(refusal("DELIMITER and QUOTE must be different"));
     }
-    if escape && delimiter == b'\\' {
-        return Err(refusal("DELIMITER cannot be the backslash with ESCAPE"));
+    if escape && delimiter.contains(b'\\') {
+        return Err(refusal("DELIMITER cannot have a backslash with ESCAPE"));
     }
     Ok(match csv {
         true => FieldFormat::Csv { delimiter, quote },
@@ -170,14 +174,14 @@ impl<'a> FieldRows<'a> {
         self.check(row)?;
         let rules = self.rules;
         match &rules.shape {
-            FieldShape::Separated(format) => self.separated(*format, row, out),
+            FieldShape::Separated(format) => self.separated(format, row, out),
             FieldShape::Fixed(widths) => fixed_row(self.plan, &rules.text, widths, row, out),
         }
     }
 
     fn separated(
         &mut self,
-        format: FieldFormat,
+        format: &FieldFormat,
         row: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Option<usize>, RowError<'a>> {

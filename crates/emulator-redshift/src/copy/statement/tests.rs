@@ -110,8 +110,21 @@ fn literals_have_live_backslashes() {
     // The guide writes the default null string with one backslash.
     assert_eq!(options(r"NULL AS '\N'").null_as.as_deref(), Some(r"\N"));
     assert_eq!(options(r"NULL AS '\\N'").null_as.as_deref(), Some(r"\N"));
-    assert_eq!(options(r"DELIMITER '\t'").delimiter, Some('\t'));
-    assert_eq!(options(r"DELIMITER AS '\001'").delimiter, Some('\u{1}'));
+    for (written, read) in [
+        (r"'\t'", "\t"),
+        (r"AS '\001'", "\u{1}"),
+        (r"'\\t'", "\t"),
+        (r"'\\001\\174'", "\u{1}|"),
+        // The guide's example of several bytes.
+        (r"'\302\246\303\254'", "¦ì"),
+        (r"'\\302\\246'", "¦"),
+        ("'|~|'", "|~|"),
+        (r"'\\'", r"\"),
+        (r"'\\9'", r"\9"),
+    ] {
+        let found = options(&format!("DELIMITER {written}")).delimiter;
+        assert_eq!(found.as_deref(), Some(read), "{written}");
+    }
 }
 
 #[test]
@@ -214,8 +227,9 @@ fn arguments_are_checked() {
         ("MAXERROR -1", "MAXERROR needs a number", 9),
         ("MAXERROR '1'", "MAXERROR needs a number", 9),
         ("MAXERROR 99999999999999999999", "MAXERROR must be between 0 and 100000", 9),
-        ("DELIMITER 'ab'", "DELIMITER must be a single ASCII character", 10),
-        ("DELIMITER 'ü'", "DELIMITER must be a single ASCII character", 10),
+        ("DELIMITER ''", "DELIMITER must have at least one character", 10),
+        ("CSV QUOTE 'ab'", "QUOTE must be a single ASCII character", 10),
+        ("CSV QUOTE 'ü'", "QUOTE must be a single ASCII character", 10),
         ("ACCEPTINVCHARS ''", "ACCEPTINVCHARS must be a single ASCII character", 15),
         ("ACCEPTINVCHARS AS GZIP", "ACCEPTINVCHARS needs a string", 18),
         ("TIMEFORMAT auto", "TIMEFORMAT needs a string", 11),

@@ -5,10 +5,22 @@ use proptest::prelude::*;
 use super::*;
 use crate::copy::decode::lines::{LineRules, LineSplitter, RowEnd};
 
-const CSV: FieldFormat = FieldFormat::Csv { delimiter: b',', quote: b'"' };
+const QUOTE: u8 = b'"';
+
+fn delimiter(text: &str) -> Delimiter {
+    Delimiter::new(text).unwrap()
+}
+
+fn csv_of(separator: &str, quote: u8) -> FieldFormat {
+    FieldFormat::Csv { delimiter: delimiter(separator), quote }
+}
 
 fn delimited(escape: bool, remove_quotes: bool) -> FieldFormat {
-    FieldFormat::Delimited { delimiter: b'|', escape, remove_quotes }
+    delimited_by("|", escape, remove_quotes)
+}
+
+fn delimited_by(separator: &str, escape: bool, remove_quotes: bool) -> FieldFormat {
+    FieldFormat::Delimited { delimiter: delimiter(separator), escape, remove_quotes }
 }
 
 type Texts = Vec<String>;
@@ -50,11 +62,11 @@ fn csv_fields_may_be_quoted() {
         (" \"\"\"\" ", &["\""]),
         (r"a\,\N", &[r"a\", r"\N"]),
     ] {
-        check(CSV, row, expected);
+        check(csv_of(",", QUOTE), row, expected);
     }
-    let percent = FieldFormat::Csv { delimiter: b'\t', quote: b'%' };
+    let percent = csv_of("\t", b'%');
     check(percent, "%a\tb%%%\t \"c\" \t%%", &["a\tb%", " \"c\" ", ""]);
-    let backslash = FieldFormat::Csv { delimiter: b',', quote: b'\\' };
+    let backslash = csv_of(",", b'\\');
     check(backslash, r"\a\\b\,c", &[r"a\b", "c"]);
 }
 
@@ -70,7 +82,7 @@ fn csv_quotes_that_do_not_fit_are_refused_where_they_stand() {
         ("\"a\"\"", "a\"\"", 4),
         ("a\"\"", "a", 1),
     ] {
-        let found = read(CSV, row.as_bytes());
+        let found = read(csv_of(",", QUOTE), row.as_bytes());
         assert_eq!(found, Err((text.to_string(), position, reason)), "{row}");
     }
 }
@@ -86,7 +98,7 @@ fn delimited_fields_are_raw_bytes() {
     ] {
         check(delimited(false, false), row, expected);
     }
-    let control = FieldFormat::Delimited { delimiter: 1, escape: false, remove_quotes: false };
+    let control = delimited_by("\u{1}", false, false);
     check(control, "a\u{1}b|\t\u{1}c", &["a", "b|\t", "c"]);
 }
 
@@ -149,17 +161,17 @@ fn removequotes_strips_one_pair() {
 fn render(format: FieldFormat, text: &str, quoted: bool) -> String {
     match format {
         FieldFormat::Csv { delimiter, quote } => {
-            let special = |c| c == delimiter as char || c == quote as char || "\r\n \t".contains(c);
+            let quote = quote as char;
+            let special = |c| delimiter.contains(c as u8) || c == quote || "\r\n \t".contains(c);
             if !quoted && !text.contains(special) {
                 return text.to_string();
             }
-            let quote = quote as char;
             format!("{quote}{}{quote}", text.replace(quote, &format!("{quote}{quote}")))
         }
         FieldFormat::Delimited { escape: true, .. } => {
             let mut rendered = String::new();
             for character in text.chars() {
-                if quoted || "\\|\r\n'\"".contains(character) {
+                if quoted || "\\|~\r\n'\"".contains(character) {
                     rendered.push('\\');
                 }
                 rendered.push(character);
@@ -170,7 +182,7 @@ fn render(format: FieldFormat, text: &str, quoted: bool) -> String {
             // What is quoted may hold delimiters, but not the quote before one.
             format!("'{}'", text.replace(['\'', '\r', '\n'], "_"))
         }
-        FieldFormat::Delimited { .. } => text.replace(['|', '\r', '\n'], "_"),
+        FieldFormat::Delimited { .. } => text.replace(['|', '~', '\r', '\n'], "_"),
     }
 }
 
@@ -212,8 +224,13 @@ fn read_all(format: FieldFormat, text: &[u8], sizes: &[usize]) -> Vec<Result<Tex
 
 fn formats() -> impl Strategy<Value = FieldFormat> {
     prop_oneof![
-        Just(CSV),
-        Just(FieldFormat::Csv { delimiter: b'\t', quote: b'\'' }),
+        Just(csv_of(",", QUOTE)),
+        Just(csv_of("\t", b'\'')),
+        Just(csv_of("|~|", QUOTE)),
+        Just(csv_of(", ", QUOTE)),
+        Just(delimited_by("|~", false, false)),
+        Just(delimited_by("~|", true, false)),
+        Just(delimited_by("~|~", true, true)),
         Just(delimited(false, false)),
         Just(delimited(true, false)),
         Just(delimited(false, true)),
@@ -226,7 +243,7 @@ proptest! {
     fn rendered_records_are_read_back(
         format in formats(),
         records in prop::collection::vec(
-            prop::collection::vec(("[a\"'|,\\\\\t\r\nü ]{0,6}", any::<bool>()), 1..5),
+            prop::collection::vec(("[a\"'|,\\\\\t\r\nü~ ]{0,6}", any::<bool>()), 1..5),
             0..6,
         ),
         sizes in prop::collection::vec(1..20usize, 1..8),
@@ -237,7 +254,7 @@ proptest! {
         for record in records {
             let rendered: Texts =
                 record.iter().map(|(text, quoted)| render(format, text, *quoted)).collect();
-            text += &rendered.join(&char::from(format.delimiter()).to_string());
+            text += &rendered.join(&String::from_utf8_lossy(format.delimiter().bytes()));
             text += if windows { "\r\n" } else { "\n" };
             let plain = delimited(false, false);
             expected.push(Ok(record.iter().map(|(text, quoted)| match format {
@@ -255,7 +272,7 @@ proptest! {
     #[test]
     fn anything_is_read_without_panic_the_same_over_all_borders(
         format in formats(),
-        text in "[a\"'|,\\\\\t\r\nü ]{0,40}",
+        text in "[a\"'|,\\\\\t\r\nü~ ]{0,40}",
         sizes in prop::collection::vec(1..9usize, 1..8),
     ) {
         let whole = read_all(format, text.as_bytes(), &[1000]);

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-const CSV: RowEnd = RowEnd::Unquoted { quote: b'"', delimiter: b',' };
+fn csv(separator: &str, quote: u8) -> RowEnd {
+    RowEnd::Unquoted { quote, delimiter: Delimiter::new(separator).unwrap() }
+}
 
 type Found = Vec<(String, u64)>;
 
@@ -47,7 +49,7 @@ fn check(row_end: RowEnd, text: &str, expected: &[(&str, u64)]) {
 
 #[test]
 fn line_breaks_end_rows_with_or_without_carriage_return() {
-    for row_end in [RowEnd::Every, RowEnd::Unescaped, CSV] {
+    for row_end in [RowEnd::Every, RowEnd::Unescaped, csv(",", b'"')] {
         check(row_end, "", &[]);
         check(row_end, "a", &[("a", 1)]);
         check(row_end, "a\r\n\nb\rc\n", &[("a", 1), ("", 2), ("b\rc", 3)]);
@@ -70,24 +72,24 @@ fn escaped_line_breaks_are_text() {
 
 #[test]
 fn quoted_line_breaks_are_text() {
-    check(CSV, "\"a\nb\"\nc\n", &[("\"a\nb\"", 1), ("c", 3)]);
-    check(CSV, "x, \"a\r\n\"\"\n\" ,y\r\nz", &[("x, \"a\r\n\"\"\n\" ,y", 1), ("z", 4)]);
-    check(CSV, "\"\"\n\"\"\"\n\"\n", &[("\"\"", 1), ("\"\"\"\n\"", 2)]);
+    check(csv(",", b'"'), "\"a\nb\"\nc\n", &[("\"a\nb\"", 1), ("c", 3)]);
+    check(csv(",", b'"'), "x, \"a\r\n\"\"\n\" ,y\r\nz", &[("x, \"a\r\n\"\"\n\" ,y", 1), ("z", 4)]);
+    check(csv(",", b'"'), "\"\"\n\"\"\"\n\"\n", &[("\"\"", 1), ("\"\"\"\n\"", 2)]);
     // One that is not closed takes the rest of the file.
-    check(CSV, "a\n\"b\nc\n", &[("a", 1), ("\"b\nc\n", 2)]);
+    check(csv(",", b'"'), "a\n\"b\nc\n", &[("a", 1), ("\"b\nc\n", 2)]);
     check(RowEnd::Every, "\"a\nb\"", &[("\"a", 1), ("b\"", 2)]);
 }
 
 #[test]
 fn a_stray_quote_costs_only_its_own_row() {
-    check(CSV, "a\"b\nc\n", &[("a\"b", 1), ("c", 2)]);
-    check(CSV, "\"a\"b\"\nc\n", &[("\"a\"b\"", 1), ("c", 2)]);
-    check(CSV, "\"a\" \"b\nc\n", &[("\"a\" \"b", 1), ("c", 2)]);
+    check(csv(",", b'"'), "a\"b\nc\n", &[("a\"b", 1), ("c", 2)]);
+    check(csv(",", b'"'), "\"a\"b\"\nc\n", &[("\"a\"b\"", 1), ("c", 2)]);
+    check(csv(",", b'"'), "\"a\" \"b\nc\n", &[("\"a\" \"b", 1), ("c", 2)]);
 }
 
 #[test]
 fn white_space_before_a_quote_opens_unless_it_is_the_delimiter() {
-    let tabs = RowEnd::Unquoted { quote: b'\'', delimiter: b'\t' };
+    let tabs = csv("\t", b'\'');
     check(tabs, "a\t '\n'\nb", &[("a\t '\n'", 1), ("b", 3)]);
     check(tabs, "\"\nb", &[("\"", 1), ("b", 2)]);
     check(tabs, "a '\nb", &[("a '", 1), ("b", 2)]);
@@ -101,7 +103,7 @@ fn blank_lines_can_be_skipped_but_are_counted() {
 
 #[test]
 fn header_rows_are_skipped_but_counted() {
-    let rules = LineRules { row_end: CSV, skip_blank: false };
+    let rules = LineRules { row_end: csv(",", b'"'), skip_blank: false };
     for size in [1, 4, 100] {
         let (found, lines) = split(rules, b"\"h\n1\"\n\na\nb", &[size], 2);
         assert_eq!(found, [("a".to_string(), 4), ("b".to_string(), 5)]);
@@ -113,7 +115,7 @@ fn header_rows_are_skipped_but_counted() {
 #[test]
 fn lines_are_counted_with_or_without_a_last_line_break() {
     for (text, lines) in [("", 0), ("a", 1), ("a\n", 1), ("\n\n", 2), ("\"a\nb", 2)] {
-        let rules = LineRules { row_end: CSV, skip_blank: false };
+        let rules = LineRules { row_end: csv(",", b'"'), skip_blank: false };
         assert_eq!(split(rules, text.as_bytes(), &[3], 0).1, lines, "{text:?}");
     }
 }
@@ -127,7 +129,8 @@ fn a_row_of_more_than_4_mb_ends_the_file() {
         (format!("a\n\"{}", "\n".repeat(9_000_000)), vec![RecordKind::Row, RecordKind::TooLong]),
     ] {
         for size in [65_536, 20_000_000] {
-            let mut splitter = LineSplitter::new(LineRules { row_end: CSV, skip_blank: false }, 0);
+            let mut splitter =
+                LineSplitter::new(LineRules { row_end: csv(",", b'"'), skip_blank: false }, 0);
             let mut found = Vec::new();
             let mut goes_on = true;
             for chunk in text.as_bytes().chunks(size) {
@@ -153,7 +156,7 @@ proptest! {
         sizes in prop::collection::vec(1..9usize, 1..20),
         skip_blank: bool,
     ) {
-        for row_end in [RowEnd::Every, RowEnd::Unescaped, CSV] {
+        for row_end in [RowEnd::Every, RowEnd::Unescaped, csv(",", b'"')] {
             let rules = LineRules { row_end, skip_blank };
             prop_assert_eq!(
                 split(rules, text.as_bytes(), &sizes, 1),

@@ -238,11 +238,14 @@ async fn a_row_of_more_than_4_mb_fails_the_load_whatever_maxerror_is() {
 #[tokio::test]
 async fn characters_that_cannot_work_are_refused() {
     for (options, message) in [
-        ("DELIMITER '\\n'", "DELIMITER cannot be a newline or carriage return"),
+        ("DELIMITER '\\n'", "DELIMITER cannot have a newline or carriage return"),
+        ("DELIMITER '|\\r'", "DELIMITER cannot have a newline or carriage return"),
+        ("DELIMITER 'seventeen bytes !'", "DELIMITER must have from 1 to 16 bytes"),
         ("CSV QUOTE '\\r'", "QUOTE cannot be a newline or carriage return"),
         ("CSV QUOTE ','", "DELIMITER and QUOTE must be different"),
         ("CSV DELIMITER '\"'", "DELIMITER and QUOTE must be different"),
-        ("ESCAPE DELIMITER '\\\\'", "DELIMITER cannot be the backslash with ESCAPE"),
+        ("CSV DELIMITER '|\"'", "DELIMITER and QUOTE must be different"),
+        ("ESCAPE DELIMITER '\\\\'", "DELIMITER cannot have a backslash with ESCAPE"),
         ("NULL AS 'a\\n'", "NULL AS cannot contain a newline: it ends a row"),
     ] {
         let loaded = load_text(PAIR, options, b"").await;

@@ -81,18 +81,21 @@ prop_compose! {
         texts in (prop::option::of(text()), prop::option::of(text()), prop::option::of(text()),
             prop::option::of(text())),
         characters in prop::option::of((b' '..=b'~').prop_map(char::from)),
+        delimiter in prop::option::of("[|~,;'é\t\u{1}]{1,4}"),
         numbers in (prop::option::of(0..1000u64), prop::option::of(0..=100_000u64)),
         comp_update in prop::option::of(prop::sample::select(vec![
             CompUpdate::Preset, CompUpdate::On, CompUpdate::Off,
         ])),
         stat_update in prop::option::of(any::<bool>()),
-        encoding in prop::option::of(Just(Encoding::Utf16Be)),
+        encoding in prop::option::of(prop::sample::select(vec![
+            Encoding::Utf16Be, Encoding::Iso88591,
+        ])),
     ) -> CopyOptions {
         let (region, null_as, date_format, time_format) = texts;
         let (ignore_header, max_error) = numbers;
         CopyOptions {
             format, compression, flags: flags.into_iter().collect(), region, null_as, date_format,
-            time_format, delimiter: characters, quote: characters, accept_inv_chars: characters,
+            time_format, delimiter, quote: characters, accept_inv_chars: characters,
             ignore_header, max_error, comp_update, stat_update, encoding,
             ..CopyOptions::default()
         }
