@@ -66,6 +66,17 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
         Status::Emulated,
         "OWNER, CONNECTION LIMIT, ISOLATION LEVEL; COLLATE CASE_SENSITIVE only",
     ),
+    (
+        "CREATE USER, ALTER USER",
+        Status::Emulated,
+        "awsuser and users with CREATEUSER are superusers: they read and write every table, and \
+         own what regular users own",
+    ),
+    (
+        "SET SESSION AUTHORIZATION",
+        Status::Emulated,
+        "changes CURRENT_USER and what is allowed, not SESSION_USER",
+    ),
     ("LOCK", Status::Emulated, "outside a transaction too, where it is released at once"),
     ("VACUUM, ANALYZE", Status::Emulated, "those of PostgreSQL"),
     (

@@ -58,9 +58,19 @@ pub(crate) fn is_own_function(name: &str) -> bool {
 
 /// Statements that make the role `awsuser` and the database `dev`, the defaults of a new cluster
 /// ("CreateCluster"). CREATE DATABASE must not share a Query with another statement.
+///
+/// `awsuser` is a superuser of Redshift: it reads and writes every table and may do what the owner
+/// may, as a member of `blueshift_superusers`, which `rewrite` makes a member of every user. It is
+/// none of Postgres: the roles that open the server's files and programs are removed, because before
+/// Postgres 16 whoever may create roles could take them.
 pub fn cluster_statements() -> &'static [&'static str] {
     &[
-        "CREATE ROLE awsuser LOGIN CREATEDB CREATEROLE IN ROLE pg_monitor, pg_signal_backend",
+        "CREATE ROLE blueshift_superusers IN ROLE \
+         pg_monitor, pg_signal_backend, pg_read_all_data, pg_write_all_data",
+        "CREATE ROLE awsuser LOGIN CREATEDB CREATEROLE",
+        "GRANT blueshift_superusers TO awsuser WITH ADMIN OPTION",
+        "DELETE FROM pg_catalog.pg_authid WHERE rolname IN \
+         ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')",
         "CREATE DATABASE dev OWNER awsuser TEMPLATE template1",
     ]
 }

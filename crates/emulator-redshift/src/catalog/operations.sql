@@ -1,16 +1,22 @@
 -- What loaders, drivers and ops scripts ask about queries, sessions, locks and loads: filled where
 -- the relay or Postgres knows the answer, empty with the guide's columns elsewhere.
-CREATE FUNCTION pg_catalog.current_user_id()
-RETURNS int4 LANGUAGE sql STABLE PARALLEL SAFE AS $body$
-SELECT oid::int8::int4 FROM pg_catalog.pg_roles WHERE rolname = current_user
+-- Everybody sees all sessions, but not what they execute.
+CREATE FUNCTION pg_catalog.blueshift_sessions()
+RETURNS TABLE (
+    pid int4, user_name text, database_name text, began timestamp, xid int8, transaction_began timestamp
+) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+SELECT
+    pid, usename::text, datname::text, backend_start AT TIME ZONE 'UTC',
+    coalesce(backend_xid::text::int8, 0), xact_start AT TIME ZONE 'UTC'
+FROM pg_catalog.pg_stat_activity
+WHERE backend_type = 'client backend' AND datname IS NOT NULL
 $body$;
 
 CREATE VIEW pg_catalog.stv_sessions AS
 SELECT
-    backend_start AT TIME ZONE 'UTC' AS starttime, pid AS process,
-    usename::text::char(50) AS user_name, datname::text::char(50) AS db_name, 0 AS timeout_sec
-FROM pg_catalog.pg_stat_activity
-WHERE backend_type = 'client backend' AND datname IS NOT NULL;
+    began AS starttime, pid AS process, user_name::char(50) AS user_name,
+    database_name::char(50) AS db_name, 0 AS timeout_sec
+FROM pg_catalog.blueshift_sessions();
 
 CREATE VIEW pg_catalog.stv_recents AS
 SELECT
@@ -21,6 +27,9 @@ SELECT
     left(query, 600)::char(600) AS query, pid
 FROM pg_catalog.pg_stat_activity
 WHERE backend_type = 'client backend' AND state = 'active'
+    AND (
+        usename = current_user OR (SELECT pg_catalog.blueshift_is_superuser(current_user))
+    )
 UNION ALL
 SELECT
     queries.userid, 'Done', queries.starttime,
@@ -36,13 +45,16 @@ SELECT
     query_start AT TIME ZONE 'UTC' AS starttime, left(query, 100)::char(100) AS text,
     0 AS suspended, 0 AS insert_pristine, 0 AS concurrency_scaling_status
 FROM pg_catalog.pg_stat_activity
-WHERE backend_type = 'client backend' AND state = 'active';
+WHERE backend_type = 'client backend' AND state = 'active'
+    AND (
+        usename = current_user OR (SELECT pg_catalog.blueshift_is_superuser(current_user))
+    );
 
 CREATE VIEW pg_catalog.stv_locks AS
 SELECT
     held.relation::int8 AS table_id, NULL::timestamp AS last_commit,
-    NULL::timestamp AS last_update, coalesce(owner.backend_xid::text::int8, 0) AS lock_owner,
-    held.pid::int8 AS lock_owner_pid, owner.xact_start AT TIME ZONE 'UTC' AS lock_owner_start_ts,
+    NULL::timestamp AS last_update, owner.xid AS lock_owner,
+    held.pid::int8 AS lock_owner_pid, owner.transaction_began AS lock_owner_start_ts,
     NULL::timestamp AS lock_owner_end_ts,
     CASE
         WHEN NOT held.granted THEN 'Waiting for write lock'
@@ -50,22 +62,21 @@ SELECT
         ELSE 'Holding write lock'
     END::char(22) AS lock_status
 FROM pg_catalog.pg_locks AS held
-JOIN pg_catalog.pg_stat_activity AS owner ON owner.pid = held.pid
+JOIN pg_catalog.blueshift_sessions() AS owner ON owner.pid = held.pid
 WHERE held.locktype = 'relation' AND 16384 <= held.relation
     AND held.mode NOT IN ('AccessShareLock', 'RowShareLock')
     AND held.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database());
 
 CREATE VIEW pg_catalog.svv_transactions AS
 SELECT
-    owner.usename::text AS txn_owner, owner.datname::text AS txn_db,
-    coalesce(owner.backend_xid::text::int8, 0) AS xid, owner.pid,
-    owner.xact_start AT TIME ZONE 'UTC' AS txn_start, held.mode AS lock_mode,
+    owner.user_name AS txn_owner, owner.database_name AS txn_db, owner.xid, owner.pid,
+    owner.transaction_began AS txn_start, held.mode AS lock_mode,
     CASE held.locktype WHEN 'relation' THEN 'relation' ELSE 'transactionid' END
         AS lockable_object_type,
     held.relation::int8::int4 AS relation, held.granted
-FROM pg_catalog.pg_stat_activity AS owner
+FROM pg_catalog.blueshift_sessions() AS owner
 JOIN pg_catalog.pg_locks AS held ON held.pid = owner.pid
-WHERE owner.backend_type = 'client backend' AND owner.xact_start IS NOT NULL
+WHERE owner.transaction_began IS NOT NULL
     AND held.locktype IN ('relation', 'transactionid', 'virtualxid');
 
 CREATE FUNCTION pg_catalog.blueshift_query_type(querytxt text)
@@ -221,11 +232,37 @@ SELECT
 WHERE false;
 
 GRANT SELECT ON
-    pg_catalog.stv_sessions, pg_catalog.stv_recents, pg_catalog.stv_inflight, pg_catalog.stv_locks,
+    pg_catalog.stv_sessions, pg_catalog.stv_recents, pg_catalog.stv_inflight,
     pg_catalog.svv_transactions, pg_catalog.sys_query_history, pg_catalog.sys_query_text,
     pg_catalog.sys_query_detail, pg_catalog.svl_qlog, pg_catalog.svl_statementtext,
     pg_catalog.stl_wlm_query, pg_catalog.stl_s3client, pg_catalog.stl_file_scan,
-    pg_catalog.stv_load_state, pg_catalog.stl_s3client_error, pg_catalog.stl_error,
-    pg_catalog.stl_tr_conflict, pg_catalog.stl_ddltext, pg_catalog.stl_utilitytext,
+    pg_catalog.stv_load_state, pg_catalog.stl_s3client_error, pg_catalog.stl_error, pg_catalog.stl_ddltext, pg_catalog.stl_utilitytext,
     pg_catalog.stl_insert, pg_catalog.stl_alert_event_log
 TO PUBLIC;
+
+-- "Visible only to superusers", who may grant others to read them. Superusers read all there is.
+DO $body$
+DECLARE
+    restricted text;
+BEGIN
+    FOREACH restricted IN ARRAY ARRAY[
+        'stl_tr_conflict', 'stv_locks', 'stv_tbl_perm', 'svv_table_info'
+    ] LOOP
+        EXECUTE format('ALTER VIEW pg_catalog.%I OWNER TO pg_monitor', restricted);
+    END LOOP;
+END
+$body$;
+
+CREATE OR REPLACE VIEW pg_catalog.pg_user AS
+SELECT
+    shadow.usename, shadow.usesysid, shadow.usecreatedb,
+    pg_catalog.blueshift_is_superuser(shadow.usename) AS usesuper, shadow.userepl,
+    shadow.usebypassrls, '********'::text AS passwd, shadow.valuntil, shadow.useconfig
+FROM pg_catalog.pg_shadow AS shadow;
+
+CREATE OR REPLACE VIEW pg_catalog.pg_group AS
+SELECT
+    r.rolname AS groname, r.oid AS grosysid,
+    ARRAY(SELECT m.member FROM pg_catalog.pg_auth_members AS m WHERE m.roleid = r.oid) AS grolist
+FROM pg_catalog.pg_authid AS r
+WHERE NOT r.rolcanlogin AND r.rolname !~ '^(pg|blueshift)_';

@@ -21,6 +21,8 @@ SELECT * FROM json_to_recordset(pg_catalog.blueshift_setting('copies', '[]')::js
     start_time timestamp, end_time timestamp, loaded_rows int8, error_count int8, files json,
     replacements json
 )
+WHERE user_id = (SELECT pg_catalog.current_user_id())
+    OR (SELECT pg_catalog.blueshift_is_superuser(current_user))
 $body$;
 
 CREATE VIEW pg_catalog.sys_load_history AS
@@ -79,7 +81,9 @@ SELECT
     left(detail->>'col_length', 10)::char(10) AS col_length
 FROM json_to_recordset(pg_catalog.blueshift_setting('stl_load_errors', '[]')::json) AS recorded (
     userid int4, slice int4, session int4, query int4, filename text, line_number int8, details json
-), LATERAL json_array_elements(coalesce(details, '[]')) AS detail;
+), LATERAL json_array_elements(coalesce(details, '[]')) AS detail
+WHERE userid = (SELECT pg_catalog.current_user_id())
+    OR (SELECT pg_catalog.blueshift_is_superuser(current_user));
 
 CREATE VIEW pg_catalog.stl_replacements AS
 SELECT
@@ -109,6 +113,7 @@ FROM json_to_recordset(pg_catalog.blueshift_setting('queries', '[]')::json) AS r
     starttime timestamp, endtime timestamp, aborted int4
 )
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = username
+WHERE username = current_user OR (SELECT pg_catalog.blueshift_is_superuser(current_user))
 $body$;
 
 CREATE VIEW pg_catalog.stl_query AS

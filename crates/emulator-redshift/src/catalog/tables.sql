@@ -189,6 +189,5 @@ FROM pg_catalog.blueshift_relations AS r WHERE r.relid = $1
 $body$;
 
 GRANT SELECT ON
-    pg_catalog.blueshift_attributes, pg_catalog.blueshift_relations, pg_catalog.pg_table_def,
-    pg_catalog.stv_tbl_perm, pg_catalog.svv_table_info
+    pg_catalog.blueshift_attributes, pg_catalog.blueshift_relations, pg_catalog.pg_table_def
 TO PUBLIC;

@@ -85,6 +85,23 @@ RETURNS int4 LANGUAGE sql STABLE PARALLEL SAFE AS $body$
 SELECT pg_catalog.blueshift_setting('last_query_id', '-1')::int4
 $body$;
 
+CREATE FUNCTION pg_catalog.current_user_id()
+RETURNS int4 LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT oid::int8::int4 FROM pg_catalog.pg_roles WHERE rolname = current_user
+$body$;
+
+-- "Superusers": the master user and whoever is made with CREATEUSER. To Postgres they are members of
+-- a role that belongs to all others; no client is its superuser.
+CREATE FUNCTION pg_catalog.blueshift_is_superuser(role_name name)
+RETURNS bool LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT r.rolsuper OR EXISTS (
+    SELECT FROM pg_catalog.pg_roles AS s
+    WHERE s.rolname = 'blueshift_superusers' AND pg_catalog.pg_has_role(r.oid, s.oid, 'USAGE')
+)
+FROM pg_catalog.pg_roles AS r WHERE r.rolname = $1
+$body$;
+
+-- "Visibility of data in system tables and views": regular users see their own rows.
 CREATE VIEW pg_catalog.stl_load_errors AS
 SELECT
     userid, slice, tbl, starttime, session, query,
@@ -104,6 +121,8 @@ FROM json_to_recordset(pg_catalog.blueshift_setting('stl_load_errors', '[]')::js
     filename text, line_number int8, colname text, type text, col_length text, "position" int4,
     raw_line text, raw_field_value text, err_code int4, err_reason text, is_partial int4,
     start_offset int8, copy_job_id int8
-);
+)
+WHERE userid = (SELECT pg_catalog.current_user_id())
+    OR (SELECT pg_catalog.blueshift_is_superuser(current_user));
 
 GRANT SELECT ON pg_catalog.stl_load_errors TO PUBLIC;

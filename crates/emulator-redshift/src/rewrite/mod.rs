@@ -47,7 +47,7 @@ pub(crate) fn rewrite(statement: &Statement<'_>, columns: &Columns) -> Result<Re
     isolation::rewrite(statement, &mut edits);
     maintenance::rewrite(statement, &mut edits);
     settings::rewrite(statement, &mut edits);
-    users::rewrite(statement, &mut edits);
+    let then = then.or(users::rewrite(statement, &mut edits));
     words::rewrite(statement, &mut edits);
     let questions = queries::rewrite(statement, columns, &mut edits);
     functions::rewrite(statement, &mut edits)?;

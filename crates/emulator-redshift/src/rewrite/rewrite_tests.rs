@@ -240,6 +240,11 @@ fn a_table_has_columns_and_identities_are_integers() {
 fn users_roles_and_deletes_lose_a_word_or_gain_one() {
     let cases = [
         ("create user u password disable", "create user u password NULL"),
+        ("create user u createuser password 'x'", "create user u CREATEROLE CREATEDB password 'x'"),
+        ("alter user u nocreateuser", "alter user u NOCREATEROLE"),
+        ("set session authorization 'u'", "set ROLE 'u'"),
+        ("set local session authorization default", "set local ROLE NONE"),
+        ("reset session authorization", "reset ROLE"),
         ("grant role a to role b, role c", "grant  a to  b,  c"),
         ("grant select on t to role r, group g", "grant select on t to  r, group g"),
         ("delete t where a = 1", "delete FROM t where a = 1"),

@@ -4,8 +4,9 @@
 use super::edits::Edits;
 use crate::sql::statement::Statement;
 
-/// Rewrites CREATE USER, ALTER USER, GRANT, REVOKE and DELETE.
-pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
+/// Rewrites CREATE USER, ALTER USER, SET SESSION AUTHORIZATION, GRANT, REVOKE and DELETE. The value
+/// is what Postgres has to execute behind the statement.
+pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Option<String> {
     let bytes = |at: usize| statement.tokens[at].start()..statement.tokens[at].end();
     if statement.leads("create user") || statement.leads("alter user") {
         // No password at all: the user cannot log in by one.
@@ -14,6 +15,9 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
         if let Some(at) = disabled {
             edits.replace(bytes(at + 1), "NULL");
         }
+        return superuser(statement, edits);
+    } else if statement.leads("set") || statement.leads("reset") {
+        session_authorization(statement, edits);
     } else if statement.leads("grant") || statement.leads("revoke") {
         // Roles have no word of their own: GRANT ROLE r TO ROLE s, t.
         for at in 1..statement.tokens.len().saturating_sub(1) {
@@ -33,5 +37,55 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
         && !statement.is_word(1, "from")
     {
         edits.insert(statement.tokens[1].start(), "FROM ");
+    }
+    None
+}
+
+/// CREATEUSER makes a superuser ("Superusers"): a member of the role that every other user's role
+/// has for a member. Where there is no such role, nobody is one.
+fn superuser(statement: &Statement<'_>, edits: &mut Edits) -> Option<String> {
+    let name = format!("\"{}\"", statement.identifier(2)?.replace('"', "\"\""));
+    let find = |word: &str| (3..statement.tokens.len()).find(|at| statement.is_word(*at, word));
+    let mut replace = |at: usize, words: &str| {
+        edits.replace(statement.tokens[at].start()..statement.tokens[at].end(), words);
+    };
+    let creates = statement.leads("create");
+    let grants = if let Some(at) = find("createuser") {
+        let named = find("createdb").or(find("nocreatedb")).is_some();
+        replace(at, if named { "CREATEROLE" } else { "CREATEROLE CREATEDB" });
+        let before = if creates {
+            format!("GRANT {name} TO CURRENT_USER")
+        } else {
+            format!("REVOKE {name} FROM blueshift_superusers")
+        };
+        format!("{before}; GRANT blueshift_superusers TO {name} WITH ADMIN OPTION;")
+    } else {
+        let revoked = find("nocreateuser");
+        if let Some(at) = revoked {
+            replace(at, "NOCREATEROLE");
+        }
+        match (creates, revoked) {
+            (false, None) => return None,
+            (false, Some(_)) => format!(
+                "REVOKE blueshift_superusers FROM {name}; GRANT {name} TO blueshift_superusers;"
+            ),
+            (true, _) => format!("GRANT {name} TO blueshift_superusers;"),
+        }
+    };
+    Some(format!(
+        "DO $blueshift$BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = \
+         'blueshift_superusers') THEN {grants} END IF; END$blueshift$"
+    ))
+}
+
+/// `SET SESSION AUTHORIZATION user`, which only Postgres' superusers may say; a superuser of
+/// Redshift belongs to every role.
+fn session_authorization(statement: &Statement<'_>, edits: &mut Edits) {
+    let found = (1..3).find(|at| statement.matches(*at, "session authorization"));
+    let Some(at) = found else { return };
+    edits.replace(statement.tokens[at].start()..statement.tokens[at + 1].end(), "ROLE");
+    if statement.is_word(at + 2, "default") {
+        let token = statement.tokens[at + 2];
+        edits.replace(token.start()..token.end(), "NONE");
     }
 }

@@ -23,5 +23,6 @@ mod system_tables;
 mod tls;
 mod types;
 mod upstream_password;
+mod users;
 mod varbyte;
 mod zone_maps;

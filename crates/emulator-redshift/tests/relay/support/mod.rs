@@ -111,7 +111,7 @@ impl Kit {
         Self::connected(&self.config()).await
     }
 
-    async fn connected(config: &tokio_postgres::Config) -> Connected {
+    pub(crate) async fn connected(config: &tokio_postgres::Config) -> Connected {
         let (client, mut connection) = config.connect(NoTls).await.unwrap();
         let notices = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&notices);
