@@ -138,7 +138,10 @@ impl CallError {
                 format!("do these credentials allow {} on {}?", action(call), call.resource)
             }
             Self::Missing(call) => {
-                format!("create {}, or name another one (--help shows how)", call.resource)
+                format!(
+                    "make {} with: run-pipeline provision, or name another one (--help shows how)",
+                    call.resource
+                )
             }
             Self::Gone(_) => "is a lifecycle rule too quick to abort uploads?".to_owned(),
             Self::Refused(call) if is_elsewhere(&call.reason) => format!(

@@ -139,8 +139,9 @@ impl GenerateError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoQueue { queue_name } => Some(format!(
-                "the queue must exist; create it with: aws sqs create-queue --queue-name \
-                 {queue_name}, or start the local kit with: blueshift up --settings settings.ini"
+                "the queue must exist; make it, and all else, with: run-pipeline provision, or: aws sqs \
+                 create-queue --queue-name {queue_name}; or start a local stack that has it with: \
+                 blueshift up --settings settings.ini"
             )),
             Self::LookUp { .. } => Some(runtime::aws::UNREACHABLE_HINT.to_owned()),
             Self::NoCredentials(error) => Some(error.hint().to_owned()),

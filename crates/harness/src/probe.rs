@@ -125,11 +125,11 @@ impl Probe {
         Ok(keys)
     }
 
-    /// How many uploads in parts below `events/` were begun, and neither completed nor aborted.
-    pub async fn unfinished_uploads(&self) -> anyhow::Result<usize> {
+    /// How many uploads in parts below `prefix` were begun, and neither completed nor aborted.
+    pub async fn unfinished_uploads(&self, prefix: &str) -> anyhow::Result<usize> {
         let Provisioned { resources, .. } = &self.provisioned;
         let list = self.s3.list_multipart_uploads().bucket(&resources.bucket);
-        let listed = list.prefix(format!("{}events/", resources.s3_prefix)).send().await;
+        let listed = list.prefix(format!("{}{prefix}", resources.s3_prefix)).send().await;
         Ok(listed.context("list the uploads in parts")?.uploads().len())
     }
 

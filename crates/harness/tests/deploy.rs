@@ -148,8 +148,10 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         .output();
     let verified = match verify {
         Ok(verified) => verified,
-        // Without systemd nobody runs them either.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            harness::ci::skip("systemd units", "systemd-analyze is not installed");
+            return;
+        }
         Err(error) => panic!("systemd-analyze: {error}"),
     };
     let said = String::from_utf8_lossy(&verified.stderr);

@@ -14,7 +14,8 @@ pub struct OutputArgs {
     /// Format of the logs on stderr.
     #[arg(long, value_name = "FORMAT", env = "LOG_FORMAT", default_value = "human")]
     pub log_format: Format,
-    /// Which logs, e.g. `debug` or `warn,consume_events=debug`.
+    /// Which logs: `error`, `warn`, `info`, `debug`, `trace`, or a level for some of them, such as
+    /// `warn,runtime=debug`.
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     pub log_filter: String,
     /// Format of the result on stdout.

@@ -28,14 +28,22 @@ Examples:
   upload-data --schedule '*/5 * * * *'     stay, and load every five minutes
   upload-data --dry-run                    show the objects and the SQL, change nothing
 
+Permissions:
+  bucket    s3:ListBucket, GetObject, PutObject, DeleteObject; s3:AbortMultipartUpload for objects of
+            more than 5 GB
+  redshift  SELECT and INSERT on the table; CREATE in its schema for the ledger, the first time; TEMP
+            in the database; the role of COPY needs s3:GetObject and s3:ListBucket
+
 Exit codes:
   0  everything that waited is loaded; or SIGTERM or SIGINT ended the run between two loads or while
      it waited for another run, which the result says
-  1  failed: nothing of the failed load is in the table, and the next run starts over
+  1  failed: nothing of the failed load is in the table, and the next run starts over; so also if
+     another run was loading for longer than --lock-wait
   2  the flags are wrong
   4  loaded, but a human should look: <s3_prefix>rejected/ has objects that COPY refuses, in whole
-     or for some rows, and, as <KEY>.errors.json, the reasons; or S3 refuses to hand objects to COPY,
-     or to move them, so that they stay in <s3_prefix>events/
+     or for some rows, and, as <KEY>.errors.json, the reasons; or S3 refuses to hand objects to
+     COPY, or to move them, so that they stay in <s3_prefix>events/. A repaired object is loaded
+     when it lies under <s3_prefix>events/ again; what of it is in the table is not doubled
 With --schedule a failing run is logged and the next one tries again; at the end the exit code is
 the worst of all runs.";
 
@@ -55,7 +63,7 @@ pub struct Args {
     /// are for senders that send an id again with another time [default: 7].
     #[arg(long, value_name = "DAYS", env = "REDSHIFT_DUPLICATE_WINDOW_DAYS")]
     pub duplicate_window_days: Option<WindowDays>,
-    /// Seconds to wait for another run that is loading.
+    /// Seconds to wait for another run that is loading; then this one fails, and changes nothing.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -84,9 +92,10 @@ pub struct Args {
     pub bytes_max: u64,
     /// Bad objects that are set aside although COPY took no row of any other in the same run. If more
     /// are bad, and none is good, the table may be to blame: the run fails and moves nothing. Beside
-    /// a good object, any number is set aside.
-    #[arg(long, value_name = "COUNT", env = "UPLOAD_REJECTS_MAX", default_value = "10")]
-    pub rejects_max: u32,
+    /// a good object, any number is set aside [default: 10, but 1 if all rows of all of them are
+    /// refused at one and the same column, as it is when that column of the table was changed].
+    #[arg(long, value_name = "COUNT", env = "UPLOAD_REJECTS_MAX")]
+    pub rejects_max: Option<u32>,
     /// Print the objects and the SQL of the next load, and change nothing.
     #[arg(long, conflicts_with = "schedule")]
     pub dry_run: bool,
@@ -168,8 +177,8 @@ pub struct Config {
     pub lock_wait: Duration,
     /// How much one load takes at most.
     pub limits: LoadLimits,
-    /// Bad objects that are set aside although none is good in the same run.
-    pub rejects_max: u64,
+    /// Bad objects that are set aside although none is good in the same run, if that was said.
+    pub rejects_max: Option<u64>,
 }
 
 /// What the settings say about the table that its CREATE TABLE does not bear out.
@@ -257,7 +266,7 @@ impl Args {
                 objects_max: self.objects_max as usize,
                 bytes_max: self.bytes_max,
             },
-            rejects_max: self.rejects_max.into(),
+            rejects_max: self.rejects_max.map(u64::from),
         })
     }
 }

@@ -100,9 +100,10 @@ impl StoreError {
     /// What the user can do, where we know it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NoBucket { .. } => {
-                Some("create the bucket, or set s3_bucket in section [aws] of the settings")
-            }
+            Self::NoBucket { .. } => Some(
+                "make the bucket with: run-pipeline provision, or set s3_bucket in section [aws] \
+                 of the settings",
+            ),
             Self::Refused { .. } => {
                 Some("may these credentials list, read, write and delete there?")
             }
@@ -277,13 +278,16 @@ pub enum LoadError {
     },
     /// All objects are bad, and too many to blame each of them; none was set aside.
     #[error(
-        "COPY took none of {count} objects, so the table may be to blame, not they, and nothing was \
-         set aside: {}",
+        "COPY took none of {count} objects{}, so the table may be to blame, not they, and nothing \
+         was set aside: {}",
+        at(column.as_deref()),
         list(rejects)
     )]
     AllBad {
         /// How many were found before the search stopped.
         count: u64,
+        /// The column at which all their rows were refused, if it is one.
+        column: Option<String>,
         /// A reason of each of the first of them.
         rejects: Vec<RejectedRow>,
     },
@@ -377,6 +381,10 @@ pub enum LoadError {
 /// How many bad rows one error message shows.
 const LISTED_MAX: usize = 10;
 
+fn at(column: Option<&str>) -> String {
+    column.map(|column| format!(", and refused every row at column {column}")).unwrap_or_default()
+}
+
 fn list(rejects: &[RejectedRow]) -> String {
     let mut shown: Vec<_> = rejects.iter().take(LISTED_MAX).map(ToString::to_string).collect();
     if LISTED_MAX < rejects.len() {
@@ -419,13 +427,14 @@ impl LoadError {
                 "let it finish, or wait longer with --lock-wait; svv_transactions shows which \
                  session holds the lock",
             ),
-            Self::NoTable { .. } => {
-                Some("create it with create_table.sql, or set table in section [redshift]")
-            }
+            Self::NoTable { .. } => Some(
+                "make it with: run-pipeline provision, or with create_table.sql; or set table \
+                     in section [redshift]",
+            ),
             Self::NoLedger { .. } => Some("may this user create a table in that schema?"),
             Self::BadRows { .. } | Self::NoGoodRows { .. } | Self::AllBad { .. } => Some(
-                "does the table in redshift fit the events, as create_table.sql does? if it does, \
-                 raise --rejects-max to set these objects aside",
+                "does the table in redshift fit the events, as create_table.sql does? run-pipeline \
+                 doctor compares the two; if it does, raise --rejects-max to set these objects aside",
             ),
             Self::NothingCopies(_) | Self::AllRefused { .. } | Self::TooManyRefused { .. } => {
                 Some(ACCESS_HINT)

@@ -13,7 +13,8 @@
 //!
 //! Any number of objects may go the first two ways, if COPY takes one row at least of another object in the
 //! same run. While it takes none, table, rights or cluster may be to blame, and nothing is moved: at
-//! the end of the run only a few objects are. An object is blamed for the failure of a whole COPY
+//! the end of the run only a few objects are, and a single one if all are refused at one and the same
+//! column. An object is blamed for the failure of a whole COPY
 //! only if COPY can read an empty one at that very time.
 
 mod keep;
@@ -45,6 +46,11 @@ const SUSPECTS_MAX: usize = 50;
 
 /// So many objects that an error names are tried one by one; more are halved.
 const NAMED_MAX: usize = 8;
+
+/// Bad objects that are set aside beside no good one, if nobody says how many …
+const UNPROVEN_MAX: u64 = 10;
+/// … and if one column of the table looks as if it were to blame.
+const UNPROVEN_AT_ONE_COLUMN_MAX: u64 = 1;
 
 /// Reasons held in memory; of further objects only the first [`REASONS_OF_ONE_MAX`] each.
 const REASONS_MAX: usize = 20_000;
@@ -79,8 +85,8 @@ pub(crate) struct Rejects {
     copy_works: bool,
     /// Whether COPY could read an object in this run.
     copy_reads: bool,
-    /// How many objects may be set aside if COPY took none.
-    unproven_max: u64,
+    /// How many objects may be set aside if COPY took none, if that was said.
+    unproven_max: Option<u64>,
     unmoved: Unmoved,
 }
 
@@ -98,7 +104,7 @@ impl Group {
 }
 
 impl Rejects {
-    pub(crate) fn new(unproven_max: u64) -> Self {
+    pub(crate) fn new(unproven_max: Option<u64>) -> Self {
         Self {
             bad: Vec::new(),
             reason_count: 0,
@@ -143,7 +149,7 @@ impl Rejects {
                         self.copy_reads |= blame == Blame::Content;
                         let bucket = loader.statements.bucket();
                         groups.extend(self.sort(bucket, group, (&error, blame), &mut suspects));
-                        self.check_count(REFUSED_MAX.max(self.unproven_max))?;
+                        self.check_count(REFUSED_MAX.max(self.unproven_max.unwrap_or_default()))?;
                         self.check_doubts(error)?;
                         if self.copy_works && REASONS_MAX < self.reason_count {
                             self.set_all_aside(loader, summary).await?;
@@ -176,7 +182,9 @@ impl Rejects {
             let count = self.refused.len() as u64;
             return Err(LoadError::AllRefused { count, source: source.clone() });
         }
-        self.check_count(self.unproven_max)?;
+        let is_column = one_column(&self.bad).is_some();
+        let default = if is_column { UNPROVEN_AT_ONE_COLUMN_MAX } else { UNPROVEN_MAX };
+        self.check_count(self.unproven_max.unwrap_or(default))?;
         self.set_all_aside(loader, summary).await
     }
 
@@ -190,7 +198,9 @@ impl Rejects {
     fn check_doubts(&self, error: LoadError) -> Result<(), LoadError> {
         let count = self.doubt_count;
         match error {
-            LoadError::Statement { source, .. } if REFUSED_MAX.max(self.unproven_max) < count => {
+            LoadError::Statement { source, .. }
+                if REFUSED_MAX.max(self.unproven_max.unwrap_or_default()) < count =>
+            {
                 Err(LoadError::TooManyRefused { count, source })
             }
             _ => Ok(()),
@@ -204,7 +214,8 @@ impl Rejects {
             return Ok(());
         }
         let rejects = self.bad.iter().filter_map(|bad| bad.reasons.first().cloned()).collect();
-        Err(LoadError::AllBad { count, rejects })
+        let column = one_column(&self.bad).map(str::to_owned);
+        Err(LoadError::AllBad { count, column, rejects })
     }
 
     /// Blames those objects of a group that are bad beyond doubt; returns what to load next.
@@ -368,6 +379,13 @@ impl Rejects {
             }
         }
     }
+}
+
+/// The column at which every row of every one of these objects was refused, if there is one.
+fn one_column(bad: &[Bad]) -> Option<&str> {
+    let mut columns = bad.iter().flat_map(|it| it.reasons.iter().map(|it| it.column.as_str()));
+    let first = columns.next().filter(|column| !column.is_empty())?;
+    columns.all(|column| column == first).then_some(first)
 }
 
 /// What to load next. Suspects come last, one by one, after a pause.

@@ -2,6 +2,8 @@
 //!
 //! Knows keys and bytes. Knows neither events nor what the keys mean.
 
+mod parts;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
@@ -132,7 +134,11 @@ impl ObjectStore for Bucket {
     }
 
     async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError> {
-        self.client
+        if parts::COPY_BYTES_MAX < object.bytes {
+            return self.copy_in_parts(object, to).await;
+        }
+        let copied = self
+            .client
             .copy_object()
             .bucket(&self.name)
             .key(to)
@@ -140,8 +146,14 @@ impl ObjectStore for Bucket {
             .set_copy_source_if_match(object.quoted_etag())
             .send()
             .await
-            .map_err(|error| self.error("copy", &object.key, error))?;
-        Ok(())
+            .map_err(|error| self.error("copy", &object.key, error));
+        match copied {
+            // What S3 says of a source that is too large for it; another store may take less.
+            Err(error @ StoreError::Refused { .. }) if 0 < object.bytes && is_too_large(&error) => {
+                self.copy_in_parts(object, to).await.map_err(|_| error)
+            }
+            copied => copied.map(drop),
+        }
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
@@ -177,6 +189,12 @@ impl ObjectStore for Bucket {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a copy was refused as one is that is too large for a single call.
+fn is_too_large(refusal: &StoreError) -> bool {
+    matches!(refusal, StoreError::Refused { code, .. } if
+        ["InvalidRequest", "EntityTooLarge"].contains(&code.as_str()))
 }
 
 /// An error and its causes in one line; the SDK's own rendering adds their `Debug` forms.

@@ -46,7 +46,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
         let is_complete = std::ptr::eq(point, &POINTS[POINTS.len() - 1].0);
         ensure!(stored == usize::from(is_complete), "{point}: {stored} objects are there");
         // They cost storage until a rule of the bucket's life cycle ends them: the README says so.
-        let unfinished = run.probe.unfinished_uploads().await?;
+        let unfinished = run.probe.unfinished_uploads("events/").await?;
         ensure!(unfinished == *unfinished_expected, "{point}: {unfinished} unfinished uploads");
         run.let_hidden_messages_return().await?;
     }
@@ -63,7 +63,8 @@ async fn stop(run: &Run) -> anyhow::Result<()> {
     run.until_hits(&mut consumer, "parts", 2).await?;
     let finished = consumer.terminate().await?;
     run.faults.clear();
-    let (stored, unfinished) = (finished.count("stored")?, run.probe.unfinished_uploads().await?);
+    let (stored, unfinished) =
+        (finished.count("stored")?, run.probe.unfinished_uploads("events/").await?);
     ensure!((stored, unfinished) == (0, 0), "{unfinished} unfinished uploads after a stop");
     let depth = run.probe.queue_depth().await?;
     ensure!(depth.in_flight == 0, "{} messages were not given back", depth.in_flight);

@@ -14,6 +14,7 @@ mod kill_multipart;
 mod kill_pipeline;
 mod kill_set_aside;
 mod kill_upload_steps;
+mod large_copies;
 mod lock_wait;
 mod lost_answers;
 mod many_consumers;
@@ -133,6 +134,7 @@ pub const SCENARIOS: &[Scenario] = &[
     repaired_objects::SCENARIO,
     lock_wait::SCENARIO,
     wrong_counts::SCENARIO,
+    large_copies::SCENARIO,
 ];
 
 /// A scenario while it runs.

@@ -26,7 +26,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 /// Everything that shall be nowhere.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 9] = [
     "CanaryKeyOfTheEnvironment",
     "CanaryTokenOfTheEnvironment",
     "CanaryPasswordOfTheEnvironment",
@@ -35,6 +35,7 @@ const SECRETS: [&str; 8] = [
     "CanaryPasswordInAUrl",
     "CanaryPasswordInAHost",
     "CanaryPasswordInAnEndpoint",
+    "CanaryPasswordInAProfile",
 ];
 /// Around a secret in a URL: what ends the user's part of one, if it is not escaped.
 const AWKWARD: [&str; 5] = ["#", "?", "/", "@", "%"];
@@ -102,7 +103,8 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     all_in_one(run).await?;
     look_at_dead_letters(run).await?;
     fail(run).await?;
-    look_through(run, &settings).await
+    let profile = fail_by_profile(run).await?;
+    look_through(run, &[settings, profile]).await
 }
 
 /// Our settings file with secrets in it.
@@ -251,6 +253,33 @@ async fn fail(run: &mut Run) -> anyhow::Result<()> {
     run.upload().await
 }
 
+/// The endpoint, password and all, stands in a file of AWS's own; gives that file.
+async fn fail_by_profile(run: &mut Run) -> anyhow::Result<PathBuf> {
+    const CONFIG: &str = "AWS_CONFIG_FILE";
+    let sound = ["AWS_ENDPOINT_URL", CONFIG].map(|name| (name, run.pipeline.variable(name)));
+    let path = run.pipeline.folder().join("aws-config.txt");
+    run.pipeline.set_variable("AWS_ENDPOINT_URL", None);
+    run.pipeline.set_variable(CONFIG, Some(&path.display().to_string()));
+    for endpoint in with_password("http", SECRETS[8], "127.0.0.1:1") {
+        for section in ["[default]\n", "[default]\nservices = all\n[services all]\ns3 =\n  "] {
+            let text = format!("{section}endpoint_url = {endpoint}\n");
+            std::fs::write(&path, text).context("write a profile")?;
+            for (program, arguments) in [("run-pipeline", &["doctor"][..]), ("upload-data", &[])] {
+                let arguments = [arguments, &TRACE].concat();
+                let ended = run.pipeline.start(program, &arguments)?.until_ended().await?;
+                ensure!(
+                    ended.code() == Some(2),
+                    "{program} did not refuse, and ended with {ended}"
+                );
+            }
+        }
+    }
+    for (name, value) in sound {
+        run.pipeline.set_variable(name, value.as_deref());
+    }
+    Ok(path)
+}
+
 /// URLs with a password that has an awkward character before and after it, or all round it.
 fn with_password(scheme: &str, password: &str, rest: &str) -> Vec<String> {
     let all = AWKWARD.concat();
@@ -268,8 +297,8 @@ fn start(
         .collect()
 }
 
-/// Greps every file of the scenario but one, and every object of the bucket.
-async fn look_through(run: &Run, but: &Path) -> anyhow::Result<()> {
+/// Greps every file of the scenario but those, and every object of the bucket.
+async fn look_through(run: &Run, but: &[PathBuf]) -> anyhow::Result<()> {
     let (mut found, mut traced) = (BTreeSet::new(), Vec::new());
     let mut folders = vec![run.pipeline.folder().to_owned()];
     while let Some(folder) = folders.pop() {
@@ -277,7 +306,7 @@ async fn look_through(run: &Run, but: &Path) -> anyhow::Result<()> {
             let path = entry.context("read a folder entry")?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path != but {
+            } else if !but.contains(&path) {
                 let bytes = std::fs::read(&path).context("read a file")?;
                 if contains(&bytes, r#""level":"TRACE""#) {
                     traced.push(path.display().to_string());

@@ -36,6 +36,10 @@ impl SettingsArgs {
 #[command(next_help_heading = "Settings")]
 pub struct AwsArgs {
     /// AWS region; without any, the SDK's default chain decides.
+    ///
+    /// Credentials have no flags: they come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, else
+    /// from the settings file, else from the SDK's chain (~/.aws, roles). AWS_ENDPOINT_URL leads to
+    /// another place than AWS; `blueshift up` prints all of these for a local one.
     #[arg(long, value_name = "REGION", env = "AWS_REGION")]
     pub region: Option<String>,
 }
@@ -119,7 +123,7 @@ impl QueueArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct BucketArgs {
-    /// The S3 bucket.
+    /// The S3 bucket: of events, of what was loaded or rejected, and of the records of runs.
     #[arg(long, value_name = "NAME", env = "AWS_S3_BUCKET")]
     pub s3_bucket: Option<String>,
     /// Put before every key, for a bucket shared with others, e.g. `pipeline/` [default: none].

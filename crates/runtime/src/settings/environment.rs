@@ -5,11 +5,13 @@
 //! counts as not set, as a blank key of the settings file does.
 
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, Parser};
 
 use super::keys::Key;
+use super::profile;
 
 /// The environment's value for `key`, a secret one too; a blank one counts as not given.
 #[expect(clippy::disallowed_methods, reason = "the one place besides clap; see the module doc")]
@@ -76,9 +78,10 @@ fn without_blanks(command: Command) -> Command {
 }
 
 /// The SDK logs an endpoint that it dislikes, and errors name it: ends the process before that, with
-/// exit code 2, if there is a user or password in one.
+/// exit code 2, if there is a user or password in one, of the environment or of AWS's own files.
 fn refuse_users_in_endpoints(command: &mut Command) {
-    if let Some(problem) = user_in_endpoint(std::env::vars_os()) {
+    let in_variables = user_in_endpoint(std::env::vars_os());
+    if let Some(problem) = in_variables.or_else(user_in_endpoint_of_profile) {
         command.error(ErrorKind::InvalidValue, problem).exit();
     }
 }
@@ -95,6 +98,25 @@ fn user_in_endpoint(variables: impl Iterator<Item = (OsString, OsString)>) -> Op
         "the environment variable {name} has an '@' in it: an endpoint takes no user and password. \
          Give http://HOST:PORT alone; credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     ))
+}
+
+/// The same of the profile in use, whose files are where the SDK looks for them (SDKs and Tools
+/// Reference Guide, "Finding and changing the location of the shared config and credentials files").
+#[expect(clippy::disallowed_methods, reason = "the SDK's own variables")]
+fn user_in_endpoint_of_profile() -> Option<String> {
+    let variable = |name| std::env::var_os(name).filter(|value| !is_blank(value));
+    let home = variable("HOME").or_else(|| variable("USERPROFILE"));
+    let file = |name, default: &str| {
+        let of_home = || home.as_ref().map(|home| Path::new(home).join(default));
+        variable(name).map(PathBuf::from).or_else(of_home)
+    };
+    let files = [
+        file("AWS_CONFIG_FILE", ".aws/config"),
+        file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
+    ];
+    let profile = variable("AWS_PROFILE").and_then(|name| name.into_string().ok());
+    let files: Vec<PathBuf> = files.into_iter().flatten().collect();
+    profile::user_in_endpoint(&files, profile.as_deref().unwrap_or("default"))
 }
 
 fn is_blank(value: &OsStr) -> bool {

@@ -128,6 +128,10 @@ impl SettingsError {
                 "name the file that declares the table: --create-table FILE, or create_table in \
                  section [redshift] of the settings, relative to the settings file",
             ),
+            Self::Missing { .. } => Some(
+                "settings are read from ./settings.ini, if it is there, or from --settings FILE; \
+                 variables for a local stack are printed by: blueshift up",
+            ),
             Self::Unreadable { .. } => Some("name the settings file with --settings FILE"),
             Self::NotAHost => Some(
                 "host, port, user, password and database each have a key of their own in section \

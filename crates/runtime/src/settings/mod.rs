@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod file;
 pub mod keys;
+mod profile;
 mod redshift;
 mod secret;
 

@@ -38,7 +38,7 @@ pub(crate) fn config() -> Config {
         after_load: AfterLoad::Archive,
         lock_wait: Duration::from_secs(300),
         limits: LoadLimits { objects_max: 100, bytes_max: u64::MAX },
-        rejects_max: 1,
+        rejects_max: Some(1),
     }
 }
 

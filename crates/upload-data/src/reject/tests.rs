@@ -27,7 +27,7 @@ fn world_of(bad: &[(&str, &str)]) -> World {
 }
 
 pub(super) fn rejecting(rejects_max: u64) -> Config {
-    Config { rejects_max, ..config() }
+    Config { rejects_max: Some(rejects_max), ..config() }
 }
 
 /// Of a run that failed: nothing is loaded, and nothing is moved but what was loaded before.
@@ -163,9 +163,33 @@ async fn more_bad_objects_than_allowed_beside_no_good_one_fail_the_run_and_none_
     let world = RefCell::new(world_of(&[("events/1.json", "bad"), ("events/2.json", "bad")]));
     let error = upload(&rejecting(1), &world).await.unwrap_err();
     insta::assert_snapshot!(format!("{error:#}").replace("; ", ";\n"), @r#"
-    COPY took none of 2 objects, so the table may be to blame, not they, and nothing was set aside: s3://lake/events/1.json line 1, column user_id, value "x1": Invalid digit;
+    COPY took none of 2 objects, and refused every row at column user_id, so the table may be to blame, not they, and nothing was set aside: s3://lake/events/1.json line 1, column user_id, value "x1": Invalid digit;
     s3://lake/events/2.json line 1, column user_id, value "x1": Invalid digit
     "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_objects_refused_at_one_column_look_like_a_table_that_was_changed() {
+    let unsaid = Config { rejects_max: None, ..config() };
+    for (bad, expected) in [
+        (&[("events/1.json", "bad")][..], Ok(1)),
+        (&[("events/1.json", "bad bad"), ("events/2.json", "bad")], Err("at column user_id, so")),
+        (&[("events/1.json", "bad"), ("events/2.json", "broken")], Ok(2)),
+        (&[("events/1.json", "broken"), ("events/2.json", "broken")], Ok(2)),
+    ] {
+        let world = RefCell::new(world_of(bad));
+        match (upload(&unsaid, &world).await, expected) {
+            (Ok(summary), Ok(rejected)) => assert_eq!(summary.rejected, rejected, "{bad:?}"),
+            (Err(error), Err(text)) => {
+                assert!(format!("{error:#}").contains(text), "{bad:?}: {error:#}");
+                assert_untouched(&world.borrow(), text);
+                // Unless somebody says that it is they.
+                let said = upload(&rejecting(2), &world).await.unwrap();
+                assert_eq!(said.rejected, 2, "{bad:?}");
+            }
+            (found, _) => panic!("{bad:?}: {found:?}"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

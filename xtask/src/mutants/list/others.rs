@@ -38,4 +38,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         scenario: "secrets",
         caught_by: &["secrets stand in", "CanaryPasswordInAnEndpoint"],
     },
+    Mutant {
+        name: "password-in-a-profile",
+        file: "crates/runtime/src/settings/profile.rs",
+        edits: &[("&& value.contains('@')", "&& value.is_empty()")],
+        scenario: "secrets",
+        caught_by: &["did not refuse, and ended with"],
+    },
 ];

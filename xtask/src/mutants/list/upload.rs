@@ -223,9 +223,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["get rejected/events/20190211/000001-cut.json.gz.errors.json"],
     },
     Mutant {
-        name: "original-gone-before-the-reasons",
+        name: "original-gone-before-reasons",
         file: "crates/upload-data/src/reject/keep.rs",
-        edits: &[("Ok(()) => {}", "Ok(()) => drop(loader.store.remove(object).await),")],
+        edits: &[
+            ("Ok(()) => {}", "Ok(()) => drop(loader.store.remove(object).await),"),
+            (
+                "&& loader
+            .store
+            .remove(object)
+            .await
+            .map_err(|source| LoadError::SetAside { key, source })?;",
+                "&& !key.is_empty();",
+            ),
+        ],
         scenario: "kill-set-aside",
         caught_by: &[
             "Before PutObject on */rejected/*.errors.json: the next upload-data ended with",
@@ -276,5 +286,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )],
         scenario: "repaired-objects",
         caught_by: &["the repaired objects made 200 rows"],
+    },
+    Mutant {
+        name: "copies-in-one-call-only",
+        file: "crates/upload-data/src/store.rs",
+        edits: &[(
+            "&& is_too_large(&error) =>",
+            "&& is_too_large(&error) && error.hint() == None =>",
+        )],
+        scenario: "large-copies",
+        caught_by: &[r#"the fault "denied" never happened"#],
+    },
+    Mutant {
+        name: "parts-of-copies-left",
+        file: "crates/upload-data/src/store/parts.rs",
+        edits: &[("if copied.is_err() {", "if copied.is_err() && upload_id.is_empty() {")],
+        scenario: "large-copies",
+        caught_by: &["uploads to the archive are unfinished, not 0"],
     },
 ];

@@ -1,0 +1,125 @@
+//! Copies of objects that `CopyObject` does not take: part by part.
+//!
+//! S3 copies objects up to 5 GB in one call (S3 User Guide, "Copying, moving, and renaming
+//! objects"); a part is a range of at most as much, and an object has at most 10,000 parts ("Amazon
+//! S3 multipart upload limits").
+
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{Bucket, StoredObject, copy_source};
+use crate::error::StoreError;
+
+/// Bytes of an object that one `CopyObject` copies.
+pub(super) const COPY_BYTES_MAX: u64 = 5 << 30;
+/// Bytes of a part, as long as there are not too many.
+const PART_BYTES: u64 = 1 << 30;
+const PARTS_MAX: u64 = 10_000;
+/// Parts at once.
+const CONCURRENT_MAX: usize = 8;
+
+impl Bucket {
+    /// Copies an object in parts, with what is written about it, unless it is not the listed one any
+    /// more. Whether it works or not, no unfinished upload is left, as far as S3 answers.
+    pub(super) async fn copy_in_parts(
+        &self,
+        object: &StoredObject,
+        to: &str,
+    ) -> Result<(), StoreError> {
+        // An answer to HEAD does not say why it is a refusal; the parts' answers do.
+        let head = self.client.head_object().bucket(&self.name).key(&object.key).send().await.ok();
+        let of_head = |field: fn(HeadObjectOutput) -> Option<String>| head.clone().and_then(field);
+        let begun = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.name)
+            .key(to)
+            .set_content_type(of_head(|it| it.content_type))
+            .set_content_encoding(of_head(|it| it.content_encoding))
+            .set_metadata(head.clone().and_then(|it| it.metadata))
+            .send()
+            .await
+            .map_err(|error| self.error("copy in parts", &object.key, error))?;
+        let upload_id = begun.upload_id.unwrap_or_default();
+        let copied = self.copy_parts(object, to, &upload_id).await;
+        if copied.is_err() {
+            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(to);
+            if let Err(error) = abort.upload_id(upload_id).send().await {
+                let error = self.error("abort the copy in parts of", &object.key, error);
+                tracing::warn!(%error, "parts of a copy are left in the bucket");
+            }
+        }
+        copied
+    }
+
+    async fn copy_parts(
+        &self,
+        object: &StoredObject,
+        to: &str,
+        upload_id: &str,
+    ) -> Result<(), StoreError> {
+        let copies = ranges(object.bytes).enumerate().map(|(index, range)| {
+            let number = i32::try_from(index + 1).expect("at most 10,000 parts");
+            async move {
+                let copied = self
+                    .client
+                    .upload_part_copy()
+                    .bucket(&self.name)
+                    .key(to)
+                    .upload_id(upload_id)
+                    .part_number(number)
+                    .copy_source(copy_source(&self.name, &object.key))
+                    .copy_source_range(range)
+                    .set_copy_source_if_match(object.quoted_etag())
+                    .send()
+                    .await
+                    .map_err(|error| self.error("copy a part of", &object.key, error))?;
+                let etag = copied.copy_part_result.and_then(|part| part.e_tag);
+                Ok(CompletedPart::builder().part_number(number).set_e_tag(etag).build())
+            }
+        });
+        let parts = stream::iter(copies).buffered(CONCURRENT_MAX).try_collect().await?;
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        self.client
+            .complete_multipart_upload()
+            .bucket(&self.name)
+            .key(to)
+            .upload_id(upload_id)
+            .multipart_upload(parts)
+            .send()
+            .await
+            .map_err(|error| self.error("complete the copy in parts of", &object.key, error))?;
+        Ok(())
+    }
+}
+
+/// The parts of an object of so many bytes, as the header `x-amz-copy-source-range` has them.
+fn ranges(bytes: u64) -> impl Iterator<Item = String> {
+    let part_bytes = PART_BYTES.max(bytes.div_ceil(PARTS_MAX));
+    let count = bytes.div_ceil(part_bytes);
+    (0..count).map(move |index| {
+        let first = index * part_bytes;
+        format!("bytes={first}-{}", bytes.min(first + part_bytes) - 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_follow_each_other_and_are_never_too_many() {
+        for (bytes, expected) in [
+            (1, &["bytes=0-0"][..]),
+            (1 << 30, &["bytes=0-1073741823"]),
+            ((1 << 30) + 1, &["bytes=0-1073741823", "bytes=1073741824-1073741824"]),
+        ] {
+            assert_eq!(ranges(bytes).collect::<Vec<_>>(), expected, "{bytes}");
+        }
+        // 50 TB, the largest object there is.
+        let all: Vec<_> = ranges(50 << 40).collect();
+        assert!(all.len() as u64 <= PARTS_MAX, "{} parts", all.len());
+        assert!(all.last().expect("some").ends_with(&format!("-{}", (50_u64 << 40) - 1)));
+    }
+}
