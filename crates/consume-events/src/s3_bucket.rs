@@ -1,7 +1,7 @@
 //! A bucket of S3, behind the seam of [`ObjectStore`].
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 
 use crate::error::CallError;
@@ -53,6 +53,11 @@ impl ObjectStore for S3Bucket {
 
     async fn begin(&self, key: &str) -> Result<String, CallError> {
         let begin = self.client.create_multipart_upload().bucket(&self.name).key(key);
+        // Said here as well: parts may name a checksum at the end only if the upload was begun with
+        // its algorithm (API_CompletedPart).
+        let begin = begin.checksum_algorithm(ChecksumAlgorithm::Crc32);
+        // Of the whole object, which its readers can check; of its parts they cannot.
+        let begin = begin.checksum_type(ChecksumType::FullObject);
         let begun = begin.content_type(CONTENT_TYPE).send().await;
         let begun = begun.map_err(|error| {
             CallError::from_sdk("CreateMultipartUpload", &self.resource, &error)
@@ -68,14 +73,11 @@ impl ObjectStore for S3Bucket {
         body: Bytes,
     ) -> Result<StoredPart, CallError> {
         let put = self.client.upload_part().bucket(&self.name).key(key).upload_id(upload_id);
-        let stored = put.part_number(part_number(number)).body(ByteStream::from(body)).send().await;
+        let put = put.part_number(part_number(number)).checksum_algorithm(ChecksumAlgorithm::Crc32);
+        let stored = put.body(ByteStream::from(body)).send().await;
         let stored =
             stored.map_err(|error| CallError::from_sdk("UploadPart", &self.resource, &error))?;
-        Ok(StoredPart {
-            e_tag: stored.e_tag.unwrap_or_default(),
-            crc32: stored.checksum_crc32,
-            crc64nvme: stored.checksum_crc64_nvme,
-        })
+        Ok(StoredPart { e_tag: stored.e_tag.unwrap_or_default(), crc32: stored.checksum_crc32 })
     }
 
     async fn complete(
@@ -89,11 +91,11 @@ impl ObjectStore for S3Bucket {
                 .part_number(part_number(number))
                 .e_tag(&part.e_tag)
                 .set_checksum_crc32(part.crc32.clone())
-                .set_checksum_crc64_nvme(part.crc64nvme.clone())
                 .build()
         });
         let upload = CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build();
         let complete = self.client.complete_multipart_upload().bucket(&self.name).key(key);
+        let complete = complete.checksum_type(ChecksumType::FullObject);
         let completed = complete.upload_id(upload_id).multipart_upload(upload).send().await;
         completed.map_err(|error| {
             CallError::from_sdk("CompleteMultipartUpload", &self.resource, &error)

@@ -22,8 +22,6 @@ pub struct StoredPart {
     pub e_tag: String,
     /// Its checksum, where S3 made one.
     pub crc32: Option<String>,
-    /// The newer kind of it.
-    pub crc64nvme: Option<String>,
 }
 
 /// What this crate needs of a bucket.
