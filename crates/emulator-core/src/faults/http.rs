@@ -113,7 +113,11 @@ async fn apply(
             Release::Cut => no_answer(),
         },
         Action::Hold(Moment::After) => {
-            let response = inner.call(request).await;
+            let (parts, body) = inner.call(request).await.into_parts();
+            // What streams has its effect while it is read.
+            let Ok(body) = body.collect().await else { return no_answer() };
+            let body = body.map_err(|never| match never {}).boxed_unsync();
+            let response = Response::from_parts(parts, body);
             match faults.hold(hit).await {
                 Release::Continue => response,
                 Release::Cut => no_answer(),

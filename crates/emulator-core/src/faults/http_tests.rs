@@ -1,8 +1,11 @@
 //! Which operation a request asks for; and each action against a service that counts its calls.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper::body::{Body, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +73,8 @@ fn sqs_operations_are_told_by_target_and_body() {
     assert_eq!((&*call.operation, &*call.resource), ("", ""));
 }
 
-/// Confirms every entry of a batch and counts the calls that take effect.
+/// Confirms every entry of a batch and counts the calls that take effect: while their answers are
+/// read, as CompleteMultipartUpload does.
 struct Counting(Arc<AtomicUsize>);
 
 impl Service for Counting {
@@ -78,12 +82,32 @@ impl Service for Counting {
         let count = Arc::clone(&self.0);
         Box::pin(async move {
             let body = request.into_body().collect().await.unwrap().to_bytes();
-            count.fetch_add(1, Ordering::SeqCst);
             let batch: Value = serde_json::from_slice(&body).unwrap();
             let entries = batch["Entries"].as_array().cloned().unwrap_or_default();
             let ids: Vec<_> = entries.iter().map(|entry| json!({ "Id": entry["Id"] })).collect();
-            Response::new(full(json!({ "Successful": ids }).to_string()))
+            let text = json!({ "Successful": ids }).to_string();
+            Response::new(Streamed { text: Some(text), count }.boxed_unsync())
         })
+    }
+}
+
+/// Counts when it is read.
+struct Streamed {
+    text: Option<String>,
+    count: Arc<AtomicUsize>,
+}
+
+impl Body for Streamed {
+    type Data = Bytes;
+    type Error = crate::serve::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let text = self.text.take();
+        self.count.fetch_add(usize::from(text.is_some()), Ordering::SeqCst);
+        Poll::Ready(text.map(|text| Ok(Frame::data(text.into()))))
     }
 }
 
