@@ -9,7 +9,7 @@ use harness::bench::{copy, pipeline};
 use crate::flags::{Bench, BenchCopy, BenchPipeline, Output};
 
 pub(crate) fn run(flags: &Bench) -> anyhow::Result<ExitCode> {
-    tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
+    crate::start_logs("warn");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -11,7 +11,7 @@ pub(crate) fn run(flags: &Conform) -> anyhow::Result<ExitCode> {
     if flags.stack != StackKind::Containers {
         bail!("conform compares with LocalStack in a container: --stack containers");
     }
-    tracing_subscriber::fmt().with_env_filter("warn,s3s=off").with_writer(std::io::stderr).init();
+    crate::start_logs("warn,s3s=off");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

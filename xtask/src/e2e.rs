@@ -22,10 +22,8 @@ pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
         return list();
     }
     let scenarios = chosen(&flags.scenarios)?;
-    tracing_subscriber::fmt() // s3s calls every refused request an error, an ordinary NoSuchKey included.
-        .with_env_filter("warn,s3s=off")
-        .with_writer(std::io::stderr)
-        .init();
+    // s3s calls every refused request an error, an ordinary NoSuchKey included.
+    crate::start_logs("warn,s3s=off");
     ground::check(flags.stack, &flags.stack_flags)?;
     if flags.stack != StackKind::InProcess && flags.jobs != 1 {
         bail!("--jobs is for --stack in-process: on others all scenarios share one plan of faults");

@@ -13,12 +13,21 @@ mod stop;
 mod tidy;
 mod up;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::flags::{Command, Flags};
+
+/// Logs go to stderr, in colours only where somebody looks at them.
+fn start_logs(filter: &str) {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
 
 fn main() -> ExitCode {
     let outcome = match Flags::parse().command {

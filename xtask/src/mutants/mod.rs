@@ -39,7 +39,7 @@ pub(crate) fn run(flags: &Mutants) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     check_that_all_apply(&mutants)?;
-    tracing_subscriber::fmt().with_env_filter("error,s3s=off").with_writer(std::io::stderr).init();
+    crate::start_logs("error,s3s=off");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
