@@ -2,8 +2,9 @@
 //!
 //! One script of calls runs against both through the SDK; every answer is taken off the wire before
 //! the SDK makes anything of it. What must differ (ids, times, addresses) is normalised; any other
-//! difference is a failure, unless [`explained`] says why, and an explanation that explains nothing
-//! is one too.
+//! difference is a failure, unless [`explained`] says why. It explains the two values that
+//! `differences.txt` has: other values in the same field are a failure, and so is an explanation that
+//! explains nothing.
 
 mod explained;
 mod fields;
@@ -18,6 +19,9 @@ use blueshift::Stack;
 
 use self::explained::{EXPLAINED, Explained};
 use self::record::Exchange;
+
+/// The explained differences with both values, a line each, as [`compare`] writes them.
+const DIFFERENCES: &str = include_str!("differences.txt");
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -56,6 +60,7 @@ pub async fn run(image_localstack: Option<&str>) -> anyhow::Result<Conformity> {
 fn compare(ours: &[Exchange], theirs: &[Exchange]) -> Conformity {
     let mut found = Conformity::default();
     let mut used = BTreeSet::new();
+    let mut unseen: BTreeSet<&str> = DIFFERENCES.lines().collect();
     if ours.len() != theirs.len() {
         let (ours, theirs) = (ours.len(), theirs.len());
         found.failures.push(format!("{ours} answers of the kit, {theirs} of LocalStack"));
@@ -67,13 +72,16 @@ fn compare(ours: &[Exchange], theirs: &[Exchange]) -> Conformity {
         let step = &ours.step;
         for (field, ours, theirs) in differing(&ours.fields, &theirs.fields, &mut found.fields) {
             let line = format!("{step} | {field} | kit {ours} | LocalStack {theirs}");
-            match EXPLAINED.iter().find(|it| it.covers(step, &field)) {
-                Some(explanation) => {
-                    used.insert((step.clone(), field));
+            let explanation = EXPLAINED.iter().find(|it| it.covers(step, &field));
+            let is_known = unseen.remove(line.as_str());
+            match explanation {
+                Some(explanation) if is_known => {
                     found.explained.push(format!("{line} | {}", explanation.why));
                 }
+                Some(_) => found.failures.push(format!("explained with other values: {line}")),
                 None => found.failures.push(line),
             }
+            used.insert((step.clone(), field));
         }
     }
     for (step, field) in EXPLAINED.iter().flat_map(Explained::pairs) {
@@ -81,6 +89,7 @@ fn compare(ours: &[Exchange], theirs: &[Exchange]) -> Conformity {
             found.failures.push(format!("explains nothing any more: {step} | {field}"));
         }
     }
+    found.failures.extend(unseen.iter().map(|line| format!("not seen any more: {line}")));
     found
 }
 
@@ -138,21 +147,63 @@ mod tests {
         Exchange { step: step.to_owned(), fields: fields.collect() }
     }
 
+    /// A difference between two answers of the same step.
+    fn differ(step: &str, field: &str, ours: &str, theirs: &str) -> Conformity {
+        compare(&[exchange(step, &[(field, ours)])], &[exchange(step, &[(field, theirs)])])
+    }
+
     #[test]
-    fn a_new_difference_is_a_failure_and_so_is_an_explanation_of_none() {
+    fn every_explanation_is_of_one_pair_of_values_and_names_no_pattern() {
         let all: Vec<_> = EXPLAINED.iter().flat_map(Explained::pairs).collect();
+        let mut known: Vec<_> = DIFFERENCES
+            .lines()
+            .map(|line| {
+                let mut parts = line.split(" | ");
+                let pair = (parts.next().expect("a step"), parts.next().expect("a field"));
+                let values: Vec<_> = parts.collect();
+                assert!(values.len() == 2 && values[0].starts_with("kit "), "{line}");
+                assert!(values[1].starts_with("LocalStack "), "{line}");
+                pair
+            })
+            .collect();
         for (index, pair) in all.iter().enumerate() {
             assert!(!all[..index].contains(pair), "explained twice: {pair:?}");
             let text = format!("{} {}", pair.0, pair.1);
             assert!(!text.contains('*'), "a pattern explains what nobody has seen: {text}");
         }
-        let ours = exchange("HeadBucket", &[("status", "200"), ("header content-type", "a")]);
-        let theirs = exchange("HeadBucket", &[("status", "500"), ("header content-type", "b")]);
-        let found = compare(&[ours], &[theirs]);
+        let mut all = all;
+        all.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(known, all, "differences.txt has each explained field once");
+    }
+
+    #[test]
+    fn a_difference_without_an_explanation_is_a_failure_and_so_is_one_that_is_gone() {
+        let found = differ("HeadBucket", "status", "200", "500");
+        assert_eq!(found.explained, Vec::<String>::new());
+        let (new, gone): (Vec<_>, Vec<_>) = found.failures.iter().partition(|line| {
+            !line.starts_with("explains nothing any more: ")
+                && !line.starts_with("not seen any more: ")
+        });
+        assert_eq!(new, [r#"HeadBucket | status | kit "200" | LocalStack "500""#]);
+        assert_eq!(gone.len(), 2 * DIFFERENCES.lines().count(), "all others, by both lists");
+    }
+
+    #[test]
+    fn an_explanation_holds_for_its_values_only() {
+        let (step, field) = ("SetQueueAttributes: a bad value", "status");
+        let found = differ(step, field, "400", "200");
         assert_eq!(found.explained.len(), 1, "{found:?}");
-        let new: Vec<_> = found.failures.iter().filter(|line| line.contains(" | kit ")).collect();
-        assert_eq!(new.len(), 1, "{found:?}");
-        assert!(new[0].starts_with("HeadBucket | status"), "{new:?}");
-        assert_eq!(found.failures.len(), all.len(), "the others explain nothing: {found:?}");
+        for (ours, theirs) in [("500", "200"), ("400", "500"), ("200", "400")] {
+            let found = differ(step, field, ours, theirs);
+            assert_eq!(found.explained, Vec::<String>::new());
+            let expected = format!(
+                "explained with other values: {step} | {field} | kit {ours:?} | LocalStack {theirs:?}"
+            );
+            assert!(found.failures.contains(&expected), "{found:?}");
+            let gone =
+                format!("not seen any more: {step} | {field} | kit \"400\" | LocalStack \"200\"");
+            assert!(found.failures.contains(&gone), "{found:?}");
+        }
     }
 }

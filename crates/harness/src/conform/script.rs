@@ -4,8 +4,8 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, CompletedMultipartUpload, CompletedPart, CreateBucketConfiguration,
-    Delete, ObjectIdentifier,
+    BucketLocationConstraint, ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload,
+    CompletedPart, CreateBucketConfiguration, Delete, ObjectIdentifier,
 };
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry as Change, DeleteMessageBatchRequestEntry as Gone,
@@ -225,21 +225,26 @@ async fn objects(s3: &aws_sdk_s3::Client, recorder: &Recorder) -> anyhow::Result
 
 async fn multipart(s3: &aws_sdk_s3::Client, recorder: &Recorder) -> anyhow::Result<()> {
     recorder.step("CreateMultipartUpload");
-    let created = s3.create_multipart_upload().bucket("lake").key("big").send().await.ok();
+    let create = s3.create_multipart_upload().bucket("lake").key("big");
+    let create = create.checksum_algorithm(ChecksumAlgorithm::Crc32);
+    let created = create.checksum_type(ChecksumType::FullObject).send().await.ok();
     let id = created.and_then(|created| created.upload_id).unwrap_or_default();
     let mut parts = Vec::new();
     for (number, size) in [(1, PART_BYTES), (2, 10)] {
         recorder.step(&format!("UploadPart: {number}"));
         let upload = s3.upload_part().bucket("lake").key("big").upload_id(&id).part_number(number);
-        let answer = upload.body(ByteStream::from(vec![b'x'; size])).send().await.ok();
-        let tag = answer.and_then(|answer| answer.e_tag);
-        parts.push(CompletedPart::builder().part_number(number).set_e_tag(tag).build());
+        let upload = upload.checksum_algorithm(ChecksumAlgorithm::Crc32);
+        let answer = upload.body(ByteStream::from(vec![b'x'; size])).send().await;
+        let (tag, sum) = answer.map(|it| (it.e_tag, it.checksum_crc32)).unwrap_or_default();
+        let part = CompletedPart::builder().part_number(number).set_e_tag(tag);
+        parts.push(part.set_checksum_crc32(sum).build());
     }
     recorder.step("ListParts");
     let _ = s3.list_parts().bucket("lake").key("big").upload_id(&id).send().await;
     recorder.step("CompleteMultipartUpload");
     let all = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
     let complete = s3.complete_multipart_upload().bucket("lake").key("big").upload_id(&id);
+    let complete = complete.checksum_type(ChecksumType::FullObject);
     let _ = complete.multipart_upload(all).send().await;
     recorder.step("HeadObject: of parts");
     let _ = s3.head_object().bucket("lake").key("big").send().await;
