@@ -21,7 +21,8 @@ pub enum Need {
     ServiceFaults,
     /// So can statements of Redshift.
     StatementFaults,
-    /// Time can be moved, for visibility timeouts and delays too.
+    /// Time can be moved, for visibility timeouts and delays too: where they are too long to be waited
+    /// for.
     Clock,
     /// A queue can behave as if it were at its in-flight limit ([`Sqs::pretend_in_flight`]).
     InFlightLimit,
@@ -82,16 +83,22 @@ fn lacks(kind: Kind, need: Need) -> Option<&'static str> {
         (Kind::InProcess, _)
         | (Kind::Containers, Need::ServiceFaults | Need::StatementFaults | Need::PlainAddress)
         | (Kind::Compose, Need::ServiceFaults | Need::PlainAddress) => None,
-        (Kind::Containers, Need::Clock) => Some("nobody can move LocalStack's clock"),
+        (Kind::Containers, Need::Clock) => {
+            Some("nobody can move LocalStack's clock, and minutes are too long to wait")
+        }
         (Kind::Compose, Need::StatementFaults) => {
             Some("its Redshift runs in a container, where no plan of faults reaches it")
         }
-        (Kind::Compose, Need::Clock) => Some("its clock is in a container"),
+        (Kind::Compose, Need::Clock) => {
+            Some("its clock is in a container, and minutes are too long to wait")
+        }
         (Kind::Aws, Need::PlainAddress) => Some("AWS is reached over TLS, by names"),
         (Kind::Aws, Need::ServiceFaults | Need::StatementFaults) => {
             Some("nobody can make AWS refuse or hold a call")
         }
-        (Kind::Aws, Need::Clock) => Some("nobody can move AWS's clock"),
+        (Kind::Aws, Need::Clock) => {
+            Some("nobody can move AWS's clock, and minutes are too long to wait")
+        }
         (_, Need::InFlightLimit) => Some("only the kit's own SQS can be told a lower limit"),
         (_, Need::Serializable) => Some("its databases keep the isolation level they have"),
     }

@@ -81,6 +81,16 @@ impl Pipeline {
 
     /// Starts a program with JSON logs and a JSON result.
     pub fn start(&self, program: &str, arguments: &[&str]) -> anyhow::Result<Running> {
+        self.start_with(program, arguments, &[])
+    }
+
+    /// Starts a program with variables that no other gets.
+    pub fn start_with(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Running> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let stem = stem(number, program);
         let (log, result) = (format!("{stem}.log"), format!("{stem}.out"));
@@ -98,6 +108,7 @@ impl Pipeline {
             .args(flags)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(variables.iter().copied())
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(create(&result)?)
@@ -214,6 +225,16 @@ impl Running {
         let path = format!("/proc/{pid}/cmdline");
         let bytes = std::fs::read(&path).with_context(|| format!("read {path}"))?;
         Ok(String::from_utf8_lossy(&bytes).replace('\0', " "))
+    }
+
+    /// SIGSTOP: it does nothing until [`Running::go_on`].
+    pub fn pause(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Ends a [`Running::pause`].
+    pub fn go_on(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
     }
 
     /// SIGTERM, then [`Running::finish`].

@@ -9,7 +9,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "kill-pipeline",
     about: "SIGKILL to run-pipeline while it stores, deletes, commits and archives; the next one goes on",
     default: false,
-    needs: &[Need::ServiceFaults, Need::StatementFaults, Need::Clock],
+    needs: &[Need::ServiceFaults, Need::StatementFaults],
     // On a machine that is busy with others.
     expected_warnings: &["a run begins late"],
     body: |run| Box::pin(run_scenario(run)),

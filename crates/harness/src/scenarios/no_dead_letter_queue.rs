@@ -10,7 +10,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "no-dead-letter-queue",
     about: "a flood of malformed messages without a dead-letter queue lands in rejected/, reasons and all",
     default: false,
-    needs: &[Need::ServiceFaults, Need::Clock],
+    needs: &[Need::ServiceFaults],
     expected_warnings: &["no dead-letter queue, malformed messages go to rejected/messages/"],
     body: |run| Box::pin(run_scenario(run)),
 };

@@ -17,8 +17,8 @@ const HELD_WITHIN: Duration = Duration::from_secs(30);
 /// Longer than any visibility timeout of a scenario.
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// Where the clock cannot be moved, what a killed consumer held comes back after three seconds.
-const BACK_SOON: [&str; 2] = ["--visibility-timeout", "3"];
+/// Where the clock cannot be moved, what a killed consumer held comes back after so many seconds.
+const BACK_AFTER: (&str, &str) = ("EVENTS_VISIBILITY_TIMEOUT", "3");
 
 /// A consumer that stores small batches soon and ends when the queue is empty.
 pub(super) const CONSUME: [&str; 7] = [
@@ -135,15 +135,24 @@ impl Run {
         let rule = rule.on(point.resource);
         let watch = Rule::new("copies", "COPY", Action::Delay { ms: 0 });
         self.set_faults(vec![rule, watch]);
-        let hides_messages = program == "consume-events" && self.clock.is_none();
-        let soon = if hides_messages { &BACK_SOON[..] } else { &[] };
-        let mut victim = self.pipeline.start(program, &[arguments, soon].concat())?;
+        let mut victim = self.start_forgetful(program, arguments)?;
         self.until_held(&mut victim, "kill here").await.with_context(|| point.to_string())?;
         victim.kill().await.with_context(|| point.to_string())?;
         self.faults.release(Release::Cut);
         let copies = self.faults.hits("copies");
         self.faults.clear();
         Ok(copies)
+    }
+
+    /// Starts a program whose messages return soon once it is gone: where the clock cannot be moved,
+    /// that has to be waited for. A flag of its own wins.
+    pub(super) fn start_forgetful(
+        &self,
+        program: &str,
+        arguments: &[&str],
+    ) -> anyhow::Result<Running> {
+        let soon = if self.clock.is_none() { &[BACK_AFTER][..] } else { &[] };
+        self.pipeline.start_with(program, arguments, soon)
     }
 
     /// Ends every visibility timeout: what a killed consumer held is back in the queue. Where the
