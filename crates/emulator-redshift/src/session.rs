@@ -25,6 +25,7 @@ use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::relay::{NO_SQL, Relay};
 use crate::server::Shared;
 use crate::session::faults::{Verdict, first_word};
+use crate::session::reading::is_script;
 use crate::system_tables::reads::SystemReads;
 use crate::wire::Frame;
 
@@ -55,8 +56,8 @@ pub(crate) struct Session {
     records: Records,
     /// `enable_case_sensitive_identifier`
     case_sensitive: bool,
-    /// A transaction was begun since the last Sync.
-    begun: bool,
+    /// Whether a transaction was begun (true) or ended (false) since the last Sync.
+    begun: Option<bool>,
     /// A fault that keeps answers back.
     withheld: Option<Hit>,
 }
@@ -70,7 +71,7 @@ impl Session {
             identity,
             records,
             case_sensitive: false,
-            begun: false,
+            begun: None,
             withheld: None,
         }
     }
@@ -129,7 +130,7 @@ impl Session {
                 return Ok(());
             }
             b'S' => {
-                self.begun = false;
+                self.begun = None;
                 Sent::Sync
             }
             b'F' => Sent::FunctionCall,
@@ -331,11 +332,16 @@ impl Session {
         }
         if let Some(Special::Lock(block)) = &special {
             self.relay.drain().await?;
-            if !self.relay.in_transaction && !self.begun && !self.relay.is_skipping() {
+            let begun = self.begun.unwrap_or(self.relay.in_transaction);
+            if !begun && !self.relay.is_skipping() {
                 return self.execute_lock(frame, block).await;
             }
         }
-        self.begun |= matches!(special, Some(Special::Begin));
+        match &special {
+            Some(Special::Block(begun)) => self.begun = Some(*begun),
+            Some(Special::Then(then)) => self.begun = block(then).or(self.begun),
+            _ => {}
+        }
         if let Some(Special::ReadsSystemTables(reads)) = special {
             self.refresh(reads, Audience::Errors);
         }
@@ -368,11 +374,11 @@ impl Session {
             Action::PassThen(statement) => Some(Special::Then(Arc::clone(statement))),
             Action::Lock(block) => Some(Special::Lock(Arc::clone(block))),
             Action::PassAlone(name) => Some(Special::Alone(name)),
-            Action::Pass if begins(reading.sql) => Some(Special::Begin),
             Action::Pass if !reading.reads.is_nothing() => {
                 Some(Special::ReadsSystemTables(reading.reads))
             }
-            Action::Pass | Action::Empty => None,
+            Action::Pass => block(reading.sql).map(Special::Block),
+            Action::Empty => None,
         };
         let query = reading.is_query.then(|| Arc::from(reading.sql));
         let armed = self.shared.faults.is_armed();
@@ -439,17 +445,22 @@ impl Session {
     }
 }
 
-/// Whether a statement begins a transaction.
-fn begins(sql: &str) -> bool {
-    matches!(first_word(sql).as_str(), "BEGIN" | "START")
+/// Whether a statement begins a transaction (true) or ends it (false); `None` if neither.
+fn block(sql: &str) -> Option<bool> {
+    match first_word(sql).as_str() {
+        "BEGIN" | "START" => Some(true),
+        "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "TRUNCATE" => Some(false),
+        _ => None,
+    }
 }
 
-/// Whether a script is executed statement by statement: the relay steps in, or the event trigger
-/// that reads what a table declares must see that statement alone.
+/// Whether a script is executed statement by statement: the relay steps in, the event trigger that
+/// reads what a table declares must see that statement alone, or what a statement means depends on
+/// what those before it do.
 fn must_replay(readings: &[Reading<'_>]) -> bool {
-    let mut whole = readings.iter().filter(|reading| !matches!(reading.action, Action::Empty));
-    let alone = whole.nth(1).is_none();
-    readings.iter().any(|reading| reading.is_special() || (!alone && reading.declares()))
+    let needs_turn = |reading: &Reading<'_>| reading.declares() || !reading.questions.is_empty();
+    let is_script = is_script(readings);
+    readings.iter().any(|reading| reading.is_special() || (is_script && needs_turn(reading)))
 }
 
 /// The error of a statement that must not share a transaction.

@@ -179,7 +179,15 @@ fn lock_block(sql: &str) -> String {
     let (first, last) = (statement.tokens.first(), statement.tokens.last());
     let start = first.map_or(0, |token| token.start());
     let end = last.map_or(start, |token| token.end());
-    format!("DO $blueshift$BEGIN {}; END$blueshift$", &sql[start..end])
+    let lock = &sql[start..end];
+    // A quote that is not in the text.
+    let mut quote = "$blueshift$".to_owned();
+    let mut number = 0;
+    while lock.contains(&quote) {
+        number += 1;
+        quote = format!("$blueshift{number}$");
+    }
+    format!("DO {quote}BEGIN {lock}; END{quote}")
 }
 
 /// Whether it is one for `stl_query`: work for the compute nodes, which queries of the catalog and

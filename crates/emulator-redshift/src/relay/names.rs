@@ -30,8 +30,8 @@ pub(crate) enum Special {
     Alone(&'static str),
     /// A LOCK, and the block that executes it outside a transaction.
     Lock(Arc<str>),
-    /// It begins a transaction.
-    Begin,
+    /// It begins a transaction (true) or ends it (false).
+    Block(bool),
     /// This statement follows it.
     Then(Arc<str>),
     /// It reads system tables, which are brought up to date before.

@@ -306,7 +306,7 @@ impl<'a, 'b> Call<'a, 'b> {
         inner.case_sensitive = self.statement.case_sensitive;
         let mut edits = Edits::default();
         super::words::rewrite(&inner, &mut edits);
-        super::queries::rewrite(&inner, &None, &mut edits);
+        super::queries::rewrite(&inner, &mut edits);
         rewrite_within(&inner, depth - 1, &mut edits)?;
         Ok(edits.apply(text).unwrap_or_else(|| text.to_owned()))
     }

@@ -3,6 +3,7 @@
 //! Edits tokens in place and prints nothing anew: what is not understood passes as it was written,
 //! and Postgres judges it.
 
+mod aliases;
 mod attributes;
 mod column_types;
 mod databases;
@@ -12,7 +13,9 @@ pub(crate) mod functions;
 mod isolation;
 pub(crate) mod lateral;
 mod maintenance;
+mod names;
 mod queries;
+mod selects;
 pub(crate) mod settings;
 mod show;
 pub(crate) mod table;
@@ -37,6 +40,24 @@ pub(crate) struct Rewritten {
 
 /// The statement for Postgres, as far as `columns` are known.
 pub(crate) fn rewrite(statement: &Statement<'_>, columns: &Columns) -> Result<Rewritten, SqlError> {
+    let inlined = aliases::inline(statement, columns);
+    let mut rewritten = match inlined.text {
+        None => rewrite_words(statement)?,
+        Some(text) => {
+            let case_sensitive = statement.case_sensitive;
+            let again = Statement { case_sensitive, ..Statement::new(&text) };
+            // What stands where is another matter now.
+            let mut again =
+                rewrite_words(&again).map_err(|error| SqlError { position: None, ..error })?;
+            again.text = Some(again.text.unwrap_or(text));
+            again
+        }
+    };
+    rewritten.questions = inlined.questions;
+    Ok(rewritten)
+}
+
+fn rewrite_words(statement: &Statement<'_>) -> Result<Rewritten, SqlError> {
     let mut edits = Edits::default();
     if statement.leads("show server_version") {
         let whole = statement.tokens[0].start()..statement.tokens[1].end();
@@ -49,14 +70,14 @@ pub(crate) fn rewrite(statement: &Statement<'_>, columns: &Columns) -> Result<Re
     settings::rewrite(statement, &mut edits);
     let then = then.or(users::rewrite(statement, &mut edits));
     words::rewrite(statement, &mut edits);
-    let questions = queries::rewrite(statement, columns, &mut edits);
+    queries::rewrite(statement, &mut edits);
     functions::rewrite(statement, &mut edits)?;
     attributes::materialized_view(statement, &mut edits);
     if let Some(table) = table::TableStatement::read(statement) {
         attributes::rewrite(statement, &table, &mut edits)?;
         declared::rewrite(statement, &table, &mut edits)?;
     }
-    Ok(Rewritten { text: edits.apply(statement.sql), then, questions })
+    Ok(Rewritten { text: edits.apply(statement.sql), then, questions: Vec::new() })
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn temporary_name(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
             || BEFORE_TABLES.iter().any(|word| statement.is_word(before, word))
     });
     if name.kind == Kind::Word && name.start() == mark.end() && is_table {
-        let quoted = format!("\"#{}\"", name.text(statement.sql).to_lowercase());
+        let quoted = format!("\"#{}\"", name.text(statement.sql).to_ascii_lowercase());
         edits.replace(mark.start()..name.end(), quoted);
     }
 }

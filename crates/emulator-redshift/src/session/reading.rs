@@ -1,20 +1,24 @@
 //! Reads a client's statements; asks Postgres first where their meaning depends on its tables.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use pgwire::messages::extendedquery::Sync;
 use serde_json::json;
 
 use super::Session;
-use crate::classify::{Action, Reading, read_script};
+use crate::classify::{Action, Context, Reading, read_script};
 use crate::error::{SessionError, SqlError};
 use crate::relay::pipeline::{Audience, Expected, Sent};
-use crate::rewrite::lateral::Question;
+use crate::rewrite::lateral::{Columns, Question};
 
-/// Which of the numbered questions is to be answered with yes.
+/// Which of the numbered questions is to be answered with yes: the relation is there, and without
+/// such a column.
 const ASK: &str = "SELECT asked.number \
-    FROM pg_catalog.json_to_recordset($1::pg_catalog.json) \
-        AS asked (number pg_catalog.int4, relation pg_catalog.text, name pg_catalog.text) \
-    WHERE pg_catalog.to_regclass(asked.relation) IS NULL OR EXISTS ( \
+    FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS asked (number pg_catalog.int4, \
+        database pg_catalog.text, relation pg_catalog.text, name pg_catalog.text) \
+    WHERE (asked.database IS NULL OR asked.database = pg_catalog.current_database()) \
+        AND pg_catalog.to_regclass(asked.relation) IS NOT NULL AND NOT EXISTS ( \
         SELECT FROM pg_catalog.pg_attribute AS a \
         WHERE a.attrelid = pg_catalog.to_regclass(asked.relation) AND a.attname = asked.name \
             AND NOT a.attisdropped)";
@@ -24,21 +28,55 @@ const ASK: &str = "SELECT asked.number \
 type Read<'a> = Option<Result<Vec<Reading<'a>>, SqlError>>;
 
 impl Session {
-    /// Reads a script.
+    /// Reads a script. Of several statements each is [read again](Session::read_again) if need be,
+    /// since those before it may make its tables.
     pub(super) async fn read<'a>(&mut self, script: &'a str) -> Result<Read<'a>, SessionError> {
-        let mut context = self.context();
+        let context = self.context();
         let read = read_script(script, &context);
         let Ok(readings) = &read else { return Ok(Some(read)) };
-        let asked: Vec<Question> =
-            readings.iter().flat_map(|reading| reading.questions.iter().cloned()).collect();
-        // A script is one text to Postgres: what is asked before it begins would fix its snapshot
-        // and see tables as they were. Names of its select lists stay as they are.
-        let whole = readings.iter().filter(|reading| !matches!(reading.action, Action::Empty));
-        if asked.is_empty() || 1 < whole.count() || self.relay.is_skipping() {
+        let mut asking = readings.iter().filter(|reading| !reading.questions.is_empty());
+        let Some(reading) = asking.next().filter(|_| !is_script(readings)) else {
+            return Ok(Some(read));
+        };
+        if self.relay.is_skipping() {
             return Ok(Some(read));
         }
+        let Some(columns) = self.ask(&reading.questions).await? else { return Ok(None) };
+        Ok(Some(read_script(script, &Context { columns, ..context })))
+    }
+
+    /// Reads a statement of a script again, whose turn it is now. `None` if that failed, of which
+    /// the client has been told.
+    pub(super) async fn read_again<'a>(
+        &mut self,
+        reading: Reading<'a>,
+        case_sensitive: bool,
+    ) -> Result<Option<Reading<'a>>, SessionError> {
+        self.relay.drain().await?;
+        if self.relay.is_skipping() {
+            return Ok(None);
+        }
+        let Some(columns) = self.ask(&reading.questions).await? else { return Ok(None) };
+        let context = Context { columns, case_sensitive, ..self.context() };
+        match read_script(reading.sql, &context) {
+            Ok(mut readings) => Ok(Some(readings.pop().unwrap_or(reading))),
+            Err(error) => {
+                self.relay.fail(error).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks Postgres; `None` if it would not answer, of which the client has been told.
+    async fn ask(&mut self, asked: &[Question]) -> Result<Option<Arc<Columns>>, SessionError> {
         let numbered = asked.iter().enumerate().map(|(number, question)| {
-            json!({"number": number, "relation": question.relation, "name": question.name})
+            let relation = &question.relation;
+            json!({
+                "number": number,
+                "database": relation.database,
+                "relation": relation.name,
+                "name": question.name,
+            })
         });
         let numbered: serde_json::Value = numbered.collect();
         let parameters = vec![Some(Bytes::from(numbered.to_string()))];
@@ -48,8 +86,7 @@ impl Session {
             let number: usize = std::str::from_utf8((*row.first()?)?).ok()?.parse().ok()?;
             asked.get(number).cloned()
         });
-        context.columns = std::sync::Arc::new(Some(yes.collect()));
-        Ok(Some(read_script(script, &context)))
+        Ok(Some(Arc::new(Some(yes.collect()))))
     }
 
     /// Ends what [`Session::read`] began in Postgres, before a simple Query: it is a transaction of
@@ -57,4 +94,10 @@ impl Session {
     pub(super) fn end_reading(&mut self, audience: Audience) {
         self.relay.send(&Sync::new(), Some(Expected::new(Sent::Sync, audience)));
     }
+}
+
+/// Whether there are several statements to execute.
+pub(super) fn is_script(readings: &[Reading<'_>]) -> bool {
+    let whole = readings.iter().filter(|reading| !matches!(reading.action, Action::Empty));
+    1 < whole.count()
 }

@@ -6,7 +6,8 @@
 use pgwire::messages::extendedquery::{Bind, Describe, Execute, Parse, Sync};
 use pgwire::messages::response::CommandComplete;
 
-use super::{Session, begins, in_transaction};
+use super::reading::is_script;
+use super::{Session, block, in_transaction};
 use crate::classify::{Action, Reading};
 use crate::error::SessionError;
 use crate::relay::pipeline::{Audience, Expected, Sent};
@@ -19,12 +20,17 @@ impl Session {
         if self.relay.is_skipping() {
             return Ok(());
         }
+        let mut case_sensitive = self.case_sensitive;
         self.note(&script);
-        let is_whole = |reading: &&Reading<'_>| !matches!(reading.action, Action::Empty);
         let mut begun = self.relay.in_transaction;
-        let shared = self.relay.in_transaction || 1 < script.iter().filter(is_whole).count();
-        for reading in script {
-            begun |= begins(reading.sql);
+        let shared = self.relay.in_transaction || is_script(&script);
+        for mut reading in script {
+            if !reading.questions.is_empty() {
+                let Some(again) = self.read_again(reading, case_sensitive).await? else { break };
+                reading = again;
+            }
+            case_sensitive = reading.case_sensitive.unwrap_or(case_sensitive);
+            begun = block(reading.sql).unwrap_or(begun);
             match &reading.action {
                 Action::PassAlone(name) if shared => {
                     self.relay.drain().await?;

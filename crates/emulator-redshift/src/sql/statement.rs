@@ -85,7 +85,8 @@ impl<'a> Statement<'a> {
         let token = self.tokens.get(index)?;
         let text = token.text(self.sql);
         match token.kind {
-            Kind::Word => Some(text.to_lowercase()),
+            // Other letters than ASCII's keep their case.
+            Kind::Word => Some(text.to_ascii_lowercase()),
             Kind::Quoted => {
                 let inner = text.strip_prefix('"')?.strip_suffix('"')?;
                 let name = inner.replace("\"\"", "\"");

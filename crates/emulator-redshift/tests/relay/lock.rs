@@ -28,6 +28,24 @@ async fn a_lock_outside_a_transaction_is_taken_and_released_at_once() {
 }
 
 #[tokio::test]
+async fn a_lock_behind_the_end_of_a_transaction_is_outside_of_it() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table a (x int); create table \"we$blueshift$x\" (x int)").await;
+    for end in ["commit", "end", "rollback", "abort", "truncate a"] {
+        session.run(&format!("begin; lock a; {end}; lock a; begin; lock a; {end}")).await;
+        let mut raw = Raw::connect(&kit).await;
+        raw.statement("begin").statement("lock a").statement(end).statement("lock a").sync();
+        assert_eq!(raw.tags(1).await, "12nC12nC12nC12nCZi ", "{end}");
+        raw.statement("begin").sync().statement("lock a").statement(end).statement("lock a").sync();
+        assert_eq!(raw.tags(2).await, "12nCZt 12nC12nC12nCZi ", "{end}");
+    }
+    // The text of a LOCK is quoted by what it does not contain.
+    session.run("lock \"we$blueshift$x\"").await;
+    session.client.execute("lock \"we$blueshift$x\"", &[]).await.unwrap();
+}
+
+#[tokio::test]
 async fn it_waits_for_a_lock_of_another_session() {
     let kit = Kit::start().await;
     let (one, two) = (kit.connect().await, kit.connect().await);

@@ -3,6 +3,7 @@
 // Clippy takes only functions marked as tests for tests, and not what they call.
 #![allow(clippy::unwrap_used)]
 
+mod aliases;
 mod clients;
 mod copy;
 mod copy_failures;
