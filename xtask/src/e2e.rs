@@ -45,6 +45,9 @@ pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
         }
         return runtime.block_on(ground::sweep(&flags.stack_flags));
     }
+    if flags.stack == StackKind::Containers {
+        runtime.block_on(harness::ground::check_containers())?;
+    }
     say("building the programs")?;
     let built_at = Instant::now();
     let binaries = binaries()?;

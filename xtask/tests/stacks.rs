@@ -1,6 +1,7 @@
 //! `cargo xtask e2e --stack …` as a user meets it: what it says, what it makes, and that nothing of
 //! it stays, even if it is killed.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -77,6 +78,95 @@ fn without_docker_one_message_says_so_and_names_the_way_out() {
 }
 
 #[test]
+fn who_may_not_use_docker_is_told_so_and_named_the_way_out() {
+    const NAME: &str = "xtask: no permission to use Docker";
+    if let Some(reason) = lacks_containers() {
+        return harness::ci::skip(NAME, &reason);
+    }
+    if !rustix::process::geteuid().is_root() {
+        return harness::ci::skip(NAME, "only root can become somebody without rights");
+    }
+    // Where somebody else may read it.
+    let folder = tempfile::Builder::new().prefix("bs").tempdir_in("/tmp").expect("a folder");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).expect("permissions can be set");
+    let program = folder.path().join("xtask");
+    let linked = std::fs::hard_link(env!("CARGO_BIN_EXE_xtask"), &program);
+    linked
+        .or_else(|_| std::fs::copy(env!("CARGO_BIN_EXE_xtask"), &program).map(drop))
+        .expect("there");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+    command.args(["e2e", "--stack", "containers", "--scenario", "empty"]);
+    let output = command.env_remove("DOCKER_HOST").stdin(Stdio::null()).output();
+    let (code, text) = said(&output.expect("setpriv runs"));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("no permission to use Docker's socket at unix:///"), "{text}");
+    assert!(text.contains("hint: join the group `docker`"), "{text}");
+    assert!(text.contains("--stack in-process"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_cannot_be_had_is_named_with_the_way_out_and_nothing_is_left() {
+    if let Some(reason) = lacks_containers() {
+        return harness::ci::skip("xtask: no such image", &reason);
+    }
+    // No registry there: as with one that does not know it, nothing can be pulled.
+    let image = "127.0.0.1:1/no-such-image:1";
+    for flag in ["--image-localstack", "--image-postgres"] {
+        let child = xtask(&["--stack", "containers", "--scenario", "empty", flag, image]).spawn();
+        let child = child.expect("it starts");
+        let of = child.id();
+        let (code, text) = said(&child.wait_with_output().expect("it ends"));
+        assert_eq!(code, Some(1), "{flag}: {text}");
+        assert!(text.contains(&format!("no image {image}: ")), "{flag}: {text}");
+        assert!(text.contains(flag) && text.contains("--stack in-process"), "{flag}: {text}");
+        assert_eq!(containers_of(of), Some(Vec::new()), "{flag}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_images_are_taken_and_their_ports_are_on_the_loopback_only() {
+    if let Some(reason) = lacks_containers() {
+        return harness::ci::skip("xtask: images of one's own, ports on the loopback", &reason);
+    }
+    // The same ones by other names.
+    let [localstack, postgres] = ["localstack", "postgres"]
+        .map(|name| format!("blueshift-test/{name}:{}", std::process::id()));
+    docker(&["tag", "localstack/localstack:4.14.0", &localstack]);
+    docker(&["tag", "postgres:17-alpine", &postgres]);
+    let images = ["--image-localstack", &localstack, "--image-postgres", &postgres];
+    let arguments = [&["--stack", "containers", "--scenario", "kill-consumer"], &images[..]];
+    let child = xtask(&arguments.concat()).spawn().expect("it starts");
+    until("both containers publish their ports", async || {
+        let found = containers_of(child.id()).expect("docker answers");
+        found.len() == 2 && found.iter().all(|id| !docker(&["port", id]).is_empty())
+    })
+    .await;
+    let mut of = Vec::new();
+    for id in containers_of(child.id()).expect("docker answers") {
+        of.push(docker(&["inspect", "--format", "{{.Config.Image}}", &id]).trim().to_owned());
+        let ports = docker(&["port", &id]);
+        for line in ports.lines() {
+            assert!(line.contains("-> 127.0.0.1:"), "{of:?}: {ports}");
+        }
+    }
+    signal(&child, "-TERM");
+    let (_, text) = said(&child.wait_with_output().expect("it ends"));
+    docker(&["rmi", &localstack, &postgres]);
+    of.sort_unstable();
+    assert_eq!(of, [localstack, postgres], "{text}");
+}
+
+/// What the command says; it has to end well.
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().expect("docker runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {arguments:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
 fn a_flag_of_another_stack_is_refused() {
     for (arguments, expected) in [
         (&["--i-pay"][..], "--i-pay is for --stack aws"),
@@ -139,7 +229,7 @@ fn consumers_of(parent: u32) -> Vec<Process> {
     found.collect()
 }
 
-/// A kit that stands in for AWS, with things on it that nobody may touch.
+/// What stands in for AWS, with things on it that nobody may touch.
 struct Account {
     stack: Stack,
     sqs: aws_sdk_sqs::Client,
@@ -148,21 +238,32 @@ struct Account {
 }
 
 impl Account {
-    async fn open() -> Self {
-        let stack = Stack::in_process().region("eu-central-1").await.expect("it starts");
+    async fn open(stack: Stack) -> Self {
         let config = sdk_config(stack.endpoints()).await;
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
         let s3 = aws_sdk_s3::Client::from_conf(s3);
         let sqs = aws_sdk_sqs::Client::new(&config);
         let place = aws_sdk_s3::types::CreateBucketConfiguration::builder();
         let place = place.location_constraint("eu-central-1".into()).build();
-        let create = s3.create_bucket().bucket("lake").create_bucket_configuration(place);
-        create.send().await.expect("made");
-        let body = b"theirs".to_vec().into();
-        s3.put_object().bucket("lake").key("blueshift/x").body(body).send().await.expect("put");
-        sqs.create_queue().queue_name("blueshift").send().await.expect("made");
+        for bucket in ["lake", RUN_OF_OTHERS] {
+            let create = s3.create_bucket().bucket(bucket);
+            create.create_bucket_configuration(place.clone()).send().await.expect("made");
+        }
+        // Also names that a run of ours could have: only a journal says what is ours.
         let redshift = stack.redshift().await.expect("a session");
-        redshift.batch_execute("CREATE SCHEMA blueshift_theirs").await.expect("made");
+        for run in ["blueshift", RUN_OF_OTHERS] {
+            let key = format!("{run}/1-empty/events/x");
+            let put = s3.put_object().bucket("lake").key(key).body(b"theirs".to_vec().into());
+            put.send().await.expect("put");
+            let queue = format!("{run}-1-empty");
+            sqs.create_queue().queue_name(queue).send().await.expect("made");
+            let schema = format!("{}_1", run.replace('-', "_"));
+            let make = format!(
+                "CREATE SCHEMA {schema}; CREATE TABLE {schema}.events (id INT); \
+                 INSERT INTO {schema}.events VALUES (1)"
+            );
+            redshift.batch_execute(&make).await.expect("made");
+        }
         Self { stack, sqs, s3, state: tempfile::tempdir().expect("a folder") }
     }
 
@@ -186,16 +287,27 @@ impl Account {
         }
     }
 
-    /// Queues, objects, schemas and journals: what is there.
+    /// Queues, buckets, objects, schemas, tables with their rows, and journals: what is there.
     async fn inventory(&self) -> Vec<String> {
         let queues = self.sqs.list_queues().send().await.expect("listed");
         let mut found: Vec<String> = queues.queue_urls().to_vec();
+        let buckets = self.s3.list_buckets().send().await.expect("listed");
+        found.extend(buckets.buckets().iter().filter_map(|bucket| bucket.name.clone()));
         let objects = self.s3.list_objects_v2().bucket("lake").send().await.expect("listed");
         found.extend(objects.contents().iter().filter_map(|object| object.key.clone()));
         let redshift = self.stack.redshift().await.expect("a session");
-        let schemas = "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'blueshift%'";
+        let schemas = "SELECT nspname::text FROM pg_namespace WHERE nspname NOT LIKE 'pg_%'";
         let rows = redshift.query(schemas, &[]).await.expect("rows");
-        found.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+        found.extend(rows.iter().map(|row| format!("schema {}", row.get::<_, String>(0))));
+        let tables = "SELECT schemaname || '.' || tablename FROM pg_tables \
+                      WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+        for row in redshift.query(tables, &[]).await.expect("rows") {
+            let table: String = row.get(0);
+            let count = format!("SELECT COUNT(*) FROM {table}");
+            // One of a run of ours may be gone by now.
+            let Ok(count) = redshift.query_one(&count, &[]).await else { continue };
+            found.push(format!("table {table} with {} rows", count.get::<_, i64>(0)));
+        }
         let journals = std::fs::read_dir(self.state.path().join("blueshift/journals"));
         let names = journals.into_iter().flatten().flatten();
         found.extend(names.map(|entry| entry.file_name().to_string_lossy().into_owned()));
@@ -203,11 +315,68 @@ impl Account {
     }
 }
 
+/// A name like those of our runs, of somebody else.
+const RUN_OF_OTHERS: &str = "blueshift-20260102-030405-deadbeef";
+
+impl Account {
+    /// Two runs, one ended by a signal and one killed alone: programs of the latter, which go on.
+    async fn interrupt(&self, before: &[String]) -> Vec<Process> {
+        let mut orphans = Vec::new();
+        for (name, is_left) in [("-TERM", false), ("-KILL", true)] {
+            let child = self.xtask(&["--i-pay", "--scenario", "kill-consumer"]).spawn();
+            let child = child.expect("it starts");
+            let more = before.len() + 4;
+            until("everything is made", async || more <= self.inventory().await.len()).await;
+            if is_left {
+                // It alone, as when memory is short: its programs go on.
+                until("a consumer runs", async || !consumers_of(child.id()).is_empty()).await;
+                orphans = consumers_of(child.id());
+                let pid = child.id().to_string();
+                let sent = Command::new("kill").args([name, &pid]).status().expect("kill runs");
+                assert!(sent.success());
+            } else {
+                signal(&child, name);
+            }
+            let (_, text) = said(&child.wait_with_output().expect("it ends"));
+            assert_eq!(self.inventory().await != before, is_left, "{name}: {text}");
+        }
+        orphans
+    }
+
+    /// The killed run's programs end and what it made goes; nothing else does.
+    async fn sweep(&self, before: &[String], orphans: &[Process]) {
+        let (code, text) = self.run(&["--sweep"]);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("removed queue blueshift-"), "{text}");
+        assert!(!orphans.is_empty() && !orphans.iter().any(Process::is_alive), "{orphans:?}");
+        assert_eq!(self.inventory().await, before, "{text}");
+        let (code, text) = self.run(&["--sweep"]);
+        assert_eq!((code, &*text), (Some(0), "nothing was left by killed runs\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_that_localstack_stands_in_for_is_left_as_it_was_found() {
+    if let Some(reason) = lacks_containers() {
+        return harness::ci::skip("xtask: LocalStack stands in for AWS", &reason);
+    }
+    let stack = Stack::containers().region("eu-central-1").await.expect("it starts");
+    let account = Account::open(stack).await;
+    let before = account.inventory().await;
+    let (code, text) = account.run(&["--i-pay", "--scenario", "prototype-day"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(account.inventory().await, before, "{text}");
+    let orphans = account.interrupt(&before).await;
+    account.sweep(&before, &orphans).await;
+    account.stack.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn aws_is_announced_paid_for_and_left_as_it_was_found() {
-    let account = Account::open().await;
+    let stack = Stack::in_process().region("eu-central-1").await.expect("it starts");
+    let account = Account::open(stack).await;
     let before = account.inventory().await;
-    assert_eq!(before.len(), 3, "{before:?}");
+    assert!(before.iter().any(|it| it == "table blueshift_1.events with 1 rows"), "{before:?}");
 
     let (code, text) = account.run(&["--scenario", "empty"]);
     assert_eq!(code, Some(1), "{text}");
@@ -237,25 +406,7 @@ async fn aws_is_announced_paid_for_and_left_as_it_was_found() {
     let (code, text) = account.run(&["--i-pay", "--scenario", "refusals"]);
     assert_eq!(code, Some(3), "{text}");
 
-    let mut orphans = Vec::new();
-    for (name, is_left) in [("-TERM", false), ("-KILL", true)] {
-        let child = account.xtask(&["--i-pay", "--scenario", "kill-consumer"]).spawn();
-        let child = child.expect("it starts");
-        let more = before.len() + 4;
-        until("everything is made", async || more <= account.inventory().await.len()).await;
-        if is_left {
-            // It alone, as when memory is short: its programs go on.
-            until("a consumer runs", async || !consumers_of(child.id()).is_empty()).await;
-            orphans = consumers_of(child.id());
-            let pid = child.id().to_string();
-            let sent = Command::new("kill").args([name, &pid]).status().expect("kill runs");
-            assert!(sent.success());
-        } else {
-            signal(&child, name);
-        }
-        let (_, text) = said(&child.wait_with_output().expect("it ends"));
-        assert_eq!(account.inventory().await != before, is_left, "{name}: {text}");
-    }
+    let orphans = account.interrupt(&before).await;
     // What was made in one account is not looked for in another, where it would count as gone.
     account.rewrite_journals("account 000000000000", "account 111111111111");
     let (code, text) = account.run(&["--sweep"]);
@@ -266,10 +417,6 @@ async fn aws_is_announced_paid_for_and_left_as_it_was_found() {
     }
     assert_ne!(account.inventory().await, before, "{text}");
     account.rewrite_journals("account 111111111111", "account 000000000000");
-    let (code, text) = account.run(&["--sweep"]);
-    assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("removed queue blueshift-"), "{text}");
-    assert!(!orphans.is_empty() && !orphans.iter().any(Process::is_alive), "{orphans:?}");
-    assert_eq!(account.inventory().await, before, "{text}");
+    account.sweep(&before, &orphans).await;
     account.stack.shutdown().await;
 }

@@ -149,6 +149,11 @@ fn create_table() -> PathBuf {
     Path::new(workspace_root()).join("create_table.sql")
 }
 
+/// Whether containers can be started here at all, before anybody waits for a build.
+pub async fn check_containers() -> anyhow::Result<()> {
+    said(Stack::containers().check().await)
+}
+
 /// LocalStack and Postgres in containers; `None` is the image that the kit knows. Signals are the
 /// caller's: it has to call [`Ground::leave`] when one comes.
 pub async fn containers(images: (Option<&str>, Option<&str>)) -> anyhow::Result<Ground> {

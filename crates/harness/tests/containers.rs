@@ -24,8 +24,33 @@ fn containers() -> Vec<String> {
     harness::ci::containers_of(std::process::id()).expect("docker answers")
 }
 
+/// Waits until none is left.
+async fn until_gone() {
+    let waits_since = Instant::now();
+    while !containers().is_empty() && waits_since.elapsed() < Duration::from_secs(20) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(containers(), Vec::<String>::new());
+}
+
+/// In one test, because all containers of this process are looked at.
 #[tokio::test(flavor = "multi_thread")]
-async fn copy_reads_what_localstack_holds_and_nothing_is_left() {
+async fn containers_serve_a_pipeline_and_go_with_their_stack_and_in_a_panic() {
+    copy_reads_what_localstack_holds().await;
+    a_panic_takes_them_along().await;
+}
+
+async fn a_panic_takes_them_along() {
+    let Some(stack) = start().await else { return };
+    assert_eq!(containers().len(), 2);
+    let ended = tokio::spawn(async move {
+        assert!(stack.lacks(Need::Clock).is_none(), "as a test that fails does");
+    });
+    assert!(ended.await.expect_err("it panics").is_panic());
+    until_gone().await;
+}
+
+async fn copy_reads_what_localstack_holds() {
     let started_at = Instant::now();
     let Some(stack) = start().await else { return };
     let seconds = started_at.elapsed().as_secs_f64();
@@ -59,9 +84,5 @@ async fn copy_reads_what_localstack_holds_and_nothing_is_left() {
     assert!(url.starts_with(stack.endpoints().aws_url().expect("local")), "{url}");
     assert!(!containers().is_empty());
     stack.shutdown().await;
-    let waits_since = Instant::now();
-    while !containers().is_empty() && waits_since.elapsed() < Duration::from_secs(20) {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(containers(), Vec::<String>::new());
+    until_gone().await;
 }

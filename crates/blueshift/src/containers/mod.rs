@@ -126,6 +126,15 @@ impl Containers {
         Self { heeds_signals: false, ..self }
     }
 
+    /// Whether Docker answers here; starts nothing.
+    ///
+    /// # Errors
+    /// Why it does not, as [`Containers::start`] says it.
+    pub async fn check(&self) -> Result<(), StackError> {
+        docker::connect().await?;
+        Ok(())
+    }
+
     /// Starts both containers at once and returns when all services answer.
     ///
     /// # Errors
