@@ -18,7 +18,7 @@ use pgwire::messages::extendedquery::{Bind, Close, Execute, Flush, Parse, Sync};
 use self::names::Names;
 use self::parameters::Parameters;
 use self::pipeline::{Audience, Delivery, Expected, Pipeline, Sent};
-use self::told::{is_about_catalog, without_own_context};
+use self::told::{as_redshift_says, is_about_catalog};
 use crate::error::{SessionError, SqlError};
 use crate::system_tables::queries::Journal;
 use crate::upstream::client_parameter_status;
@@ -156,7 +156,7 @@ impl Relay {
             }
             Delivery::Client if tag == b'E' => match self.journal.conflict(&frame) {
                 Some(error) => self.tell_client(&error.response()),
-                None => match without_own_context(&frame) {
+                None => match as_redshift_says(&frame) {
                     Some(told) => self.wires.client.put(&told),
                     None => self.wires.client.put(frame.bytes()),
                 },

@@ -1,29 +1,37 @@
-//! What Postgres says and a client of Redshift is not to hear: that functions of ours stand behind
-//! an error, and that VACUUM passes over Postgres' own catalog.
+//! What Postgres says and a client of Redshift is not to hear, or not so: that functions of ours
+//! stand behind an error, that VACUUM passes over Postgres' own catalog, words of later versions.
+
+use std::borrow::Cow;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::catalog::is_own_function;
 use crate::wire::Frame;
 
-/// An ErrorResponse or NoticeResponse without the context that is ours; `None` if it has none.
-pub(super) fn without_own_context(frame: &Frame) -> Option<Bytes> {
-    let context = String::from_utf8_lossy(frame.error_field(b'W')?).into_owned();
+/// An ErrorResponse or NoticeResponse in Redshift's words and without the context that is ours;
+/// `None` if it is so already.
+pub(super) fn as_redshift_says(frame: &Frame) -> Option<Bytes> {
+    let text = |code| String::from_utf8_lossy(frame.error_field(code).unwrap_or_default());
+    let (context, message) = (text(b'W'), text(b'M'));
     let others = others_context(&context);
-    if others == context {
+    let reworded = reworded(&message);
+    if others == context && reworded == message {
         return None;
     }
     let mut body = BytesMut::new();
     let mut fields = frame.fields();
     while let Some([code]) = fields.array::<1>() {
         let Some(value) = fields.text() else { break };
-        match code {
+        let value = match code {
             b'W' if others.is_empty() => continue,
             // Of a statement inside a function.
-            b'p' | b'q' => continue,
-            _ => body.put_u8(code),
-        }
-        body.put_slice(if code == b'W' { others.as_bytes() } else { value });
+            b'p' | b'q' if others != context => continue,
+            b'W' => others.as_bytes(),
+            b'M' => reworded.as_bytes(),
+            _ => value,
+        };
+        body.put_u8(code);
+        body.put_slice(value);
         body.put_u8(0);
     }
     body.put_u8(0);
@@ -32,6 +40,20 @@ pub(super) fn without_own_context(frame: &Frame) -> Option<Bytes> {
     bytes.put_u32(u32::try_from(4 + body.len()).ok()?);
     bytes.put_slice(&body);
     Some(bytes.freeze())
+}
+
+/// The message as Redshift has it: it does not tell tables from views where a privilege lacks
+/// (amazon-redshift-utils #648), as PostgreSQL did not until version 11.
+fn reworded(message: &str) -> Cow<'_, str> {
+    for refusal in ["permission denied for ", "must be owner of "] {
+        let Some(object) = message.strip_prefix(refusal) else { continue };
+        for kind in ["table ", "view ", "materialized view "] {
+            if let Some(name) = object.strip_prefix(kind) {
+                return Cow::Owned(format!("{refusal}relation {name}"));
+            }
+        }
+    }
+    Cow::Borrowed(message)
 }
 
 /// The lines that do not come from a function of ours. A line that names no function belongs to
@@ -100,17 +122,39 @@ mod tests {
     }
 
     #[test]
+    fn a_privilege_that_lacks_is_one_of_a_relation() {
+        for (message, expected) in [
+            ("permission denied for table t", "permission denied for relation t"),
+            ("permission denied for view v", "permission denied for relation v"),
+            ("must be owner of materialized view v", "must be owner of relation v"),
+            ("permission denied for schema s", "permission denied for schema s"),
+            ("table t does not exist", "table t does not exist"),
+        ] {
+            assert_eq!(reworded(message), expected);
+        }
+        let mut bytes = BytesMut::new();
+        let mut response = SqlError::new("42501", "permission denied for table t").response();
+        response.fields.push((b'W', "COPY t".to_owned()));
+        response.encode(&mut bytes).unwrap();
+        let told = as_redshift_says(&Frame::take(&mut bytes).unwrap().unwrap()).unwrap();
+        let told = Frame::take(&mut BytesMut::from(&told[..])).unwrap().unwrap();
+        assert_eq!(told.error_field(b'M'), Some(&b"permission denied for relation t"[..]));
+        assert_eq!(told.error_field(b'W'), Some(&b"COPY t"[..]));
+        assert_eq!(told.error_field(b'C'), Some(&b"42501"[..]));
+    }
+
+    #[test]
     fn everything_else_of_the_message_stays() {
         let mut bytes = BytesMut::new();
         let mut response = SqlError::new("22001", "too long").with_hint("cut it").response();
         response.fields.push((b'W', "SQL function \"to_varbyte\" statement 1".to_owned()));
         response.encode(&mut bytes).unwrap();
         let frame = Frame::take(&mut bytes).unwrap().unwrap();
-        let told = without_own_context(&frame).unwrap();
+        let told = as_redshift_says(&frame).unwrap();
         let told = Frame::take(&mut BytesMut::from(&told[..])).unwrap().unwrap();
         assert_eq!(told.error_field(b'W'), None);
         assert_eq!(told.error_field(b'M'), Some(&b"too long"[..]));
         assert_eq!(told.error_field(b'H'), Some(&b"cut it"[..]));
-        assert_eq!(without_own_context(&told), None);
+        assert_eq!(as_redshift_says(&told), None);
     }
 }

@@ -164,3 +164,23 @@ async fn only_the_owner_may_update_statistics() {
     }
     assert_eq!(session.value("select count(*) from t").await, "2");
 }
+
+#[tokio::test]
+async fn only_who_may_insert_may_copy() {
+    // "COPY", required privileges; the words are those of amazon-redshift-utils #648.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int); create user insert_loader password 'Aa345678'").await;
+    let copy = kit.copy_of("t", "good", &[r#"{"a": 1}"#]);
+    let (client, connection) =
+        kit.config().user("insert_loader").connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let refused = |right: &str| ("42501".to_owned(), format!("{right} relation t"));
+    let error = client.batch_execute(&copy).await.unwrap_err();
+    assert_eq!(said(&error), refused("permission denied for"));
+    let error = client.batch_execute("drop table t").await.unwrap_err();
+    assert_eq!(said(&error), refused("must be owner of"));
+    session.run("grant insert on t to insert_loader").await;
+    client.batch_execute(&copy).await.unwrap();
+    assert_eq!(session.value("select count(*) from t").await, "1");
+}
