@@ -154,14 +154,15 @@ impl Relay {
                     self.wires.client.put(&status);
                 }
             }
-            Delivery::Client if tag == b'E' => match self.journal.conflict(&frame) {
-                Some(error) => self.tell_client(&error.response()),
-                None => match as_redshift_says(&frame) {
-                    Some(told) => self.wires.client.put(&told),
-                    None => self.wires.client.put(frame.bytes()),
-                },
-            },
             Delivery::Client if tag == b'N' && is_about_catalog(&frame) => {}
+            Delivery::Client if matches!(tag, b'E' | b'N') => {
+                let conflict = if tag == b'E' { self.journal.conflict(&frame) } else { None };
+                match (conflict, as_redshift_says(&frame)) {
+                    (Some(error), _) => self.tell_client(&error.response()),
+                    (None, Some(told)) => self.wires.client.put(&told),
+                    (None, None) => self.wires.client.put(frame.bytes()),
+                }
+            }
             Delivery::Client => self.wires.client.put(frame.bytes()),
             Delivery::ClientInstead(error) => self.tell_client(&error.response()),
             Delivery::Relay => self.kept.push(frame),

@@ -14,7 +14,8 @@ pub(super) fn as_redshift_says(frame: &Frame) -> Option<Bytes> {
     let text = |code| String::from_utf8_lossy(frame.error_field(code).unwrap_or_default());
     let (context, message) = (text(b'W'), text(b'M'));
     let others = others_context(&context);
-    let reworded = reworded(&message);
+    let notice = frame.tag() == b'N';
+    let reworded = if notice { skipping(&message) } else { reworded(&message) };
     if others == context && reworded == message {
         return None;
     }
@@ -28,6 +29,7 @@ pub(super) fn as_redshift_says(frame: &Frame) -> Option<Bytes> {
             b'p' | b'q' if others != context => continue,
             b'W' => others.as_bytes(),
             b'M' => reworded.as_bytes(),
+            b'S' | b'V' if notice && reworded != message => b"INFO",
             _ => value,
         };
         body.put_u8(code);
@@ -54,6 +56,18 @@ fn reworded(message: &str) -> Cow<'_, str> {
         }
     }
     Cow::Borrowed(message)
+}
+
+/// What IF EXISTS and IF NOT EXISTS say of what they pass over, as dbcrossbar #41 has it.
+fn skipping(message: &str) -> Cow<'_, str> {
+    let Some(fact) = message.strip_suffix(", skipping") else { return Cow::Borrowed(message) };
+    let kinds = ["table", "view", "schema", "relation"];
+    let Some(kind) = kinds.into_iter().find(|kind| fact.starts_with(&format!("{kind} \""))) else {
+        return Cow::Borrowed(message);
+    };
+    let (first, rest) = kind.split_at(1);
+    let fact = &fact[kind.len()..];
+    Cow::Owned(format!("{}{rest}{fact} and will be skipped", first.to_uppercase()))
 }
 
 /// The lines that do not come from a function of ours. A line that names no function belongs to
@@ -141,6 +155,24 @@ mod tests {
         assert_eq!(told.error_field(b'M'), Some(&b"permission denied for relation t"[..]));
         assert_eq!(told.error_field(b'W'), Some(&b"COPY t"[..]));
         assert_eq!(told.error_field(b'C'), Some(&b"42501"[..]));
+    }
+
+    #[test]
+    fn what_is_passed_over_is_said_as_information() {
+        for (message, expected) in [
+            (
+                "table \"t\" does not exist, skipping",
+                "Table \"t\" does not exist and will be skipped",
+            ),
+            (
+                "relation \"t\" already exists, skipping",
+                "Relation \"t\" already exists and will be skipped",
+            ),
+            ("function f() does not exist, skipping", "function f() does not exist, skipping"),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(skipping(message), expected);
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
     WHERE c.oid = coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass($2)) \
     ORDER BY a.attnum";
 
+const SCHEMA_LOOKUP: &str = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname IN ($1::pg_catalog.text, $2::pg_catalog.text)";
+
 /// Where a COPY goes.
 pub(super) struct Destination {
     pub(super) table: TargetTable,
@@ -106,14 +108,12 @@ impl Session {
         };
         let mut destination = read_destination(&rows);
         if destination.is_none() {
-            let schema = statement.schema.as_ref().map(|schema| format!("{schema}."));
-            let message = format!(
-                "relation \"{}{}\" does not exist",
-                schema.unwrap_or_default(),
-                statement.table
-            );
-            recording.aborted(message.as_str());
-            self.relay.fail(SqlError::new("42P01", message)).await?;
+            let Some(error) = self.nonexistent(statement).await? else {
+                recording.aborted(FAILED_UPSTREAM);
+                return Ok(None);
+            };
+            recording.aborted(error.message.as_str());
+            self.relay.fail(error).await?;
         }
         if let Some(found) = &destination {
             recording.record.user_id = found.user_id;
@@ -129,6 +129,27 @@ impl Session {
             self.relay.fail(SqlError::new("42501", message)).await?;
         }
         Ok(destination)
+    }
+
+    /// Why there is no such table, in the words that clients know: estuary/connectors #918, and of
+    /// a schema those of PostgreSQL 8.0. `None` if Postgres failed.
+    async fn nonexistent(
+        &mut self,
+        statement: &CopyStatement,
+    ) -> Result<Option<SqlError>, SessionError> {
+        if let Some(schema) = &statement.schema {
+            let names = [schema.clone(), schema.to_lowercase()];
+            let parameters = names.map(|name| Some(Bytes::from(name.into_bytes())));
+            let Some(rows) = self.relay.query_own(SCHEMA_LOOKUP, parameters.to_vec()).await? else {
+                return Ok(None);
+            };
+            if rows.is_empty() {
+                let message = format!("schema \"{schema}\" does not exist");
+                return Ok(Some(SqlError::new("3F000", message)));
+            }
+        }
+        let message = format!("Cannot COPY into nonexistent table {}", statement.table);
+        Ok(Some(SqlError::new("XX000", message)))
     }
 
     /// Evaluates the DEFAULT of every column that is not listed, once for the whole COPY; `None`

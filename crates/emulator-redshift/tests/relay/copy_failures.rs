@@ -96,8 +96,10 @@ async fn what_cannot_be_copied_is_refused_in_words() {
         assert_eq!(said(&session.client.execute(sql, &[]).await.unwrap_err()), (actual, text));
     };
     let source = "from 's3://bucket/x' iam_role default json 'auto'";
-    check(&format!("copy u {source}"), "42P01", "relation \"u\" does not exist").await;
-    check(&format!("copy s.u {source}"), "42P01", "relation \"s.u\" does not exist").await;
+    let unknown = "Cannot COPY into nonexistent table u";
+    check(&format!("copy u {source}"), "XX000", unknown).await;
+    check(&format!("copy public.u {source}"), "XX000", unknown).await;
+    check(&format!("copy s.u {source}"), "3F000", "schema \"s\" does not exist").await;
     check(&format!("copy t (b) {source}"), "42703", "column \"b\"").await;
     check("copy t from stdin", "42601", "").await;
     check("copy t to stdout", "42601", "").await;

@@ -211,7 +211,10 @@ async fn notices_reach_the_client() {
         until("the notice arrives", || async { !session.notices.lock().unwrap().is_empty() }).await;
         session.take_notices()
     });
-    assert_eq!(notices.await.unwrap(), ["NOTICE: table \"nothing\" does not exist, skipping"]);
+    assert_eq!(
+        notices.await.unwrap(),
+        ["INFO: Table \"nothing\" does not exist and will be skipped"]
+    );
 }
 
 #[tokio::test]

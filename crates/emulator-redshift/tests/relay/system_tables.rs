@@ -135,7 +135,7 @@ async fn the_last_copies_say_why_they_failed() {
         [
             "none",
             "Load into table 't' failed.  Check 'stl_load_errors' system table for details.",
-            "relation \"nowhere\" does not exist",
+            "Cannot COPY into nonexistent table nowhere",
             "The specified S3 prefix 'nothing' does not exist",
             "COPY into column \"b\" of type VARBYTE needs CSV, PARQUET or ORC",
             "none",
