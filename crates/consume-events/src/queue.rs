@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
     DeleteMessageBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName,
-    QueueAttributeName, SendMessageBatchRequestEntry,
+    QueueAttributeName, SendMessageBatchRequestEntry, SendMessageBatchResultEntry,
 };
 
 use crate::dead_letter::Letter;
@@ -122,6 +122,48 @@ impl SqsQueue {
     pub fn is_same_as(&self, other: &Self) -> bool {
         self.url == other.url
     }
+
+    /// Receives up to [`ENTRIES_MAX`] messages, with what SQS itself (`system`) and their sender
+    /// (`written`) have written about them.
+    pub(crate) async fn receive_with(
+        &self,
+        visibility_timeout: Duration,
+        wait: Duration,
+        (system, written): (MessageSystemAttributeName, Option<&str>),
+    ) -> Result<Vec<aws_sdk_sqs::types::Message>, CallError> {
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(i32::try_from(ENTRIES_MAX).expect("ten"))
+            .visibility_timeout(whole_seconds(visibility_timeout))
+            .wait_time_seconds(whole_seconds(wait))
+            .message_system_attribute_names(system)
+            .set_message_attribute_names(written.map(|names| vec![names.to_owned()]))
+            .send()
+            .await
+            .map_err(|error| CallError::from_sdk("ReceiveMessage", &self.resource, &error))?;
+        Ok(answer.messages.unwrap_or_default())
+    }
+
+    /// Sends entries whose ids are `0`, `1`, …; returns those that SQS took, and all others.
+    pub(crate) async fn send_entries(
+        &self,
+        entries: Vec<SendMessageBatchRequestEntry>,
+    ) -> Result<(Vec<SendMessageBatchResultEntry>, Vec<EntryFailure>), CallError> {
+        let count = entries.len();
+        let answer = self
+            .client
+            .send_message_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .map_err(|error| CallError::from_sdk("SendMessageBatch", &self.resource, &error))?;
+        let successful = answer.successful.iter().map(|entry| entry.id.as_str());
+        let failures = unconfirmed(count, successful, &answer.failed);
+        Ok((answer.successful, failures))
+    }
 }
 
 impl Queue for SqsQueue {
@@ -130,18 +172,9 @@ impl Queue for SqsQueue {
         visibility_timeout: Duration,
         wait: Duration,
     ) -> Result<Vec<Message>, CallError> {
-        let answer = self
-            .client
-            .receive_message()
-            .queue_url(&self.url)
-            .max_number_of_messages(i32::try_from(ENTRIES_MAX).expect("ten"))
-            .visibility_timeout(whole_seconds(visibility_timeout))
-            .wait_time_seconds(whole_seconds(wait))
-            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
-            .send()
-            .await
-            .map_err(|error| CallError::from_sdk("ReceiveMessage", &self.resource, &error))?;
-        Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
+        let what = (MessageSystemAttributeName::SentTimestamp, None);
+        let received = self.receive_with(visibility_timeout, wait, what).await?;
+        Ok(received.into_iter().map(message).collect())
     }
 
     async fn delete(&self, receipt_handles: &[Receipt]) -> Result<Vec<EntryFailure>, CallError> {
@@ -208,16 +241,8 @@ impl Queue for SqsQueue {
                 .build()
                 .expect("id and body are set")
         });
-        let answer = self
-            .client
-            .send_message_batch()
-            .queue_url(&self.url)
-            .set_entries(Some(entries.collect()))
-            .send()
-            .await
-            .map_err(|error| CallError::from_sdk("SendMessageBatch", &self.resource, &error))?;
-        let successful = answer.successful.iter().map(|entry| entry.id.as_str());
-        Ok(unconfirmed(letters.len(), successful, &answer.failed))
+        let (_, failures) = self.send_entries(entries.collect()).await?;
+        Ok(failures)
     }
 
     async fn depth(&self) -> Result<Depth, CallError> {

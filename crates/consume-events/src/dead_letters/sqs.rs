@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::{MessageSystemAttributeName, SendMessageBatchRequestEntr
 
 use super::letter::DeadLetter;
 use crate::error::CallError;
-use crate::queue::{ENTRIES_MAX, EntryFailure, Queue, SqsQueue, unconfirmed, whole_seconds};
+use crate::queue::{EntryFailure, Queue, SqsQueue};
 
 /// A message that SQS has accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub trait DeadLetterQueue: Queue {
         wait: Duration,
     ) -> impl Future<Output = Result<Vec<DeadLetter>, CallError>> + Send;
 
-    /// Sends messages that are nothing but their bodies, at most [`ENTRIES_MAX`].
+    /// Sends messages that are nothing but their bodies, at most [`ENTRIES_MAX`](crate::queue::ENTRIES_MAX).
     fn send_bodies(
         &self,
         bodies: &[&str],
@@ -59,19 +59,9 @@ impl DeadLetterQueue for SqsQueue {
         visibility_timeout: Duration,
         wait: Duration,
     ) -> Result<Vec<DeadLetter>, CallError> {
-        let answer = self
-            .client
-            .receive_message()
-            .queue_url(&self.url)
-            .max_number_of_messages(i32::try_from(ENTRIES_MAX).expect("ten"))
-            .visibility_timeout(whole_seconds(visibility_timeout))
-            .wait_time_seconds(whole_seconds(wait))
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All")
-            .send()
-            .await
-            .map_err(|error| CallError::from_sdk("ReceiveMessage", &self.resource, &error))?;
-        Ok(answer.messages.unwrap_or_default().into_iter().map(dead_letter).collect())
+        let what = (MessageSystemAttributeName::All, Some("All"));
+        let received = self.receive_with(visibility_timeout, wait, what).await?;
+        Ok(received.into_iter().map(dead_letter).collect())
     }
 
     async fn send_bodies(
@@ -85,17 +75,8 @@ impl DeadLetterQueue for SqsQueue {
                 .build()
                 .expect("id and body are set")
         });
-        let answer = self
-            .client
-            .send_message_batch()
-            .queue_url(&self.url)
-            .set_entries(Some(entries.collect()))
-            .send()
-            .await
-            .map_err(|error| CallError::from_sdk("SendMessageBatch", &self.resource, &error))?;
-        let ids = answer.successful.iter().map(|entry| entry.id.as_str());
-        let failures = unconfirmed(bodies.len(), ids, &answer.failed);
-        let sent = answer.successful.into_iter().filter_map(|entry| {
+        let (successful, failures) = self.send_entries(entries.collect()).await?;
+        let sent = successful.into_iter().filter_map(|entry| {
             let index = entry.id.parse().ok()?;
             Some(Sent { index, message_id: entry.message_id })
         });

@@ -30,8 +30,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "ignore-failed-dead-letters",
         file: "crates/consume-events/src/queue.rs",
         edits: &[(
-            "Ok(unconfirmed(letters.len(), successful, &answer.failed))",
-            "Ok(unconfirmed(0, successful, &[]))",
+            "let failures = unconfirmed(count, successful, &answer.failed);",
+            "let failures = unconfirmed(0 * count, successful, &[]);",
         )],
         scenario: "partial-failures",
         caught_by: &["is not in the dead-letter queue"],
