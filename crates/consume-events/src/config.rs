@@ -74,7 +74,8 @@ pub struct Args {
 #[command(next_help_heading = "Consuming")]
 struct ConsumeArgs {
     /// Long polls at once. Each may bring 10 messages of up to 1 MiB, which SQS allows: a flood of
-    /// the largest takes up to 30 MiB of memory per poller, usual events less than 1 MiB.
+    /// the largest takes up to 30 MiB of memory per poller, usual events less than 1 MiB. With the
+    /// 40 MiB of the program itself that is 160 MiB at most by default, whatever waits in the queue.
     #[arg(
         long,
         value_name = "COUNT",
