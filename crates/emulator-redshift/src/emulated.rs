@@ -117,9 +117,8 @@ const LIMITS: &[(&str, &str)] = &[
     ("stl_error", "always empty"),
     ("stl_s3client_error", "always empty"),
     ("stl_tr_conflict", "always empty"),
-    ("stl_utilitytext", "always empty"),
-    ("stl_insert", "COPYs only"),
-    ("sys_query_detail", "COPYs only"),
+    ("stl_utilitytext", "COMMIT and ROLLBACK only"),
+    ("sys_query_detail", "steps that insert rows only"),
 ];
 
 /// Every feature that is told apart, area by area.

@@ -319,7 +319,8 @@ impl Session {
             let describe = Expected::new(Sent::Describe, Audience::Errors);
             self.relay.send_raw(b'D', &[b"P", portal, b"\0"], describe);
             self.relay.drain().await?;
-            if !self.relay.is_skipping() && self.copy(&statement).await? {
+            let text = query.as_deref().unwrap_or_default();
+            if !self.relay.is_skipping() && self.copy(&statement, text).await? {
                 self.relay.tell_client(&CommandComplete::new("COPY".to_owned()));
             }
             return Ok(());
@@ -418,6 +419,9 @@ impl Session {
         }
         if reads.has(SystemReads::QUERIES) {
             settings.push(("queries", tables.queries_json()));
+        }
+        if reads.has(SystemReads::TRANSACTIONS) {
+            settings.push(("transactions", tables.transactions_json()));
         }
         if reads.has(SystemReads::SESSION) {
             settings.extend([

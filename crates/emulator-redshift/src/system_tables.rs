@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use self::copies::CopyRecord;
-use self::queries::QueryRecord;
+use self::queries::{Outcome, QueryRecord, TransactionRecord};
 use self::reads::SystemReads;
 use crate::copy::rejects::LoadError;
 
@@ -30,7 +30,7 @@ const FILES_MAX: usize = 20_000;
 /// How many rows of `stl_replacements` are kept; those of the oldest COPYs go first.
 const REPLACEMENTS_MAX: usize = 2_000;
 
-/// How many rows of `stl_query` are kept; the oldest go first.
+/// How many rows of `stl_query` and of `sys_transaction_history` are kept; the oldest go first.
 pub const QUERIES_MAX: usize = 1_000;
 
 /// Names of views that show system tables, with what they show.
@@ -52,6 +52,7 @@ struct Records {
     load_errors_json: Option<Bytes>,
     copies: VecDeque<CopyRecord>,
     queries: VecDeque<QueryRecord>,
+    transactions: VecDeque<TransactionRecord>,
     views: Arc<SystemViews>,
 }
 
@@ -83,9 +84,15 @@ impl SystemTables {
         self.transaction_count.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Notes that a transaction is over.
-    pub(crate) fn transaction_ended(&self, id: i64) {
-        self.last_transaction_ended.store(id, Ordering::Relaxed);
+    /// Keeps a transaction that is over.
+    pub(crate) fn transaction_ended(&self, transaction: TransactionRecord) {
+        self.last_transaction_ended.store(transaction.xid(), Ordering::Relaxed);
+        self.with(|records| {
+            if records.transactions.len() == QUERIES_MAX {
+                records.transactions.pop_front();
+            }
+            records.transactions.push_back(transaction);
+        });
     }
 
     /// The id of the transaction that ended last.
@@ -137,11 +144,11 @@ impl SystemTables {
     }
 
     /// Completes the record of a query; nothing if there is none.
-    pub(crate) fn finish_query(&self, query_id: i32, ended_at_ms: u64, aborted: bool) {
+    pub(crate) fn finish_query(&self, query_id: i32, ended_at_ms: u64, outcome: Outcome) {
         self.with(|records| {
             let mut newest_first = records.queries.iter_mut().rev();
             if let Some(query) = newest_first.find(|query| query.query == query_id) {
-                query.finish(ended_at_ms, aborted);
+                query.finish(ended_at_ms, outcome);
             }
         });
     }
@@ -177,6 +184,11 @@ impl SystemTables {
             let ended: Vec<_> = records.queries.iter().filter(|query| query.has_ended()).collect();
             to_json(&ended)
         })
+    }
+
+    /// The transactions that have ended, as a JSON array of objects.
+    pub(crate) fn transactions_json(&self) -> Bytes {
+        self.with(|records| to_json(&records.transactions))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Records) -> T) -> T {

@@ -28,11 +28,13 @@ pub const SERVER_VERSION: &str = "8.0.2";
 
 /// Settings of every upstream session: Redshift reads backslashes in plain literals, and joins by
 /// hash or merge wherever it can ("Query plan", "Nested loop"). Postgres, which knows nothing yet of
-/// a table that was just filled, takes it for small and may loop over millions of rows.
-const SESSION_SETTINGS: [(&str, &str); 3] = [
+/// a table that was just filled, takes it for small and may loop over millions of rows. It would
+/// compile the queries of system tables, which takes longer than to execute them.
+const SESSION_SETTINGS: [(&str, &str); 4] = [
     ("standard_conforming_strings", "off"),
     ("escape_string_warning", "off"),
     ("enable_nestloop", "off"),
+    ("jit", "off"),
 ];
 
 /// The isolation level that ALTER DATABASE gave the database.

@@ -206,7 +206,8 @@ LEFT JOIN (
     SELECT setdatabase, unnest(setconfig) AS setting
     FROM pg_catalog.pg_db_role_setting WHERE setrole = 0
 ) AS own ON own.setdatabase = database.oid AND setting LIKE 'default_transaction_isolation=%'
-WHERE NOT database.datistemplate;
+WHERE NOT database.datistemplate
+    AND (database.datname <> 'postgres' OR database.datname = current_database());
 
 CREATE VIEW pg_catalog.pg_database_info AS
 SELECT
@@ -237,7 +238,7 @@ SELECT
     pg_catalog.array_to_string(space.nspacl, '~')::varchar(128) AS schema_acl,
     NULL::varchar(128) AS schema_option
 FROM pg_catalog.pg_namespace AS space
-WHERE space.nspname !~ '^pg_(toast|temp)';
+WHERE space.nspname !~ '^pg_(toast|temp)' AND has_schema_privilege(space.oid, 'USAGE');
 
 CREATE VIEW pg_catalog.svv_all_schemas AS
 SELECT

@@ -285,6 +285,14 @@ BEGIN
             ERRCODE = 'feature_not_supported',
             MESSAGE = 'cannot drop a column that is part of the distribution key or the sort key';
     END IF;
+    -- What an expression gives has a length on Redshift.
+    UPDATE pg_catalog.pg_attribute AS a SET
+        atttypid = CASE a.atttypid WHEN 'text'::regtype THEN 'varchar'::regtype ELSE a.atttypid END,
+        atttypmod = CASE a.atttypid WHEN 'varbyte'::regtype THEN 64000 ELSE 65535 + 4 END
+    FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
+    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.command_tag = 'CREATE TABLE AS'
+        AND a.attrelid = d.objid AND 0 < a.attnum AND a.atttypmod = -1
+        AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'varbyte'::regtype);
     PERFORM pg_catalog.blueshift_make_zone_map(altered.relid) FROM (
         SELECT DISTINCT c.relid FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
         JOIN pg_catalog.blueshift_columns AS c ON c.relid = d.objid AND c.sortkey <> 0

@@ -379,17 +379,34 @@ BEGIN
 END
 $body$;
 
-CREATE FUNCTION pg_catalog.regexp_substr(
-    text, text, starting int4 DEFAULT 1, occurrence int4 DEFAULT 1, parameters text DEFAULT ''
-)
-RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
-SELECT coalesce((
-    SELECT found.match[CASE WHEN parameters LIKE '%e%' THEN 2 ELSE 1 END]
-    FROM regexp_matches(
-        substr($1, starting), '(' || $2 || ')', 'g' || translate(parameters, 'ep', '')
-    ) WITH ORDINALITY AS found (match, number)
-    WHERE found.number = occurrence
-), '')::varchar
+-- Postgres has one since 15; before, parentheses round the whole pattern find what matches all of it,
+-- and back references count them.
+DO $body$
+BEGIN
+    EXECUTE format(
+        $function$
+            CREATE FUNCTION pg_catalog.regexp_substr(
+                text, text, starting int4 DEFAULT 1, occurrence int4 DEFAULT 1,
+                parameters text DEFAULT ''
+            )
+            RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $sql$ %s $sql$
+        $function$,
+        CASE WHEN 150000 <= current_setting('server_version_num')::int4 THEN $sql$
+            SELECT coalesce(pg_catalog.blueshift_regexp_substr(
+                $1, $2, starting, occurrence, translate(parameters, 'ep', ''),
+                CASE WHEN parameters LIKE '%e%' THEN 1 ELSE 0 END
+            ), '')::varchar
+        $sql$ ELSE $sql$
+            SELECT coalesce((
+                SELECT found.match[CASE WHEN parameters LIKE '%e%' THEN 2 ELSE 1 END]
+                FROM regexp_matches(
+                    substr($1, starting), '(' || $2 || ')', 'g' || translate(parameters, 'ep', '')
+                ) WITH ORDINALITY AS found (match, number)
+                WHERE found.number = occurrence
+            ), '')::varchar
+        $sql$ END
+    );
+END
 $body$;
 
 CREATE FUNCTION pg_catalog.regexp_replace(text, text, text)

@@ -20,23 +20,27 @@ FROM pg_catalog.blueshift_sessions();
 
 CREATE VIEW pg_catalog.stv_recents AS
 SELECT
-    usesysid::int8::int4 AS userid, 'Running'::char(20) AS status,
-    query_start AT TIME ZONE 'UTC' AS starttime,
-    (1000000 * extract(epoch FROM clock_timestamp() - query_start))::int4 AS duration,
-    usename::text::char(50) AS user_name, datname::text::char(50) AS db_name,
-    left(query, 600)::char(600) AS query, pid
-FROM pg_catalog.pg_stat_activity
-WHERE backend_type = 'client backend' AND state = 'active'
-    AND (
-        usename = current_user OR (SELECT pg_catalog.blueshift_is_superuser(current_user))
-    )
-UNION ALL
-SELECT
-    queries.userid, 'Done', queries.starttime,
-    least(1000000 * extract(epoch FROM queries.endtime - queries.starttime), 2147483647)::int4,
-    coalesce(role.rolname, '')::text, queries.database, left(queries.querytxt, 600), -1
-FROM pg_catalog.blueshift_queries() AS queries
-LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = queries.userid::oid;
+    userid, status::char(20) AS status, starttime, duration, user_name::char(50) AS user_name,
+    db_name::char(50) AS db_name, query::char(600) AS query, pid
+FROM (
+    SELECT
+        usesysid::int8::int4 AS userid, 'Running' AS status,
+        query_start AT TIME ZONE 'UTC' AS starttime,
+        (1000000 * extract(epoch FROM clock_timestamp() - query_start))::int4 AS duration,
+        usename::text AS user_name, datname::text AS db_name, left(query, 600) AS query, pid
+    FROM pg_catalog.pg_stat_activity
+    WHERE backend_type = 'client backend' AND state = 'active'
+        AND (
+            usename = current_user OR (SELECT pg_catalog.blueshift_is_superuser(current_user))
+        )
+    UNION ALL
+    SELECT
+        queries.userid, 'Done', queries.starttime,
+        least(1000000 * extract(epoch FROM queries.endtime - queries.starttime), 2147483647)::int4,
+        coalesce(role.rolname, '')::text, queries.database, left(queries.querytxt, 600), -1
+    FROM pg_catalog.blueshift_queries() AS queries
+    LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = queries.userid::oid
+) AS recent;
 
 CREATE VIEW pg_catalog.stv_inflight AS
 SELECT
@@ -93,10 +97,16 @@ SELECT
     userid AS user_id, query::int8 AS query_id, 'default'::char(320) AS query_label,
     xid AS transaction_id, pid AS session_id, left(database, 128)::char(128) AS database_name,
     pg_catalog.blueshift_query_type(querytxt)::char(32) AS query_type,
-    CASE aborted WHEN 0 THEN 'success' ELSE 'failed' END::char(10) AS status,
+    CASE
+        WHEN aborted = 0 THEN 'success'
+        WHEN error ILIKE '%cancel%user%' THEN 'canceled'
+        ELSE 'failed'
+    END::char(10) AS status,
     false AS result_cache_hit, starttime AS start_time, endtime AS end_time,
     microseconds AS elapsed_time, 0::int8 AS queue_time, microseconds AS execution_time,
-    ''::char(512) AS error_message, NULL::int8 AS returned_rows, NULL::int8 AS returned_bytes,
+    left(coalesce(error, ''), 512)::char(512) AS error_message,
+    CASE WHEN pg_catalog.blueshift_query_type(querytxt) = 'SELECT' THEN rows END AS returned_rows,
+    NULL::int8 AS returned_bytes,
     left(querytxt, 4000)::char(4000) AS query_text,
     'Redshift 1.0.77467'::char(256) AS redshift_version, ''::char(150) AS usage_limit,
     'primary'::varchar(32) AS compute_type, 0::int8 AS compile_time, 0::int8 AS planning_time,
@@ -116,19 +126,38 @@ SELECT
 FROM pg_catalog.blueshift_queries(),
 LATERAL generate_series(0, greatest(0, (char_length(querytxt) - 1) / 4000)) AS sequence;
 
+-- The steps of queries that inserted rows. What a relation was called then is looked up by its name.
+CREATE FUNCTION pg_catalog.blueshift_inserts()
+RETURNS TABLE (
+    userid int4, query int8, table_id int4, table_name text, starttime timestamp,
+    endtime timestamp, rows int8, active bool
+) LANGUAGE sql STABLE AS $body$
+SELECT
+    user_id, query_id, table_id, table_name, start_time, end_time, loaded_rows, status = 'running'
+FROM pg_catalog.blueshift_copies()
+WHERE status = 'running' OR (status = 'completed' AND 0 < loaded_rows)
+UNION ALL
+SELECT
+    userid, query, coalesce(to_regclass(target)::oid::int8::int4, 0),
+    (parse_ident(target))[cardinality(parse_ident(target))], starttime, endtime, rows, false
+FROM pg_catalog.blueshift_queries()
+WHERE aborted = 0 AND target IS NOT NULL AND 0 < rows AND database = current_database()
+$body$;
+
 CREATE VIEW pg_catalog.sys_query_detail AS
 SELECT
-    user_id, query_id, 1 AS child_query_sequence, 0 AS stream_id, 0 AS segment_id, 0 AS step_id,
-    'insert'::text AS step_name, table_id, left(table_name, 136)::char(136) AS table_name,
-    'f'::char(1) AS is_rrscan, start_time, end_time,
-    (1000000 * extract(epoch FROM end_time - start_time))::int8 AS duration, ''::text AS alert,
-    0::int8 AS input_bytes, loaded_rows AS input_rows, 0::int8 AS output_bytes,
-    loaded_rows AS output_rows, 0::int8 AS blocks_read, 0::int8 AS blocks_write,
-    0::int8 AS local_read_io, 0::int8 AS remote_read_io, ''::text AS source, 0 AS data_skewness,
-    0 AS time_skewness, CASE status WHEN 'running' THEN 't' ELSE 'f' END::char(1) AS is_active,
+    userid AS user_id, query AS query_id, 1 AS child_query_sequence, 0 AS stream_id,
+    0 AS segment_id, 0 AS step_id, 'insert'::text AS step_name, table_id,
+    left(table_name, 136)::char(136) AS table_name, 'f'::char(1) AS is_rrscan,
+    starttime AS start_time, endtime AS end_time,
+    (1000000 * extract(epoch FROM endtime - starttime))::int8 AS duration, ''::text AS alert,
+    0::int8 AS input_bytes, rows AS input_rows, 0::int8 AS output_bytes, rows AS output_rows,
+    0::int8 AS blocks_read, 0::int8 AS blocks_write, 0::int8 AS local_read_io,
+    0::int8 AS remote_read_io, ''::text AS source, 0 AS data_skewness, 0 AS time_skewness,
+    CASE WHEN active THEN 't' ELSE 'f' END::char(1) AS is_active,
     0::int8 AS spilled_block_local_disk, 0::int8 AS spilled_block_remote_disk,
-    ''::char(64) AS step_attribute
-FROM pg_catalog.blueshift_copies() WHERE status <> 'aborted';
+    ''::char(64) AS step_attribute, 'step'::text AS metrics_level
+FROM pg_catalog.blueshift_inserts();
 
 CREATE VIEW pg_catalog.svl_qlog AS
 SELECT
@@ -216,14 +245,40 @@ SELECT
     NULL::timestamp AS endtime, 0 AS sequence, ''::char(200) AS text
 WHERE false;
 
-CREATE VIEW pg_catalog.stl_utilitytext AS SELECT * FROM pg_catalog.stl_ddltext;
-
 CREATE VIEW pg_catalog.stl_insert AS
 SELECT
-    user_id AS userid, query_id::int4 AS query, 0 AS slice, 0 AS segment, 0 AS step,
-    start_time AS starttime, end_time AS endtime, 0 AS tasknum, loaded_rows AS rows,
-    table_id AS tbl, 0 AS inserted_mega_value, 0 AS use_staging_table
-FROM pg_catalog.blueshift_copies() WHERE status = 'completed';
+    userid, query::int4 AS query, 0 AS slice, 0 AS segment, 0 AS step, starttime, endtime,
+    0 AS tasknum, rows, table_id AS tbl, 0 AS inserted_mega_value, 0 AS use_staging_table
+FROM pg_catalog.blueshift_inserts() WHERE NOT active;
+
+CREATE FUNCTION pg_catalog.blueshift_transactions()
+RETURNS TABLE (
+    userid int4, xid int8, pid int4, database text, status text, starttime timestamp,
+    endtime timestamp
+) LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+SELECT coalesce(r.oid::int8::int4, 0), xid, pid, database, status, starttime, endtime
+FROM json_to_recordset(pg_catalog.blueshift_setting('transactions', '[]')::json) AS recorded (
+    username text, xid int8, pid int4, database text, status text, starttime timestamp,
+    endtime timestamp
+)
+LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = username
+WHERE username = current_user OR (SELECT pg_catalog.blueshift_is_superuser(current_user))
+$body$;
+
+CREATE VIEW pg_catalog.sys_transaction_history AS
+SELECT
+    past.userid AS user_id, past.xid AS transaction_id,
+    rtrim(coalesce(level.isolation_level, 'Snapshot Isolation'))::text AS isolation_level,
+    past.status, past.starttime AS transaction_start_time, past.endtime AS commit_start_time,
+    past.endtime AS commit_end_time, 0::int8 AS blocks_committed, -1::int8 AS undo_transaction_id
+FROM pg_catalog.blueshift_transactions() AS past
+LEFT JOIN pg_catalog.stv_db_isolation_level AS level ON level.db_name = past.database;
+
+CREATE VIEW pg_catalog.stl_utilitytext AS
+SELECT
+    userid, xid, pid, 'default'::char(320) AS label, endtime AS starttime, endtime, 0 AS sequence,
+    CASE status WHEN 'committed' THEN 'COMMIT' ELSE 'ROLLBACK' END::char(200) AS text
+FROM pg_catalog.blueshift_transactions();
 
 CREATE VIEW pg_catalog.stl_alert_event_log AS
 SELECT
@@ -246,7 +301,8 @@ DECLARE
     restricted text;
 BEGIN
     FOREACH restricted IN ARRAY ARRAY[
-        'stl_tr_conflict', 'stv_locks', 'stv_tbl_perm', 'svv_table_info'
+        'stl_tr_conflict', 'stv_locks', 'stv_tbl_perm', 'svv_table_info',
+        'sys_transaction_history'
     ] LOOP
         EXECUTE format('ALTER VIEW pg_catalog.%I OWNER TO pg_monitor', restricted);
     END LOOP;

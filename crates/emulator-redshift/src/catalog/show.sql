@@ -23,6 +23,31 @@ BEGIN
 END
 $body$;
 
+CREATE FUNCTION pg_catalog.blueshift_may_be_shown(relid oid)
+RETURNS void LANGUAGE plpgsql STABLE AS $body$
+BEGIN
+    IF NOT has_table_privilege($1, 'SELECT') AND NOT has_any_column_privilege($1, 'SELECT') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('permission denied for relation %s', (
+                SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = $1
+            ));
+    END IF;
+END
+$body$;
+
+CREATE FUNCTION pg_catalog.blueshift_show_table(regclass)
+RETURNS varchar LANGUAGE plpgsql STABLE AS $body$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = $1) <> 'r' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type', MESSAGE = format('"%s" is not a table', $1);
+    END IF;
+    PERFORM pg_catalog.blueshift_may_be_shown($1);
+    RETURN pg_catalog.blueshift_table_statement($1);
+END
+$body$;
+
 CREATE FUNCTION pg_catalog.blueshift_shown_table(database_name text, schema_name text, table_name text)
 RETURNS oid LANGUAGE plpgsql STABLE AS $body$
 DECLARE
@@ -35,6 +60,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'undefined_table', MESSAGE = format('relation "%s.%s" does not exist', $2, $3);
     END IF;
+    PERFORM pg_catalog.blueshift_may_be_shown(found);
     RETURN found;
 END
 $body$;
@@ -80,7 +106,8 @@ BEGIN
     FROM pg_catalog.pg_class AS c
     LEFT JOIN pg_catalog.blueshift_relations AS r ON r.relid = c.oid
     WHERE c.relnamespace = space AND c.relkind IN ('r', 'v', 'm')
-        AND c.relname NOT LIKE 'blueshift%';
+        AND has_schema_privilege(space, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        AND NOT ($2 = 'pg_catalog' AND c.relname LIKE 'blueshift%');
 END
 $body$;
 
@@ -181,6 +208,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'wrong_object_type', MESSAGE = format('"%s" is not a view', $1);
     END IF;
+    PERFORM pg_catalog.blueshift_may_be_shown($1);
     RETURN 'CREATE ' || CASE kind WHEN 'm' THEN 'MATERIALIZED VIEW ' ELSE 'VIEW ' END || name
         || ' AS' || chr(10) || pg_get_viewdef($1);
 END

@@ -29,19 +29,21 @@ CREATE VIEW pg_catalog.sys_load_history AS
 SELECT
     user_id, query_id, transaction_id, session_id, database_name, status, table_name, start_time,
     end_time, (1000000 * extract(epoch FROM end_time - start_time))::int8 AS duration, data_source,
-    file_format, loaded_rows, bytes AS loaded_bytes, file_count AS source_file_count,
+    file_format, loaded_rows, CASE loaded_rows WHEN 0 THEN 0 ELSE bytes END AS loaded_bytes, file_count AS source_file_count,
     bytes AS source_file_bytes, file_count AS file_count_scanned, bytes AS file_bytes_scanned,
     error_count, 0::int8 AS copy_job_id
 FROM pg_catalog.blueshift_copies(), LATERAL (
     SELECT count(*)::int4 AS file_count, coalesce(sum((file->>'bytes')::int8), 0)::int8 AS bytes
     FROM json_array_elements(files) AS file
-) AS totals;
+) AS totals
+-- One that names no table does not begin.
+WHERE table_id <> 0;
 
 CREATE VIEW pg_catalog.sys_load_detail AS
 SELECT
     user_id, query_id, left(file->>'url', 256)::char(256) AS file_name,
     (file->>'bytes')::int8 AS bytes_scanned, (file->>'lines')::int8 AS lines_scanned,
-    1 AS splits_scanned, end_time AS record_time, start_time, end_time
+    end_time AS record_time, 1 AS splits_scanned, start_time, end_time
 FROM pg_catalog.blueshift_copies(), LATERAL json_array_elements(files) AS file;
 
 CREATE VIEW pg_catalog.stl_load_commits AS
@@ -104,13 +106,14 @@ FROM pg_catalog.stl_replacements;
 CREATE FUNCTION pg_catalog.blueshift_queries()
 RETURNS TABLE (
     userid int4, query int4, xid int8, pid int4, database text, querytxt text, starttime timestamp,
-    endtime timestamp, aborted int4
+    endtime timestamp, aborted int4, target text, rows int8, error text
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $body$
 SELECT
-    coalesce(r.oid::int8::int4, 0), query, xid, pid, database, querytxt, starttime, endtime, aborted
+    coalesce(r.oid::int8::int4, 0), query, xid, pid, database, querytxt, starttime, endtime,
+    aborted, target, rows, error
 FROM json_to_recordset(pg_catalog.blueshift_setting('queries', '[]')::json) AS recorded (
     username text, query int4, xid int8, pid int4, database text, querytxt text,
-    starttime timestamp, endtime timestamp, aborted int4
+    starttime timestamp, endtime timestamp, aborted int4, target text, rows int8, error text
 )
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = username
 WHERE username = current_user OR (SELECT pg_catalog.blueshift_is_superuser(current_user))

@@ -158,7 +158,7 @@ LEFT JOIN pg_catalog.pg_sequence AS s ON a.attidentity <> '' AND s.seqrelid =
 WHERE b.attrelid = $1 AND b.attnum = $2
 $body$;
 
-CREATE FUNCTION pg_catalog.blueshift_show_table(relid regclass)
+CREATE FUNCTION pg_catalog.blueshift_table_statement(relid regclass)
 RETURNS varchar LANGUAGE sql STABLE AS $body$
 SELECT (
     'CREATE TABLE ' || quote_ident(r.nspname) || '.' || quote_ident(r.relname) || ' (' || chr(10) || '    '

@@ -318,3 +318,7 @@ CREATE FUNCTION pg_catalog.concat(text, text)
 RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
 SELECT ($1 || $2)::varchar
 $body$;
+
+-- "CONCAT function": NULL if either is, whatever their types. That of Postgres leaves NULLs out.
+CREATE FUNCTION pg_catalog.concat("any", "any")
+RETURNS varchar LANGUAGE internal STABLE STRICT PARALLEL SAFE AS 'text_concat';

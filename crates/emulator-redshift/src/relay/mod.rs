@@ -20,7 +20,7 @@ use self::parameters::Parameters;
 use self::pipeline::{Audience, Delivery, Expected, Pipeline, Sent};
 use self::told::{as_redshift_says, is_about_catalog};
 use crate::error::{SessionError, SqlError};
-use crate::system_tables::queries::Journal;
+use crate::system_tables::queries::{Journal, Outcome, rows_of};
 use crate::upstream::client_parameter_status;
 use crate::wire::Frame;
 use crate::wire::duplex::{Arrived, Listen, Wires};
@@ -130,18 +130,7 @@ impl Relay {
             self.parameters.forget_all();
         }
         self.farewell_said |= fatal;
-        for ended in self.pipeline.take_ended() {
-            self.journal.end_query(ended.query, ended.aborted);
-        }
-        if tag == b'Z' {
-            self.in_transaction = frame.body() != b"I";
-        }
-        if tag == b'Z' && frame.body() == b"I" {
-            self.journal.transaction_ended();
-        }
-        if tag == b'C' {
-            self.rows_inserted += rows_inserted(frame.body());
-        }
+        self.write_down(&frame, &delivery);
         if tag == b'Z' && frame.body() == b"I" && self.pipeline.is_idle() {
             self.names.clear_portals();
             if ROWS_MANY <= std::mem::take(&mut self.rows_inserted) {
@@ -167,6 +156,32 @@ impl Relay {
             Delivery::ClientInstead(error) => self.tell_client(&error.response()),
             Delivery::Relay => self.kept.push(frame),
             Delivery::Nobody => {}
+        }
+    }
+
+    /// Keeps what an answer says of queries and transactions.
+    fn write_down(&mut self, frame: &Frame, delivery: &Delivery) {
+        let tag = frame.tag();
+        for ended in self.pipeline.take_ended() {
+            let error = match delivery {
+                Delivery::ClientInstead(error) => Some(error.message.clone()),
+                _ if tag == b'E' => frame.error_field(b'M').map(lossy),
+                _ => None,
+            };
+            let rows = (tag == b'C').then(|| rows_of(frame.body())).flatten();
+            self.journal.end_query(ended.query, Outcome { aborted: ended.aborted, rows, error });
+        }
+        match tag {
+            b'Z' => {
+                self.in_transaction = frame.body() != b"I";
+                self.journal.synced(self.in_transaction);
+            }
+            b'E' if *delivery != Delivery::Nobody => self.journal.rolled_back(),
+            b'C' if frame.body().starts_with(b"ROLLBACK") => self.journal.rolled_back(),
+            b'C' if inserts(frame.body()) => {
+                self.rows_inserted += rows_of(frame.body()).unwrap_or(0);
+            }
+            _ => {}
         }
     }
 
@@ -297,33 +312,11 @@ impl Relay {
     }
 }
 
-/// How many rows a statement has inserted, by its tag.
-fn rows_inserted(tag: &[u8]) -> u64 {
-    let tag = std::str::from_utf8(tag).unwrap_or_default().trim_end_matches('\0');
-    let mut words = tag.split(' ');
-    match words.next() {
-        Some("INSERT" | "COPY" | "MERGE") => {
-            words.next_back().and_then(|count| count.parse().ok()).unwrap_or(0)
-        }
-        _ => 0,
-    }
+/// Whether the tag is that of a statement that inserts rows.
+fn inserts(tag: &[u8]) -> bool {
+    [&b"INSERT "[..], b"COPY ", b"MERGE "].iter().any(|verb| tag.starts_with(verb))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::rows_inserted;
-
-    #[test]
-    fn tags_say_how_many_rows_came() {
-        for (tag, rows) in [
-            ("INSERT 0 12\0", 12),
-            ("COPY 3\0", 3),
-            ("MERGE 4\0", 4),
-            ("UPDATE 5\0", 0),
-            ("COPY\0", 0),
-            ("", 0),
-        ] {
-            assert_eq!(rows_inserted(tag.as_bytes()), rows, "{tag}");
-        }
-    }
+fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
 }

@@ -21,6 +21,7 @@ use crate::copy::target::{TargetColumn, TargetTable, load_columns};
 use crate::error::{SessionError, SqlError, info_notice};
 use crate::relay::pipeline::Audience;
 use crate::system_tables::copies::Recording;
+use crate::system_tables::queries::Outcome;
 
 /// How many chunks of rows may wait for Postgres.
 const CHUNKS_MAX: usize = 4;
@@ -38,13 +39,14 @@ enum Transfer {
 }
 
 impl Session {
-    /// Executes a COPY. The client has been told of a failure when this returns false; of a
-    /// success it has been told by notices, and awaits CommandComplete.
+    /// Executes a COPY, written as `text`. The client has been told of a failure when this returns
+    /// false; of a success it has been told by notices, and awaits CommandComplete.
     pub(super) async fn copy(
         &mut self,
         statement: &Arc<CopyStatement>,
+        text: &str,
     ) -> Result<bool, SessionError> {
-        let query_id = self.begin_query(Some(&statement.to_string()));
+        let query_id = self.begin_query(Some(text));
         let transaction_id = self.relay.journal.transaction_id();
         let mut recording = Recording::begin(
             self.shared.system_tables.clone(),
@@ -55,7 +57,9 @@ impl Session {
         );
         let loaded = self.load_recorded(statement, query_id, &mut recording).await?;
         let now = self.relay.journal.now();
-        self.relay.journal.end_query(query_id, !loaded);
+        let (rows, error) = (recording.record.loaded_rows, recording.record.error.clone());
+        let outcome = Outcome { aborted: !loaded, rows: loaded.then_some(rows), error };
+        self.relay.journal.end_query(query_id, outcome);
         recording.end(now);
         Ok(loaded)
     }
@@ -96,7 +100,7 @@ impl Session {
             session_pid: self.identity.process_id,
             user_id: destination.user_id,
             database: self.identity.database.clone(),
-            started_at: self.relay.journal.now(),
+            started_at: recording.record.start_time,
         };
         let (sender, mut rows) = mpsc::channel(CHUNKS_MAX);
         let loading = tokio::spawn({

@@ -54,7 +54,7 @@ impl Session {
                     if self.relay.is_skipping() {
                         break;
                     }
-                    if !self.copy(statement).await? {
+                    if !self.copy(statement, reading.sql).await? {
                         break;
                     }
                     self.relay.tell_client(&CommandComplete::new("COPY".to_owned()));

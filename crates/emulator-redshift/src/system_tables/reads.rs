@@ -12,6 +12,8 @@ impl SystemReads {
     /// What `pg_last_copy_count()` and its like return.
     pub(crate) const SESSION: Self = Self(8);
 
+    pub(crate) const TRANSACTIONS: Self = Self(16);
+
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -29,14 +31,14 @@ impl SystemReads {
 pub(crate) const SYSTEM_NAMES: &[(&str, SystemReads)] = &[
     ("stl_load_errors", SystemReads::LOAD_ERRORS),
     ("stl_file_scan", SystemReads::COPIES),
-    ("stl_insert", SystemReads::COPIES),
+    ("stl_insert", SystemReads::COPIES.and(SystemReads::QUERIES)),
     ("stl_s3client", SystemReads::COPIES),
     ("stl_wlm_query", SystemReads::QUERIES),
     ("stv_load_state", SystemReads::COPIES),
     ("stv_recents", SystemReads::QUERIES),
     ("svl_qlog", SystemReads::QUERIES),
     ("svl_statementtext", SystemReads::QUERIES),
-    ("sys_query_detail", SystemReads::COPIES),
+    ("sys_query_detail", SystemReads::COPIES.and(SystemReads::QUERIES)),
     ("sys_query_history", SystemReads::QUERIES),
     ("sys_query_text", SystemReads::QUERIES),
     ("stl_loaderror_detail", SystemReads::LOAD_ERRORS),
@@ -48,6 +50,8 @@ pub(crate) const SYSTEM_NAMES: &[(&str, SystemReads)] = &[
     ("sys_load_detail", SystemReads::COPIES),
     ("sys_load_error_detail", SystemReads::COPIES.and(SystemReads::LOAD_ERRORS)),
     ("sys_load_history", SystemReads::COPIES),
+    ("sys_transaction_history", SystemReads::TRANSACTIONS),
+    ("stl_utilitytext", SystemReads::TRANSACTIONS),
     ("pg_last_copy_count", SystemReads::SESSION),
     ("pg_last_copy_id", SystemReads::SESSION),
     ("pg_last_query_id", SystemReads::SESSION),

@@ -13,6 +13,7 @@ mod faults;
 mod functions;
 mod isolation;
 mod lateral;
+mod load_tables;
 mod lock;
 mod operations;
 mod pipelines;

@@ -90,7 +90,6 @@ async fn the_files_of_a_load_are_found_where_loaders_look() {
         "stl_s3client_error",
         "stl_tr_conflict",
         "stl_ddltext",
-        "stl_utilitytext",
         "stl_alert_event_log",
     ];
     for view in empty {

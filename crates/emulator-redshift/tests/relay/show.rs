@@ -102,6 +102,7 @@ async fn keys_and_views_are_shown() {
     assert!(row.get::<_, &str>(0).starts_with("CREATE VIEW public.v AS\n SELECT "));
     for (sql, state) in [
         ("show view t", "42809"),
+        ("show table v", "42809"),
         ("show tables from schema missing", "3F000"),
         ("show columns from table missing", "42P01"),
         ("show schemas from database missing", "3D000"),
@@ -110,4 +111,37 @@ async fn keys_and_views_are_shown() {
         let error = session.client.batch_execute(sql).await.unwrap_err();
         assert_eq!(said(&error).0, state, "{sql}");
     }
+}
+
+#[tokio::test]
+async fn users_are_shown_what_they_may_read() {
+    // "SHOW TABLES", "SHOW SCHEMAS", "SHOW COLUMNS": usage notes.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    let name = format!("reader_{}", kit.database);
+    session
+        .run(&format!(
+            "create user {name} password 'Aa345678'; create schema hidden; \
+             create table hidden.t (a int); create table secret (a int primary key); \
+             create table blueshift_mine (a int); grant select on blueshift_mine to {name}"
+        ))
+        .await;
+    let reader = Kit::connected(kit.config().user(&name)).await;
+    let rows = reader.client.query("show tables from schema public", &[]).await.unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row.get(2)).collect();
+    assert_eq!(names, ["blueshift_mine"]);
+    let schemas = format!("show schemas from database {} like 'hid%'", kit.database);
+    assert!(reader.client.query(&schemas, &[]).await.unwrap().is_empty());
+    for sql in [
+        "show columns from table secret",
+        "show constraints primary keys from table secret",
+        "show table secret",
+    ] {
+        let error = reader.client.batch_execute(sql).await.unwrap_err();
+        assert_eq!(said(&error).0, "42501", "{sql}");
+        session.run(sql).await;
+    }
+    let databases = session.client.query("show databases", &[]).await.unwrap();
+    assert!(databases.iter().all(|row| row.get::<_, &str>(0) != "postgres"));
+    session.run(&format!("drop table blueshift_mine; drop user {name}")).await;
 }

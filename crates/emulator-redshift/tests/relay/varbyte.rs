@@ -89,6 +89,8 @@ async fn it_is_cast_compared_and_measured() {
         ),
         ("select from_hex('ffff')::smallint || ' ' || from_hex('ffff')::int", "-1 65535"),
         ("select concat('a', 'b') || nvl(concat('a', null), 'x')", "abx"),
+        ("select concat(1, 'a') || nvl(concat(1, null), 'x')", "1ax"),
+        ("select regexp_substr('xababy', '(ab)\\\\1')", "abab"),
     ] {
         assert_eq!(session.value(sql).await, expected, "{sql}");
     }
@@ -137,6 +139,12 @@ async fn its_length_counts_wherever_it_is_stored() {
                  where table_name = 'w'";
     assert_eq!(session.value(types).await, "binary varying 3");
     assert!(session.value("show table u").await.contains("a binary varying(3) ENCODE lzo"));
+    let zero = ("22023".to_owned(), "length for type varbyte must be at least 1".to_owned());
+    assert_eq!(refused(&session, "create table x (a varbyte(0))").await, zero);
+    session.run("create table y as select from_hex('61') as a, 'x' || len('y') as b").await;
+    let types = "select listagg(type, ', ') from pg_table_def where tablename = 'y'";
+    assert_eq!(session.value(types).await, "binary varying(64000), character varying(65535)");
+    session.run("insert into y values ('abc'::varbyte, 'z')").await;
     for sql in ["create table x (a varbyte distkey)", "create table x (a varbyte) sortkey (a)"] {
         let (state, message) = refused(&session, sql).await;
         assert_eq!(state, "0A000", "{message}");
