@@ -46,7 +46,7 @@ SELECT
               'mostly32', 'runlength', 'text255', 'text32k', 'zstd', 'az64'],
         declared.encoding
     ) - 1, 0)::int2 AS attencodingtype
-FROM pg_catalog.pg_attribute AS attribute
+FROM pg_catalog.blueshift_listed_pg_attribute AS attribute
 LEFT JOIN pg_catalog.blueshift_attributes AS declared
     ON declared.attrelid = attribute.attrelid AND declared.attnum = attribute.attnum;
 
@@ -82,7 +82,7 @@ JOIN pg_catalog.pg_class AS relation ON relation.oid = declared.conrelid
 WHERE declared.contype IN ('p', 'u') AND declared.conindid = 0;
 
 CREATE VIEW pg_catalog.blueshift_keyed_pg_attribute AS
-SELECT present.* FROM pg_catalog.pg_attribute AS present
+SELECT present.* FROM pg_catalog.blueshift_listed_pg_attribute AS present
 UNION ALL
 SELECT (jsonb_populate_record(part, jsonb_build_object(
     'attrelid', declared.oid::int8, 'attnum', key.number

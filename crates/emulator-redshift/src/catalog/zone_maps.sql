@@ -129,15 +129,57 @@ BEGIN
 END
 $body$;
 
-CREATE VIEW pg_catalog.blueshift_listed_pg_class AS
-SELECT present.* FROM pg_catalog.pg_class AS present
-WHERE present.relkind <> 'i' OR NOT pg_catalog.blueshift_is_zone_map(present.relname);
+-- The catalog without them.
+DO $body$
+BEGIN
+    EXECUTE 'CREATE VIEW pg_catalog.blueshift_listed_pg_class AS SELECT ' || (
+        SELECT string_agg(CASE a.attname
+            WHEN 'relhastriggers' THEN
+                'relhastriggers AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t '
+                'WHERE t.tgrelid = present.oid AND t.tgname <> ''blueshift_zone_map'') '
+                'AS relhastriggers'
+            WHEN 'relhasindex' THEN
+                'relhasindex AND EXISTS (SELECT FROM pg_catalog.pg_index AS i '
+                'JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid WHERE i.indrelid = present.oid '
+                'AND NOT pg_catalog.blueshift_is_zone_map(c.relname)) AS relhasindex'
+            ELSE 'present.' || quote_ident(a.attname)
+        END, ', ' ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = 'pg_catalog.pg_class'::regclass AND 0 < a.attnum
+    ) || ' FROM pg_catalog.pg_class AS present '
+        'WHERE present.relkind <> ''i'' OR NOT pg_catalog.blueshift_is_zone_map(present.relname)';
+END
+$body$;
 
 CREATE VIEW pg_catalog.blueshift_listed_pg_index AS
 SELECT present.* FROM pg_catalog.pg_index AS present
 WHERE NOT EXISTS (
     SELECT FROM pg_catalog.pg_class AS c
     WHERE c.oid = present.indexrelid AND pg_catalog.blueshift_is_zone_map(c.relname)
+);
+
+CREATE VIEW pg_catalog.blueshift_listed_pg_attribute AS
+SELECT present.* FROM pg_catalog.pg_attribute AS present
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class AS c
+    WHERE c.oid = present.attrelid AND c.relkind = 'i'
+        AND pg_catalog.blueshift_is_zone_map(c.relname)
+);
+
+CREATE VIEW pg_catalog.blueshift_listed_pg_trigger AS
+SELECT present.* FROM pg_catalog.pg_trigger AS present
+WHERE present.tgname <> 'blueshift_zone_map';
+
+CREATE VIEW pg_catalog.blueshift_listed_pg_depend AS
+SELECT present.* FROM pg_catalog.pg_depend AS present
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class AS c
+    WHERE present.classid = 'pg_catalog.pg_class'::regclass AND c.oid = present.objid
+        AND c.relkind = 'i' AND pg_catalog.blueshift_is_zone_map(c.relname)
+) AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_trigger AS t
+    WHERE present.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = present.objid
+        AND t.tgname = 'blueshift_zone_map'
 );
 
 DO $body$
@@ -155,4 +197,8 @@ BEGIN
 END
 $body$;
 
-GRANT SELECT ON pg_catalog.blueshift_listed_pg_class, pg_catalog.blueshift_listed_pg_index TO PUBLIC;
+GRANT SELECT ON
+    pg_catalog.blueshift_listed_pg_class, pg_catalog.blueshift_listed_pg_index,
+    pg_catalog.blueshift_listed_pg_attribute, pg_catalog.blueshift_listed_pg_trigger,
+    pg_catalog.blueshift_listed_pg_depend
+TO PUBLIC;

@@ -18,7 +18,8 @@ const KEYED_RELATIONS: &[&str] = &["pg_class", "pg_attribute", "pg_index"];
 const KEYED_COLUMNS: &[&str] = &["indisprimary"];
 
 /// Relations of the catalog where zone maps would show as indexes (`zone_maps.sql`).
-const LISTED_RELATIONS: &[&str] = &["pg_class", "pg_index"];
+const LISTED_RELATIONS: &[&str] =
+    &["pg_class", "pg_index", "pg_attribute", "pg_trigger", "pg_depend"];
 /// What only tables of Postgres itself have.
 const SYSTEM_COLUMNS: &[&str] = &["ctid", "tableoid", "xmin", "xmax"];
 
@@ -109,29 +110,30 @@ fn condition(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
 fn wider_relations(statement: &Statement<'_>, edits: &mut Edits) {
     let names =
         |columns| (0..statement.tokens.len()).any(|index| is_any(statement, index, columns));
+    let mut instead: &[&str] = &[];
     if names(WIDER_COLUMNS) {
-        read_instead(statement, WIDER_RELATIONS, "blueshift_", edits);
+        instead = WIDER_RELATIONS;
+        read_instead(statement, instead, "blueshift_", edits);
     } else if names(KEYED_COLUMNS) {
-        read_instead(statement, KEYED_RELATIONS, "blueshift_keyed_", edits);
-    } else if !names(SYSTEM_COLUMNS) && may_list_indexes(statement) {
-        read_instead(statement, LISTED_RELATIONS, "blueshift_listed_", edits);
+        instead = KEYED_RELATIONS;
+        read_instead(statement, instead, "blueshift_keyed_", edits);
     }
-}
-
-/// Whether a query may see indexes: it reads `pg_index`, or `pg_class` with any kind of relation.
-fn may_list_indexes(statement: &Statement<'_>) -> bool {
-    let mut tokens = (0..statement.tokens.len()).map(|index| statement.text(index));
-    let mut kinds = tokens.clone();
-    tokens.any(|token| token.eq_ignore_ascii_case("pg_index") || token == "'i'")
-        || !kinds.any(|token| token.eq_ignore_ascii_case("relkind"))
+    if !names(SYSTEM_COLUMNS) {
+        let others = LISTED_RELATIONS.iter().filter(|name| !instead.contains(*name));
+        let others: Vec<&str> = others.copied().collect();
+        read_instead(statement, &others, "blueshift_listed_", edits);
+    }
 }
 
 /// Puts the views with `prefix` in the place of relations of the catalog.
 fn read_instead(statement: &Statement<'_>, relations: &[&str], prefix: &str, edits: &mut Edits) {
     for index in 0..statement.tokens.len() {
-        let Some(name) = relations.iter().find(|name| statement.is_word(index, name)) else {
-            continue;
+        let is = |name: &&&str| {
+            statement.is_word(index, name)
+                || statement.text(index).strip_prefix('"').and_then(|text| text.strip_suffix('"'))
+                    == Some(**name)
         };
+        let Some(name) = relations.iter().find(is) else { continue };
         let qualified = 2 <= index && statement.matches(index - 2, "pg_catalog .");
         let first = if qualified { index - 2 } else { index };
         let is_relation = first.checked_sub(1).is_some_and(|before| {

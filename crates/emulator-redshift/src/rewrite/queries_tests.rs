@@ -53,7 +53,7 @@ fn the_catalog_has_the_columns_of_redshift() {
         "select c.reldiststyle from pg_catalog.blueshift_pg_class c, pg_namespace, \
          pg_catalog.blueshift_pg_attrdef AS pg_attrdef where adsrc = 'pg_class'",
     );
-    same("select c.relname from pg_catalog.pg_class c where c.relkind = 'v' and pg_class.oid = 1");
+    same("select c.relname from pg_catalog.pg_namespace c where pg_class.oid = 1");
 }
 
 #[test]
@@ -78,7 +78,17 @@ fn who_lists_indexes_does_not_see_zone_maps() {
          join pg_catalog.blueshift_listed_pg_class c on c.oid = i.indexrelid \
          where c.relkind <> 'r'",
     );
-    same("select relname from pg_class where relkind = 'r'");
+    check(
+        "select 1 from \"pg_class\" join pg_trigger t on true, pg_depend where relkind = 'r'",
+        "select 1 from pg_catalog.blueshift_listed_pg_class AS pg_class join \
+         pg_catalog.blueshift_listed_pg_trigger t on true, \
+         pg_catalog.blueshift_listed_pg_depend AS pg_depend where relkind = 'r'",
+    );
+    check(
+        "select attisdistkey from pg_attribute a, pg_index i",
+        "select attisdistkey from pg_catalog.blueshift_pg_attribute a, \
+         pg_catalog.blueshift_listed_pg_index i",
+    );
     same("select xmin from pg_class");
 }
 

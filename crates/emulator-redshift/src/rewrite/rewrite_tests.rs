@@ -279,7 +279,7 @@ fn temporary_names_and_sysdate_are_translated() {
 #[test]
 fn what_psql_asks_old_servers_for_is_answered() {
     insta::assert_snapshot!(rewritten("select c.relhasoids, c.relkind from pg_catalog.pg_class c"),
-        @"select false, c.relkind from pg_catalog.pg_class c");
+        @"select false, c.relkind from pg_catalog.blueshift_listed_pg_class c");
     insta::assert_snapshot!(rewritten("select case when p.proisagg then 1 end from pg_proc p"),
         @"select case when (p.prokind = 'a') then 1 end from pg_proc p");
     insta::assert_snapshot!(rewritten("show server_version;"),

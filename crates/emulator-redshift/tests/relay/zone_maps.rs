@@ -156,6 +156,16 @@ async fn nobody_sees_them() {
         "select count(*) from pg_indexes where tablename = 'sales'",
         "select count(*) from information_schema.triggers",
         "select count(*) from pg_trigger where not tgisinternal",
+        "select count(*) from pg_trigger where tgrelid = 'sales'::regclass",
+        "select count(*) from pg_class where relkind not in ('r', 'v') and relname like '%zone_map%'",
+        "select count(*) from pg_class where relkind <> 'r' and relname like '%zone_map%'",
+        "select count(*) from \"pg_class\" where relname like '%zone_map%'",
+        "select count(*) from pg_catalog.\"pg_index\" where indrelid = 'sales'::regclass",
+        "select count(*) from pg_class where relname = 'sales' and (relhastriggers or relhasindex)",
+        "select count(*) from pg_attribute where attrelid::regclass::varchar like '%zone_map%'",
+        "select count(*) from pg_depend where objid::regclass::varchar like '%zone_map%'",
+        "select count(*) from pg_index i join pg_class c on c.oid = i.indrelid \
+         join pg_attribute a on a.attrelid = c.oid and a.attisdistkey where c.relname = 'sales'",
         "select count(*) from pg_table_def where tablename like '%zone_map%'",
         "select count(*) from svv_tables where table_name like '%zone_map%'",
     ] {
