@@ -1,6 +1,7 @@
 //! `blueshift up --detach`: the process in the foreground, which starts the one in the background,
 //! waits until it is ready, and passes on what it printed.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -34,15 +35,29 @@ pub(crate) async fn start(
         return Err(StacksError::Taken { name: name.to_owned(), process }.into());
     }
     let stop = stop_signal()?;
+    let (mut log, new_log) = stacks.new_log(name)?;
+    let outcome = start_logged(name, within, &mut log, &new_log, stop).await;
+    // One that got the name has taken its log along.
+    let _ = std::fs::remove_file(&new_log);
+    outcome
+}
+
+async fn start_logged(
+    name: &str,
+    within: Duration,
+    log: &mut File,
+    new_log: &Path,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<ExitCode> {
     tokio::pin!(stop);
-    let log = stacks.new_log(name)?;
     let mut command = Command::new(std::env::current_exe().context("find this program")?);
     let mut child = command
         .args(std::env::args_os().skip(1))
         .arg("--detached-child")
+        .arg(new_log)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(log)
+        .stderr(log.try_clone().context("share the log")?)
         .spawn()
         .context("start the process in the background")?;
     let deadline = tokio::time::sleep(within);
@@ -51,7 +66,7 @@ pub(crate) async fn start(
         block = block(&mut child) => block?,
         () = &mut deadline => {
             give_up(&mut child).await;
-            say_log(stacks, name);
+            say_log(log);
             bail!("stack {name} was not ready within {} s: --timeout", within.as_secs());
         }
         () = &mut stop => {
@@ -65,14 +80,13 @@ pub(crate) async fn start(
     }
     child.wait().await.context("wait for the process in the background")?;
     // It has said itself why it failed, hint included.
-    say_log(stacks, name);
+    say_log(log);
     Ok(ExitCode::FAILURE)
 }
 
 /// Shows the end of the log of the process in the background.
-fn say_log(stacks: &Stacks, name: &str) {
-    let path = stacks.log_path(name);
-    let said = tail(&path).unwrap_or_else(|error| format!("log {}: {error}\n", path.display()));
+fn say_log(log: &mut File) {
+    let said = tail(log).unwrap_or_else(|error| format!("its log cannot be read: {error}\n"));
     // Nothing can be said if stderr is closed.
     let _ = std::io::stderr().lock().write_all(said.as_bytes());
 }
@@ -104,8 +118,7 @@ async fn give_up(child: &mut Child) {
     }
 }
 
-fn tail(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
+fn tail(file: &mut File) -> std::io::Result<String> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES_MAX)))?;
     let mut bytes = Vec::new();

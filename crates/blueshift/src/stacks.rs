@@ -158,16 +158,18 @@ impl Stacks {
         self.path(name, "log")
     }
 
-    /// A new, empty log.
+    /// A new, empty log of a start that does not hold the name yet, and where it is: that of a stack
+    /// that runs stays as it is until [`Held::keep_log`].
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn new_log(&self, name: &str) -> Result<File, StacksError> {
+    pub fn new_log(&self, name: &str) -> Result<(File, PathBuf), StacksError> {
         self.make_folder()?;
-        let path = self.log_path(name);
+        let path = self.path(name, &format!("log.{}", std::process::id()));
         let mut options = OpenOptions::new();
-        options.create(true).write(true).truncate(true).mode(FILE_MODE);
-        options.open(&path).map_err(failed("write the log", &path))
+        options.create(true).read(true).write(true).truncate(true).mode(FILE_MODE);
+        let file = options.open(&path).map_err(failed("write the log", &path))?;
+        Ok((file, path))
     }
 
     /// Takes the name for this process and writes the process down; what a process before it left
@@ -296,6 +298,15 @@ impl Stacks {
 }
 
 impl Held {
+    /// Makes a new log the stack's.
+    ///
+    /// # Errors
+    /// If it cannot be renamed.
+    pub fn keep_log(&self, new_log: &Path) -> Result<(), StacksError> {
+        let kept = std::fs::rename(new_log, self.stacks.log_path(&self.name));
+        kept.map_err(failed("rename the log", new_log))
+    }
+
     /// Writes the record, whole or not at all, for the user alone.
     ///
     /// # Errors
@@ -414,6 +425,22 @@ mod tests {
             drop(held);
             assert_eq!(stacks.state("a").expect("readable"), State::Absent);
         }
+    }
+
+    #[tokio::test]
+    async fn the_log_of_a_stack_that_runs_is_left_alone_by_a_start_that_comes_too_late() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stacks = Stacks::in_folder(Some(folder.path()));
+        let held = stacks.hold("a").await.expect("free");
+        let (mut log, path) = stacks.new_log("a").expect("made");
+        held.keep_log(&path).expect("renamed");
+        writeln!(log, "ready").expect("written");
+        let (_, late) = stacks.new_log("a").expect("made");
+        stacks.hold("a").await.expect_err("taken");
+        let text = std::fs::read_to_string(stacks.log_path("a")).expect("there");
+        assert_eq!(text, "ready\n");
+        assert!(late.exists() && late != stacks.log_path("a"));
+        assert_eq!(stacks.names(), ["a"]);
     }
 
     #[test]

@@ -82,9 +82,9 @@ pub(crate) struct Up {
     name: Option<String>,
     #[command(flatten)]
     place: Place,
-    /// This is the process in the background.
+    /// This is the process in the background, and logs to this file.
     #[arg(long, hide = true)]
-    detached_child: bool,
+    detached_child: Option<PathBuf>,
 }
 
 /// The block has one line per variable.
@@ -98,17 +98,17 @@ fn one_line(text: &str) -> Result<String, String> {
 impl Up {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let name = self.name.as_deref().unwrap_or("default");
-        if self.detach && !self.detached_child {
+        if self.detach && self.detached_child.is_none() {
             let within = self.timeout.map_or(READY_WITHIN, Duration::from_secs);
             return detached::start(&self.place.stacks(), name, within).await;
         }
-        let held = if self.detached_child {
+        let mut held = None;
+        if let Some(log) = &self.detached_child {
             // Away from the terminal: neither Ctrl-C nor its end reaches us.
             rustix::process::setsid().context("leave the terminal's session")?;
-            Some(self.place.stacks().hold(name).await?)
-        } else {
-            None
-        };
+            let name = held.insert(self.place.stacks().hold(name).await?);
+            name.keep_log(log)?;
+        }
         let stop = stop_signal()?;
         tokio::pin!(stop);
         let mut stack = None;

@@ -7,6 +7,9 @@ pub(crate) const OWNER_LABEL: &str = "dev.blueshift.owner";
 /// The label that tells the containers of one stack from those of another.
 pub(crate) const STACK_LABEL: &str = "dev.blueshift.stack";
 
+/// The namespace of process ids that the machine starts with (PROC_PID_INIT_INO of Linux).
+const FIRST_NAMESPACE: &str = "pid:[4026531836]";
+
 /// A process: the boot it belongs to, its namespace of process ids, its id and its start. An id
 /// alone would be reused, and a container may be another namespace of the same machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +51,11 @@ impl Owner {
         if self.started.is_empty() {
             return false;
         }
-        // Processes of another namespace cannot be seen from here.
+        if self.namespace != namespace() {
+            return is_empty(&self.namespace);
+        }
         let process = Process { pid: self.process, started: self.started.clone() };
-        self.namespace == namespace() && !process.is_alive()
+        !process.is_alive()
     }
 }
 
@@ -72,6 +77,27 @@ fn namespace() -> String {
     link.display().to_string()
 }
 
+/// Whether no process is in another namespace any more, for certain: only the first namespace sees
+/// those of all others, and only root may ask each process for its own.
+fn is_empty(other: &str) -> bool {
+    if namespace() != FIRST_NAMESPACE {
+        return false;
+    }
+    let Ok(entries) = std::fs::read_dir("/proc") else { return false };
+    // The first process is in ours, whoever may ask it.
+    let is_process = |name: &str| name != "1" && name.bytes().all(|byte| byte.is_ascii_digit());
+    entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_process)).all(
+        |entry| match std::fs::read_link(entry.path().join("ns/pid")) {
+            Ok(link) => link.as_os_str() != other,
+            // It has ended in between.
+            Err(error) => {
+                error.kind() == std::io::ErrorKind::NotFound
+                    || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+            }
+        },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,13 +112,16 @@ mod tests {
             (Owner { started: "another time".to_owned(), ..this.clone() }, true),
             // No system gives out such an id.
             (Owner { process: u32::MAX, ..this.clone() }, true),
-            (Owner { namespace: "another".to_owned(), process: u32::MAX, ..this }, false),
         ];
         for (owner, expected) in gone {
             for has_stopped in [false, true] {
                 assert_eq!(owner.is_gone(has_stopped), expected, "{owner}");
             }
         }
+        let unseen = Owner { namespace: "pid:[1]".to_owned(), ..this };
+        let sees_all = namespace() == FIRST_NAMESPACE && rustix::process::geteuid().is_root();
+        assert_eq!(unseen.is_gone(false), sees_all, "nobody is in that namespace");
+        assert!(!is_empty(&namespace()), "we are in it");
         let elsewhere = Owner { boot: "another boot".to_owned(), ..Owner::this() };
         assert!(elsewhere.is_gone(true) && !elsewhere.is_gone(false));
         for label in ["", "x|y|1", "x|y|one|z", "x|y|1|z|more"] {
