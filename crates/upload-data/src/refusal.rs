@@ -87,6 +87,10 @@ pub(crate) fn blame(sqlstate: &str, message: &str) -> Blame {
     if let Some((_, refusal)) = said.split_once("s3serviceexception") {
         return blame_for_s3(&said, refusal);
     }
+    // A file that was there when the manifest was written.
+    if said.contains("mandatory url is not present in manifest file") {
+        return Blame::Access { is_missing: true };
+    }
     if says(&CONTENT) && !says(&["s3curlexception", "jsonpath"]) {
         Blame::Content
     } else if says(&PASSING) {
@@ -176,6 +180,8 @@ mod tests {
             ],
         );
         let missing = "S3ServiceException:gone,Status 404,Error NoSuchKey,Rid R";
+        check(Blame::Access { is_missing: true }, &[missing, &detail(missing, "s3://b/a.json")]);
+        let missing = "Mandatory url is not present in manifest file.";
         check(Blame::Access { is_missing: true }, &[missing, &detail(missing, "s3://b/a.json")]);
         let denied =
             "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid R,ExtRid E";

@@ -46,6 +46,7 @@ pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
     judge_column_types(statement)?;
     judge_actions(statement)?;
     judge_merge(statement)?;
+    judge_procedure(statement)?;
     if !names.catalog {
         judge_operators(statement)?;
     }
@@ -259,6 +260,36 @@ fn judge_merge(statement: &Statement<'_>) -> Result<(), SqlError> {
         let message = "MERGE needs one WHEN MATCHED and one WHEN NOT MATCHED";
         let hint = "use UPDATE, DELETE or INSERT for one kind of rows";
         return Err(SqlError::new("0A000", message).with_hint(hint));
+    }
+    Ok(())
+}
+
+/// The relay executes COPY and UNLOAD, so that Postgres cannot execute those of a procedure.
+fn judge_procedure(statement: &Statement<'_>) -> Result<(), SqlError> {
+    if !statement.leads("create procedure") && !statement.leads("create or replace procedure") {
+        return Ok(());
+    }
+    for (index, token) in statement.tokens.iter().enumerate() {
+        if token.kind != Kind::Text {
+            continue;
+        }
+        let body = token.text(statement.sql).to_ascii_lowercase();
+        let is_word = |at: usize, word: &str| {
+            let part = |character: &u8| character.is_ascii_alphanumeric() || *character == b'_';
+            let before = body.as_bytes()[..at].last().is_some_and(part);
+            !before && !body.as_bytes().get(at + word.len()).is_some_and(part)
+        };
+        let mut found = ["copy", "unload"].into_iter().filter(|verb| {
+            let mut at = body.match_indices(verb).map(|(at, _)| at);
+            at.any(|at| is_word(at, verb) && body[at..].contains("s3://"))
+        });
+        if let Some(verb) = found.next() {
+            let verb = verb.to_uppercase();
+            let message =
+                format!("{verb} in a procedure: not emulated yet by this Redshift stand-in");
+            let hint = format!("run the {verb} outside of it");
+            return Err(SqlError::new("0A000", message).with_hint(hint).at(statement, index));
+        }
     }
     Ok(())
 }

@@ -187,6 +187,8 @@ const PASSES: &[&str] = &[
     "comment on table t is $x$ create index $x$",
     "create or replace view v as select 1",
     "create procedure p() as $$ begin perform pg_sleep(1); end $$ language plpgsql",
+    "create procedure p() as $$ begin perform copy_of('s3://b/k'); end $$ language plpgsql",
+    "create procedure p() as $$ begin copy_all(); end -- s3:// copy $$ language plpgsql",
     "prepare p as select 1",
     "explain select 1",
     // The catalog queries of tools, which run on the leader node.
@@ -199,6 +201,31 @@ const PASSES: &[&str] = &[
 
 fn judged(sql: &str) -> Result<(), SqlError> {
     judge(&Statement::new(sql), &SystemViews::new()).map(|_| ())
+}
+
+#[test]
+fn a_procedure_that_loads_is_refused_by_name() {
+    for (sql, verb) in [
+        (
+            "create or replace procedure p() as $$ begin
+             COPY t from 's3://b/k' iam_role default; end $$ language plpgsql",
+            "COPY",
+        ),
+        (
+            "create procedure p() as $$ begin execute 'copy ' || t || ' from ''s3://b'''; end $$
+             language plpgsql",
+            "COPY",
+        ),
+        (
+            "create procedure p() as 'begin unload (''select 1'') to ''s3://b''; end'
+             language plpgsql",
+            "UNLOAD",
+        ),
+    ] {
+        let error = judged(sql).expect_err(sql);
+        assert!(error.message.starts_with(&format!("{verb} in a procedure: not")), "{error}");
+        assert_eq!(error.sqlstate, "0A000");
+    }
 }
 
 #[test]

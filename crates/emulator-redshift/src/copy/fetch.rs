@@ -130,7 +130,8 @@ impl Listing {
                 let Some(key) = object.key() else { continue };
                 let object = CopySource { bucket: bucket.clone(), key: key.to_string() };
                 // An object that vanishes after the listing is an error.
-                self.found.push_back(Wanted { object, mandatory: true, content_length: None });
+                let (mandatory, listed) = (true, true);
+                self.found.push_back(Wanted { object, mandatory, listed, content_length: None });
             }
             let continuation = page.next_continuation_token().map(str::to_string);
             self.prefix = continuation.map(|continuation| Prefix {
@@ -273,7 +274,12 @@ async fn send_object(
         };
         let output = match request.send().await {
             Ok(output) => output,
-            Err(error) if !wanted.mandatory && error.code() == Some("NoSuchKey") => {
+            Err(error) if !wanted.listed && error.code() == Some("NoSuchKey") => {
+                if wanted.mandatory {
+                    // [wild]: uswitch/blueshift #3.
+                    let message = "Mandatory url is not present in manifest file.";
+                    return Err(Refusal::internal(S3_ERROR_CODE, message, context()).into());
+                }
                 return Ok(Piece::Missing);
             }
             Err(error) => return Err(s3_refusal("", &error, context()).into()),

@@ -13,6 +13,8 @@ pub(super) struct Wanted {
     pub(super) object: CopySource,
     /// Whether the COPY fails if the object is missing.
     pub(super) mandatory: bool,
+    /// Found in the bucket's list, not in a manifest.
+    pub(super) listed: bool,
     /// Its bytes, as `meta` says; only columnar files need it.
     pub(super) content_length: Option<u64>,
 }
@@ -56,7 +58,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Wanted>, ManifestError> {
             return Err(ManifestError::NotAnObject { index, url: entry.url });
         };
         let content_length = entry.meta.and_then(|meta| meta.content_length);
-        wanted.push(Wanted { object, mandatory: entry.mandatory, content_length });
+        wanted.push(Wanted { object, mandatory: entry.mandatory, listed: false, content_length });
     }
     Ok(wanted)
 }

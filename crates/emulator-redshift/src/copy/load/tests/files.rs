@@ -80,7 +80,7 @@ async fn check_manifest(manifest: &str, expected: &str) {
 
 #[tokio::test]
 async fn a_manifest_that_does_not_work_is_refused() {
-    let missing = "S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey";
+    let missing = "Mandatory url is not present in manifest file.";
     check_manifest(r#"{"entries":[{"url":"s3://lake/x","mandatory":true}]}"#, missing).await;
     let bucket = "S3ServiceException:The specified bucket does not exist,Status 404";
     check_manifest(r#"{"entries":[{"url":"s3://nowhere/x"}]}"#, bucket).await;
