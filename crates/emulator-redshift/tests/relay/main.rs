@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod aliases;
+mod aliases_generated;
 mod clients;
 mod copy;
 mod copy_failures;
