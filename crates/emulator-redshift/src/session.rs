@@ -19,7 +19,7 @@ use pgwire::messages::response::CommandComplete;
 
 use crate::classify::{Action, Context, Reading};
 use crate::error::{SessionError, SqlError};
-use crate::relay::names::{Prepared, Special, Target};
+use crate::relay::names::{Granted, Prepared, Special, Target};
 use crate::relay::parameters::Binding;
 use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::relay::{NO_SQL, Relay};
@@ -58,6 +58,8 @@ pub(crate) struct Session {
     case_sensitive: bool,
     /// Whether a transaction was begun (true) or ended (false) since the last Sync.
     begun: Option<bool>,
+    /// How often something was done that may have changed tables, here or elsewhere.
+    steps: u64,
     /// A fault that keeps answers back.
     withheld: Option<Hit>,
 }
@@ -72,6 +74,7 @@ impl Session {
             records,
             case_sensitive: false,
             begun: None,
+            steps: 0,
             withheld: None,
         }
     }
@@ -131,6 +134,7 @@ impl Session {
             }
             b'S' => {
                 self.begun = None;
+                self.steps += 1;
                 Sent::Sync
             }
             b'F' => Sent::FunctionCall,
@@ -145,6 +149,7 @@ impl Session {
     }
 
     async fn on_query(&mut self, frame: &Frame) -> Result<(), SessionError> {
+        self.steps += 1;
         let text = frame.fields().text().unwrap_or_default();
         let mut expected = Expected::new(Sent::Query, Audience::Client);
         let read = match std::str::from_utf8(text) {
@@ -248,14 +253,19 @@ impl Session {
             }
         }
         let mut expected = Expected::new(Sent::Bind, Audience::Client);
-        let names = &mut self.relay.names;
+        let names = &self.relay.names;
         if !(names.is_empty(Target::Statement) && names.is_empty(Target::Portal)) {
             let mut fields = frame.fields();
             let (Some(portal), Some(statement)) = (fields.text(), fields.text()) else {
                 return Err(malformed("Bind"));
             };
             let prepared = names.get(Target::Statement, statement).cloned();
-            expected.undo = names.set(Target::Portal, portal, prepared);
+            if let Some(granted) = prepared.as_ref().and_then(|known| known.granted.as_ref())
+                && !self.holds(granted).await?
+            {
+                return Ok(());
+            }
+            expected.undo = self.relay.names.set(Target::Portal, portal, prepared);
         }
         match binding {
             Binding::Changed(body) => self.relay.send_raw(b'B', &[&body], expected),
@@ -311,6 +321,9 @@ impl Session {
             let portal = frame.fields().text().ok_or_else(|| malformed("Execute"))?;
             self.relay.names.get(Target::Portal, portal).cloned()
         };
+        // What reads tables does not change them.
+        let granted = prepared.as_ref().and_then(|known| known.granted.as_ref());
+        self.steps += u64::from(granted.is_none_or(|granted| granted.creates));
         let (special, query) =
             prepared.map_or((None, None), |prepared| (prepared.special, prepared.query));
         if let Some(Special::Copy(statement)) = special {
@@ -384,8 +397,12 @@ impl Session {
         let query = reading.is_query.then(|| Arc::from(reading.sql));
         let armed = self.shared.faults.is_armed();
         let operation = armed.then(|| Arc::from(first_word(reading.sql)));
-        let needed = special.is_some() || query.is_some() || operation.is_some();
-        needed.then_some(Prepared { special, query, operation })
+        let creates = first_word(reading.sql) == "CREATE";
+        let granted = reading.answered.clone();
+        let granted = granted.map(|answered| Granted { answered, steps: self.steps, creates });
+        let needed =
+            special.is_some() || query.is_some() || operation.is_some() || granted.is_some();
+        needed.then_some(Prepared { special, query, operation, granted })
     }
 
     fn context(&self) -> Context {

@@ -57,8 +57,17 @@ pub(crate) struct Reading<'a> {
     pub(crate) is_query: bool,
     /// What has to be known to rewrite it in full.
     pub(crate) questions: Vec<Question>,
+    /// What was asked to rewrite it, and what is known since.
+    pub(crate) answered: Option<Answered>,
     /// What it sets `enable_case_sensitive_identifier` to.
     pub(crate) case_sensitive: Option<bool>,
+}
+
+/// What was asked about the tables of a statement.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    pub(crate) questions: Arc<[Question]>,
+    pub(crate) columns: Arc<Columns>,
 }
 
 /// What the reading of a statement depends on, beside its text.
@@ -134,6 +143,7 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         makes_view: None,
         is_query: false,
         questions: Vec::new(),
+        answered: None,
         case_sensitive: case_sensitivity(&statement),
     };
     names_fit(&statement)?;

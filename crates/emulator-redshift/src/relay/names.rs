@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::classify::Answered;
 use crate::copy::statement::CopyStatement;
 use crate::system_tables::reads::SystemReads;
 
@@ -19,6 +20,17 @@ pub(crate) struct Prepared {
     pub(crate) query: Option<Arc<str>>,
     /// Its first word, while there is a plan of faults.
     pub(crate) operation: Option<Arc<str>>,
+    pub(crate) granted: Option<Granted>,
+}
+
+/// What a statement takes for granted of its tables.
+#[derive(Debug, Clone)]
+pub(crate) struct Granted {
+    pub(crate) answered: Answered,
+    /// How many steps of the session came before.
+    pub(crate) steps: u64,
+    /// Whether it makes a table that others may read.
+    pub(crate) creates: bool,
 }
 
 /// What a prepared statement needs when it is executed.

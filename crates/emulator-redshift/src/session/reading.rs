@@ -7,8 +7,9 @@ use pgwire::messages::extendedquery::Sync;
 use serde_json::json;
 
 use super::Session;
-use crate::classify::{Action, Context, Reading, read_script};
+use crate::classify::{Action, Answered, Context, Reading, read_script};
 use crate::error::{SessionError, SqlError};
+use crate::relay::names::Granted;
 use crate::relay::pipeline::{Audience, Expected, Sent};
 use crate::rewrite::lateral::{Columns, Question};
 
@@ -41,8 +42,33 @@ impl Session {
         if self.relay.is_skipping() {
             return Ok(Some(read));
         }
-        let Some(columns) = self.ask(&reading.questions).await? else { return Ok(None) };
-        Ok(Some(read_script(script, &Context { columns, ..context })))
+        let questions: Arc<[Question]> = reading.questions.clone().into();
+        let Some(columns) = self.ask(&questions).await? else { return Ok(None) };
+        let answered = Answered { questions, columns: Arc::clone(&columns) };
+        let mut read = read_script(script, &Context { columns, ..context });
+        if let Ok(readings) = &mut read {
+            readings.iter_mut().for_each(|reading| reading.answered = Some(answered.clone()));
+        }
+        Ok(Some(read))
+    }
+
+    /// Whether a prepared statement may be bound: what it takes for granted of its tables has to be
+    /// true still. The client has been told if not.
+    pub(super) async fn holds(&mut self, granted: &Granted) -> Result<bool, SessionError> {
+        let Answered { questions, columns } = &granted.answered;
+        if self.steps == granted.steps {
+            return Ok(true);
+        }
+        let Some(now) = self.ask(questions).await? else { return Ok(false) };
+        let holds = now == *columns;
+        if !holds {
+            // In Postgres' own words, upon which drivers prepare a statement again.
+            let message = "cached plan must not change result type".to_owned();
+            let hint = "a table of this statement has got or lost a column that its select list \
+                        names: prepare it again";
+            self.relay.fail(SqlError::new("0A000", message).with_hint(hint)).await?;
+        }
+        Ok(holds)
     }
 
     /// Reads a statement of a script again, whose turn it is now. `None` if that failed, of which

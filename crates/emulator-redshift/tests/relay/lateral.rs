@@ -76,6 +76,34 @@ async fn what_follows_the_only_statement_of_a_script_does_not_matter() {
 }
 
 #[tokio::test]
+async fn a_prepared_statement_does_not_outlive_what_it_takes_for_granted() {
+    let kit = Kit::start().await;
+    let (session, other) = (kit.connect().await, kit.connect().await);
+    session.run("create table t (a int); insert into t values (1)").await;
+    let sql = "select a as b, b + 1 as c from t";
+    let value = async |statement| {
+        let rows = session.client.query(statement, &[]).await;
+        rows.map(|rows| rows[0].get::<_, i32>(1)).map_err(|error| said(&error).0)
+    };
+    let first = session.client.prepare(sql).await.unwrap();
+    assert_eq!(value(&first).await, Ok(2));
+    other.run("alter table t add column d int").await;
+    assert_eq!(value(&first).await, Ok(2));
+    other.run("alter table t add column b int default 9").await;
+    assert_eq!(value(&first).await, Err("0A000".to_owned()));
+    let second = session.client.prepare(sql).await.unwrap();
+    assert_eq!(value(&second).await, Ok(10));
+    session.run("alter table t drop column b").await;
+    assert_eq!(value(&second).await, Err("0A000".to_owned()));
+    assert_eq!(value(&first).await, Ok(2));
+    let mut raw = Raw::connect(&kit).await;
+    raw.parse("s", sql).bind("", "s").execute("").bind("", "s").execute("").sync();
+    raw.bind("", "s").execute("").statement("alter table t add b int").bind("", "s").execute("");
+    raw.sync().bind("", "s").execute("").sync();
+    assert_eq!(raw.tags(3).await, "12DC2DCZi 2DC12nCE0A000 Zi 2DCZi ");
+}
+
+#[tokio::test]
 async fn errors_stay_where_they_belong() {
     let kit = Kit::start().await;
     let session = kit.connect().await;
