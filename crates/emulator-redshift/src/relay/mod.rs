@@ -174,7 +174,10 @@ impl Relay {
         match tag {
             b'Z' => {
                 self.in_transaction = frame.body() != b"I";
-                self.journal.synced(self.in_transaction);
+                // Of ours stand before what the client has asked for, or behind it.
+                if *delivery != Delivery::Nobody {
+                    self.journal.synced(self.in_transaction);
+                }
             }
             b'E' if *delivery != Delivery::Nobody => self.journal.rolled_back(),
             b'C' if frame.body().starts_with(b"ROLLBACK") => self.journal.rolled_back(),

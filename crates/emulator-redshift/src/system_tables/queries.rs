@@ -1,5 +1,6 @@
 //! The rows of `stl_query` ("STL_QUERY", "STL_QUERYTEXT").
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use emulator_core::clock::Clock;
@@ -15,6 +16,9 @@ use crate::wire::Frame;
 
 /// "STL_QUERYTEXT": a query's text in pieces of 200 characters; what is longer is cut.
 const TEXT_CHARACTERS_MAX: usize = 65_400;
+
+/// A statement may have megabytes of values; what it does stands before them.
+const BEGINNING_BYTES: usize = 4_096;
 
 /// A query that a session executes.
 #[derive(Debug, Clone, Serialize)]
@@ -150,11 +154,11 @@ impl Journal {
             xid: self.transaction_id(),
             pid: self.process_id,
             database: self.database.clone(),
-            querytxt: without_secrets(text).trim().chars().take(TEXT_CHARACTERS_MAX).collect(),
+            querytxt: without_secrets(text.trim()).chars().take(TEXT_CHARACTERS_MAX).collect(),
             starttime: timestamp_text(self.now()),
             endtime: None,
             aborted: 0,
-            target: target(&Statement::new(text)),
+            target: target(&Statement::new(beginning(text))),
             rows: None,
             error: None,
         };
@@ -200,8 +204,17 @@ fn target(statement: &Statement<'_>) -> Option<String> {
     Some(names.join("."))
 }
 
+/// What is enough of a statement to know what it does to which table.
+fn beginning(sql: &str) -> &str {
+    let mut end = sql.len().min(BEGINNING_BYTES);
+    while !sql.is_char_boundary(end) {
+        end -= 1;
+    }
+    &sql[..end]
+}
+
 /// A statement with nothing in place of the secrets of a COPY, as Redshift writes it down.
-fn without_secrets(sql: &str) -> String {
+fn without_secrets(sql: &str) -> Cow<'_, str> {
     const SECRETS: &[&str] = &[
         "credentials",
         "access_key_id",
@@ -209,6 +222,9 @@ fn without_secrets(sql: &str) -> String {
         "session_token",
         "master_symmetric_key",
     ];
+    if !Statement::new(beginning(sql)).leads("copy") {
+        return Cow::Borrowed(sql);
+    }
     let statement = Statement::new(sql);
     let mut kept = String::new();
     let mut from = 0;
@@ -218,14 +234,14 @@ fn without_secrets(sql: &str) -> String {
         });
         let follows =
             before.is_some_and(|before| SECRETS.iter().any(|word| statement.is_word(before, word)));
-        if statement.leads("copy") && token.kind == Kind::Text && follows {
+        if token.kind == Kind::Text && follows {
             kept.push_str(&sql[from..token.start()]);
             kept.push_str("''");
             from = token.end();
         }
     }
     kept.push_str(&sql[from..]);
-    kept
+    Cow::Owned(kept)
 }
 
 fn moment(since_epoch_ms: u64) -> SystemTime {
@@ -248,6 +264,9 @@ mod tests {
             "COPY t FROM 's3://b' ACCESS_KEY_ID '' SECRET_ACCESS_KEY AS '' SESSION_TOKEN '';",
         );
         check("select credentials 'x' from t", "select credentials 'x' from t");
+        let long = format!("insert into t values ('{}')", "é".repeat(BEGINNING_BYTES));
+        check(&long, &long);
+        assert_eq!(target(&Statement::new(beginning(&long))).as_deref(), Some("\"t\""));
     }
 
     #[test]

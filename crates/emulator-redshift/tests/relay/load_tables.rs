@@ -189,6 +189,11 @@ async fn a_transaction_sees_its_own_loads_which_outlive_it() {
         and exists (select xid from stl_utilitytext where xid = q.xid and rtrim(\"text\") = 'COMMIT')";
     assert_eq!(session.value(committed).await, "2");
     assert_eq!(session.value(transactions).await, "committed 2, rolledback 1");
+    let failing = "insert into t select 1 / (query - query) from stl_query";
+    session.client.batch_execute(failing).await.unwrap_err();
+    let last = "select h.status from sys_transaction_history h join stl_query q \
+        on q.xid = h.transaction_id where q.querytxt like 'insert into t select 1%'";
+    assert_eq!(session.value(last).await, "rolledback");
     let isolation = "select distinct isolation_level from sys_transaction_history";
     assert_eq!(session.value(isolation).await, "Snapshot Isolation");
 }
