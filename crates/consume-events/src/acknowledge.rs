@@ -70,20 +70,7 @@ impl<Q: Queue> Acknowledger<Q> {
     /// Makes messages visible again for others, as well as it can: what cannot be given back
     /// returns by itself when its visibility timeout is over.
     pub(crate) async fn give_back(&self, receipt_handles: &[Receipt]) {
-        self.custody.release(receipt_handles);
-        let leftovers = Leftovers::default();
-        stream::iter(receipt_handles.chunks(ENTRIES_MAX))
-            .for_each_concurrent(self.concurrency, |chunk| async {
-                if leftovers.is_refused() {
-                    return leftovers.add("NotTried", chunk.len());
-                }
-                // A call that fails as a whole is not repeated: giving back does not wait for SQS.
-                let show = |pending: Vec<Receipt>| async move {
-                    self.queue.change_visibility(&pending, Duration::ZERO).await
-                };
-                self.settle_entries(chunk, &leftovers, show).await;
-            })
-            .await;
+        let leftovers = self.show_after(receipt_handles, Duration::ZERO).await;
         let message_count = receipt_handles.len();
         self.counters.add_given_back(message_count - leftovers.sum());
         let is_complete = leftovers.is_empty();
@@ -93,6 +80,31 @@ impl<Q: Queue> Acknowledger<Q> {
             // Not lost: the rest returns when its visibility timeout is over.
             tracing::warn!(message_count, is_complete, "messages given back to the queue");
         }
+    }
+
+    /// Gives messages back that nobody shall have before `pause` is over. Called often: says nothing.
+    pub(crate) async fn put_off(&self, receipt_handles: &[Receipt], pause: Duration) {
+        self.counters.add_put_off(receipt_handles.len());
+        self.show_after(receipt_handles, pause).await;
+    }
+
+    /// Lets go of messages, which become visible after `pause`.
+    async fn show_after(&self, receipt_handles: &[Receipt], pause: Duration) -> Leftovers {
+        self.custody.release(receipt_handles);
+        let leftovers = Leftovers::default();
+        stream::iter(receipt_handles.chunks(ENTRIES_MAX))
+            .for_each_concurrent(self.concurrency, |chunk| async {
+                if leftovers.is_refused() {
+                    return leftovers.add("NotTried", chunk.len());
+                }
+                // A call that fails as a whole is not repeated: giving back does not wait for SQS.
+                let show = |pending: Vec<Receipt>| async move {
+                    self.queue.change_visibility(&pending, pause).await
+                };
+                self.settle_entries(chunk, &leftovers, show).await;
+            })
+            .await;
+        leftovers
     }
 
     /// Calls for `chunk`, and again for the entries of it that SQS failed without blaming us.

@@ -21,8 +21,10 @@ pub mod config;
 mod custody;
 pub mod dead_letter;
 pub mod dead_letters;
+mod detour;
 pub mod error;
 mod full_queue;
+mod handover;
 mod in_flight;
 pub mod object;
 mod pipeline;
@@ -68,7 +70,7 @@ use crate::upload::PART_BYTES;
 /// The program's name, also in the names of its figures.
 pub const PROGRAM: &str = "consume-events";
 
-/// How long an answer of SQS may take beyond the wait of a long poll.
+/// How long an answer of SQS may take, beyond the wait of a long poll.
 const SQS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long storing an object of some MiB may take in one attempt.
@@ -144,6 +146,7 @@ pub async fn run_observed(
     let Some((queue, dead_letters)) = found else {
         return Ok(Summary::of(&Counters::new(metrics), Duration::ZERO));
     };
+    let queue = queue.polled_by(clients.polls);
     let bucket = config.bucket.bucket.as_str();
     let store = S3Bucket::new(clients.s3, bucket);
     let looking = tokio::time::timeout(START_TIMEOUT, store.look_for());
@@ -201,13 +204,16 @@ fn read_table(settings: &TableSettings) -> anyhow::Result<Validator> {
 
 struct Clients {
     sqs: aws_sdk_sqs::Client,
+    /// The same for long polls.
+    polls: aws_sdk_sqs::Client,
     s3: aws_sdk_s3::Client,
 }
 
 async fn connect(config: &Config) -> anyhow::Result<Clients> {
     let account = sign_in(&config.shared).await?;
     let s3 = runtime::aws::s3(&trying_once(&account, S3_TIMEOUT));
-    Ok(Clients { sqs: sqs_client(&account, &config.shared), s3 })
+    let polls = sqs_client(&account, config.shared.queue.polling_timeout + SQS_TIMEOUT);
+    Ok(Clients { sqs: sqs_client(&account, SQS_TIMEOUT), polls, s3 })
 }
 
 /// Clients for those who look after dead letters.
@@ -216,7 +222,7 @@ async fn connect_both(
 ) -> anyhow::Result<(aws_sdk_sqs::Client, aws_sdk_s3::Client)> {
     let account = sign_in(shared).await?;
     let s3 = runtime::aws::s3(&trying_once(&account, S3_TIMEOUT));
-    Ok((sqs_client(&account, shared), s3))
+    Ok((sqs_client(&account, SQS_TIMEOUT), s3))
 }
 
 async fn sign_in(shared: &Shared) -> anyhow::Result<SdkConfig> {
@@ -228,8 +234,8 @@ async fn sign_in(shared: &Shared) -> anyhow::Result<SdkConfig> {
     Ok(account)
 }
 
-fn sqs_client(account: &SdkConfig, shared: &Shared) -> aws_sdk_sqs::Client {
-    let once = trying_once(account, shared.queue.polling_timeout + SQS_TIMEOUT);
+fn sqs_client(account: &SdkConfig, attempt_timeout: Duration) -> aws_sdk_sqs::Client {
+    let once = trying_once(account, attempt_timeout);
     // A long poll is silent on purpose.
     let silent = StalledStreamProtectionConfig::disabled();
     runtime::aws::sqs(&once.into_builder().stalled_stream_protection(silent).build())

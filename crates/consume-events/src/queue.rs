@@ -103,6 +103,8 @@ pub trait Queue: Clone + Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     pub(crate) client: aws_sdk_sqs::Client,
+    /// Waits for the answer of a long poll.
+    poll_client: aws_sdk_sqs::Client,
     pub(crate) url: String,
     /// For errors: `queue <name>`.
     pub(crate) resource: String,
@@ -115,7 +117,14 @@ impl SqsQueue {
         let found = client.get_queue_url().queue_name(name).send().await;
         let found = found.map_err(|error| CallError::from_sdk("GetQueueUrl", &resource, &error))?;
         let url = found.queue_url.unwrap_or_default();
-        Ok(Self { client, url, resource })
+        Ok(Self { poll_client: client.clone(), client, url, resource })
+    }
+
+    /// The same queue, received from through a client that has more patience than that for all
+    /// other calls.
+    #[must_use]
+    pub fn polled_by(self, poll_client: aws_sdk_sqs::Client) -> Self {
+        Self { poll_client, ..self }
     }
 
     /// Whether the two are one queue under two names.
@@ -132,7 +141,7 @@ impl SqsQueue {
         (system, written): (MessageSystemAttributeName, Option<&str>),
     ) -> Result<Vec<aws_sdk_sqs::types::Message>, CallError> {
         let answer = self
-            .client
+            .poll_client
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(i32::try_from(ENTRIES_MAX).expect("ten"))

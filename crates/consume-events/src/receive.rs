@@ -5,8 +5,8 @@
 //! at once. Should it be answered at that very instant, its messages return after their visibility
 //! timeout.
 //!
-//! While S3 is away nothing is received: what is held already waits for it, and what is not held
-//! can wait in the queue.
+//! While S3 takes no events nothing is received: what is held already waits for it, and what is not
+//! held can wait in the queue. Malformed messages are waited for by nobody.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::collect::Portion;
 use crate::custody::Custody;
 use crate::dead_letter::{Letter, Undeliverable};
 use crate::full_queue::{FULL_PAUSE, Fullness};
+use crate::handover::Handover;
 use crate::in_flight::{Held, InFlight};
 use crate::queue::{ENTRIES_MAX, Message, Queue};
 use crate::retry::{Outage, Persistence};
@@ -59,6 +60,7 @@ pub(crate) struct Poller<Q> {
     pub(crate) polling: Polling,
     /// Gives up when the run stops.
     pub(crate) sqs: Persistence,
+    /// Of what takes the events.
     pub(crate) s3: Arc<Outage>,
     pub(crate) stop: CancellationToken,
     pub(crate) validator: Arc<Validator>,
@@ -68,7 +70,7 @@ pub(crate) struct Poller<Q> {
     pub(crate) portions: mpsc::Sender<Portion>,
     /// Bytes of lines that may wait for the collector.
     pub(crate) room: Arc<Semaphore>,
-    pub(crate) undeliverables: mpsc::Sender<Undeliverable>,
+    pub(crate) handover: Handover<Q>,
     pub(crate) silence: Arc<Silence>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) failure: Failure,
@@ -167,12 +169,10 @@ impl<Q: Queue> Poller<Q> {
             let sent = self.portions.send(portion).await;
             sent.expect("the collector lives as long as the pollers");
         }
-        for (letter, receipt_handle) in undeliverables {
-            let held = held_apart.split(1);
-            let undeliverable = Undeliverable { letter, receipt_handle, held };
-            let sent = self.undeliverables.send(undeliverable).await;
-            sent.expect("the carriers live as long as the pollers");
-        }
+        let undeliverables = undeliverables.into_iter().map(|(letter, receipt_handle)| {
+            Undeliverable { letter, receipt_handle, held: held_apart.split(1) }
+        });
+        self.handover.pass(undeliverables.collect()).await;
     }
 }
 

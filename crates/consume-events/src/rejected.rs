@@ -3,21 +3,29 @@
 //! Where there is no such queue, or it refuses a letter, the message goes to an object under
 //! `<prefix>rejected/messages/`, a line of JSON each, with the reason. As everywhere, the original
 //! is deleted only when S3 has confirmed the object.
+//!
+//! A bucket that does not take these objects may well take those of valid events, so nobody waits
+//! for it: the messages stay in the queue for a while, and come again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::acknowledge::Acknowledger;
 use crate::batch::{BatchLimits, Fill};
-use crate::collect::Destination;
 use crate::dead_letter::Undeliverable;
+use crate::detour::Reminder;
+use crate::error::CallError;
+use crate::handover::Delay;
 use crate::object::{self, Compression, ObjectWriter};
 use crate::queue::{Queue, Receipt};
+use crate::retry::Persistence;
 use crate::state::{Counters, Failure};
 use crate::store::ObjectStore;
 
@@ -28,18 +36,17 @@ pub(crate) const FOLDER: &str = "rejected/messages";
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 const MESSAGES_MAX: usize = 5_000;
 
-/// Collects rejected messages, and stores them.
+/// How long an object is tried that gets no answer, or a bad one.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Collects rejected messages. While some are stored, the next ones are collected.
 #[derive(Debug)]
 pub(crate) struct Rejecter<Q, S> {
     pub(crate) inbox: mpsc::Receiver<Undeliverable>,
-    /// Compression and parts of it are not heeded: these objects are small, and for people.
-    pub(crate) destination: Destination<S>,
     pub(crate) limits: BatchLimits,
     /// A notification stores what there is.
     pub(crate) flush: Arc<Notify>,
-    pub(crate) acknowledger: Acknowledger<Q>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) failure: Failure,
+    pub(crate) shelf: Shelf<Q, S>,
 }
 
 impl<Q: Queue, S: ObjectStore> Rejecter<Q, S> {
@@ -53,6 +60,7 @@ impl<Q: Queue, S: ObjectStore> Rejecter<Q, S> {
         let mut waiting: Vec<Undeliverable> = Vec::new();
         let mut fill = Fill::default();
         let mut opened = Instant::now();
+        let mut keeping: Option<JoinHandle<()>> = None;
         loop {
             let is_open = !waiting.is_empty();
             let closes = tokio::select! {
@@ -72,37 +80,84 @@ impl<Q: Queue, S: ObjectStore> Rejecter<Q, S> {
             };
             if closes {
                 fill = Fill::default();
-                self.keep(std::mem::take(&mut waiting)).await;
+                finish(&mut keeping).await;
+                let (shelf, rejected) = (self.shelf.clone(), std::mem::take(&mut waiting));
+                keeping = Some(tokio::spawn(async move { shelf.keep(rejected).await }));
             }
         }
+        finish(&mut keeping).await;
         if !waiting.is_empty() {
-            self.keep(waiting).await;
+            self.shelf.keep(waiting).await;
         }
     }
+}
 
-    /// Stores the messages and deletes them, in this order; gives them back if S3 refuses them.
+async fn finish(keeping: &mut Option<JoinHandle<()>>) {
+    if let Some(keeping) = keeping.take() {
+        keeping.await.expect("keeping messages does not panic");
+    }
+}
+
+/// Where rejected messages are stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Shelf<Q, S> {
+    pub(crate) store: S,
+    /// Put before every key.
+    pub(crate) prefix: String,
+    /// Patience with these objects, and no others.
+    pub(crate) puts: Persistence,
+    pub(crate) delay: Delay<Q>,
+    pub(crate) reminder: Arc<Reminder>,
+    /// Whether a refusal makes it a bad end, when all else is done.
+    pub(crate) wants_an_end: bool,
+    pub(crate) acknowledger: Acknowledger<Q>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) failure: Failure,
+}
+
+impl<Q: Queue, S: ObjectStore> Shelf<Q, S> {
+    /// Stores the messages and deletes them, in this order; leaves them in the queue if S3 does not
+    /// take them.
     async fn keep(&self, rejected: Vec<Undeliverable>) {
-        let Destination { store, s3, prefix, .. } = &self.destination;
+        if !self.delay.bucket.may_try() {
+            return self.delay.put_off(rejected).await;
+        }
         let mut object = ObjectWriter::new(Compression::Gzip);
         for undeliverable in &rejected {
             object.append(&undeliverable.letter.line());
         }
         let now = OffsetDateTime::now_utc();
-        let key = object::key(prefix, FOLDER, now, Uuid::new_v4(), Compression::Gzip);
+        let key = object::key(&self.prefix, FOLDER, now, Uuid::new_v4(), Compression::Gzip);
         let body = Bytes::from(object.finish());
-        let receipts: Vec<Receipt> =
-            rejected.iter().map(|it| Arc::clone(&it.receipt_handle)).collect();
-        let stored = s3.call(|| store.put(&key, body.clone())).await;
+        let stored = self.puts.call(|| self.store.put(&key, body.clone())).await;
         if let Err(error) = stored {
-            self.acknowledger.give_back(&receipts).await;
-            self.failure.record(error);
-            return;
+            self.delay.bucket.close();
+            self.say(rejected.len(), &error);
+            if self.wants_an_end && !error.is_transient() {
+                self.failure.note(error);
+            }
+            return self.delay.put_off(rejected).await;
+        }
+        if let Some(closed_for) = self.delay.bucket.open() {
+            let seconds = closed_for.as_secs();
+            tracing::info!(seconds, "bucket takes malformed messages again");
         }
         self.counters.add_rejected(rejected.len());
         let message_count = rejected.len();
         tracing::info!(message_count, object_key = key, "malformed messages stored");
+        let receipts: Vec<Receipt> =
+            rejected.iter().map(|it| Arc::clone(&it.receipt_handle)).collect();
         if let Err(error) = self.acknowledger.acknowledge(&receipts).await {
             self.failure.record(error);
+        }
+    }
+
+    fn say(&self, message_count: usize, error: &CallError) {
+        if self.reminder.is_due() {
+            let hint = error.hint();
+            tracing::warn!(
+                message_count, %error, hint, "bucket does not take malformed messages"
+            );
         }
     }
 }

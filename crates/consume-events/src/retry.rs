@@ -80,7 +80,7 @@ struct Trouble {
 }
 
 impl Outage {
-    /// `service` is `sqs` or `s3`.
+    /// `service` is `sqs` or `s3`, or what of them is looked at by itself.
     pub(crate) fn new(service: &'static str, metrics: &Metrics) -> Self {
         let help = format!("Calls to {service} that failed and are tried again");
         Self {
@@ -141,6 +141,12 @@ impl Outage {
         let _ = is_away.wait_for(|is_away| !is_away).await;
     }
 
+    /// For how long there has been trouble.
+    fn lasted(&self) -> Duration {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.as_ref().map_or(Duration::ZERO, |trouble| trouble.began_at.elapsed())
+    }
+
     /// Why the program is unwell, if the outage has lasted.
     fn complaint(&self) -> Option<String> {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
@@ -194,12 +200,21 @@ pub(crate) struct Persistence {
     give_up: CancellationToken,
     has_worked: Arc<AtomicBool>,
     outlasts_refusals: bool,
+    /// For how long it is worth trying.
+    patience: Duration,
 }
 
 impl Persistence {
     /// A refusal is for good.
     pub(crate) fn new(outage: Arc<Outage>, give_up: CancellationToken) -> Self {
-        Self { outage, give_up, has_worked: Arc::default(), outlasts_refusals: false }
+        let (has_worked, patience) = (Arc::default(), Duration::MAX);
+        Self { outage, give_up, has_worked, outlasts_refusals: false, patience }
+    }
+
+    /// For what has a substitute: a failure is for good when the call, or the outage, has lasted so
+    /// long.
+    pub(crate) fn for_at_most(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// A refusal is for good only if the call has never worked.
@@ -212,6 +227,7 @@ impl Persistence {
         F: Future<Output = Result<T, CallError>>,
     {
         let mut failure_count = 0;
+        let began_at = Instant::now();
         loop {
             let error = match attempt().await {
                 Ok(answer) => {
@@ -231,12 +247,20 @@ impl Persistence {
             }
             failure_count += 1;
             self.outage.failed(failure_count, &error);
+            if self.patience <= began_at.elapsed().max(self.outage.lasted()) {
+                return Err(error);
+            }
             if let CallError::Throttled(_) = error {
                 self.wait(pause_after_throttling(failure_count, random_bits())).await;
             } else {
                 self.pause(failure_count).await;
             }
         }
+    }
+
+    /// Whether there is no time left for anything.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.give_up.is_cancelled()
     }
 
     /// Whether the same call may succeed later.

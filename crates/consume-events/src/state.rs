@@ -24,6 +24,7 @@ pub(crate) struct Counters {
     deleted: Counter,
     not_deleted: Counter,
     given_back: Counter,
+    put_off: Counter,
     extended: Counter,
     batch_events: Histogram,
     batch_bytes: Histogram,
@@ -52,6 +53,7 @@ impl Counters {
             deleted: counter("deleted_messages_total", "Messages deleted from the queue"),
             not_deleted: counter("delete_failures_total", "Deletes refused; they come again"),
             given_back: counter("given_back_messages_total", "Messages made visible again"),
+            put_off: counter("put_off_messages_total", "Malformed, and no place took them yet"),
             extended: counter("extended_messages_total", "Visibility timeouts begun anew"),
             batch_events: metrics.histogram("batch_events", "Events of an object", &BATCH_EVENTS),
             batch_bytes: metrics.histogram("batch_bytes", "Bytes of an object", &BATCH_BYTES),
@@ -107,6 +109,10 @@ impl Counters {
 
     pub(crate) fn add_given_back(&self, message_count: usize) {
         self.given_back.add(message_count as u64);
+    }
+
+    pub(crate) fn add_put_off(&self, message_count: usize) {
+        self.put_off.add(message_count as u64);
     }
 
     pub(crate) fn add_extended(&self, message_count: usize) {
@@ -166,13 +172,15 @@ fn seconds_since(sent_at: u64) -> f64 {
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     first: Arc<OnceLock<CallError>>,
+    /// Ends the run badly, but not before everything else is done.
+    last: Arc<OnceLock<CallError>>,
     stop: CancellationToken,
 }
 
 impl Failure {
     /// Recording a failure cancels `stop`.
     pub(crate) fn new(stop: CancellationToken) -> Self {
-        Self { first: Arc::default(), stop }
+        Self { first: Arc::default(), last: Arc::default(), stop }
     }
 
     /// Ends the run, unless the error is a transient one that was given up because the run is
@@ -187,7 +195,19 @@ impl Failure {
         self.stop.cancel();
     }
 
+    /// The run goes on, but will not have been a good one.
+    pub(crate) fn note(&self, error: CallError) {
+        // Only the first one is told, as above.
+        let _ = self.last.set(error);
+    }
+
+    /// Whether a failure was noted.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.last.get().is_some()
+    }
+
+    /// Why the run ends badly.
     pub(crate) fn first(&self) -> Option<CallError> {
-        self.first.get().cloned()
+        self.first.get().or(self.last.get()).cloned()
     }
 }

@@ -5,6 +5,9 @@
 //! early for that. And the queue says that it has no message, visible, delayed or in flight: one
 //! that a killed consumer took is in flight until its visibility timeout is over, and so are those
 //! that another consumer is working on.
+//!
+//! If malformed messages are left that no place may take, it is the end, and a bad one, when nothing
+//! else is visible.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -82,6 +85,9 @@ impl<Q: Queue> Watch<Q> {
             }
             match self.sqs.call(|| self.queue.depth()).await {
                 Ok(depth) if depth.is_empty() && self.silence.is_complete() => self.stop.cancel(),
+                Ok(depth) if self.failure.is_noted() && depth.visible + depth.delayed == 0 => {
+                    self.stop.cancel();
+                }
                 Ok(depth) => {
                     tracing::debug!(?depth, "queue not empty yet");
                     tokio::time::sleep(ASK_EVERY).await;

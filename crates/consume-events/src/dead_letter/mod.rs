@@ -3,18 +3,20 @@
 //! They do not wait for a batch, and no batch waits for them. The original is deleted only when
 //! its copy was accepted; a crash in between leaves both, which is why dead letters compare by
 //! their original message id. A copy that SQS refuses, or that would have no room for the reason,
-//! goes to the bucket instead (see [`crate::rejected`]), and so does everything if the queue as a
-//! whole refuses: a malformed message is never dropped, and never in the way.
+//! goes to the bucket instead (see [`crate::rejected`]), and so does everything while the queue as a
+//! whole refuses, or has not answered well for some seconds: a malformed message is never dropped,
+//! and never in the way.
 
 mod letter;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use crate::acknowledge::Acknowledger;
+use crate::detour::{Detour, Reminder};
 use crate::error::CallError;
 use crate::in_flight::Held;
 use crate::queue::{ENTRIES_MAX, Queue, Receipt};
@@ -30,8 +32,8 @@ const LINGER: Duration = Duration::from_millis(500);
 /// How often a letter is sent that SQS failed to take without blaming us.
 const ATTEMPTS_MAX: u32 = 5;
 
-/// How often it is said that the dead-letter queue refuses.
-const SAY_EVERY: Duration = Duration::from_secs(60);
+/// How long a letter is tried that gets no answer, or a bad one: there is another place for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A received message that the table cannot take, and the letter about it.
 #[derive(Debug)]
@@ -77,24 +79,6 @@ impl Inbox {
     }
 }
 
-/// Says, once a minute, that the dead-letter queue as a whole refuses.
-#[derive(Debug, Default)]
-pub(crate) struct Refusals {
-    said_at: std::sync::Mutex<Option<Instant>>,
-}
-
-impl Refusals {
-    fn say(&self, message_count: usize, error: &CallError) {
-        let mut said_at = self.said_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if said_at.is_some_and(|said_at| said_at.elapsed() < SAY_EVERY) {
-            return;
-        }
-        *said_at = Some(Instant::now());
-        let hint = error.hint();
-        tracing::warn!(message_count, %error, hint, "dead letters refused, storing them in the bucket");
-    }
-}
-
 /// Sends letters and deletes the originals. Several carriers share one inbox.
 #[derive(Debug, Clone)]
 pub(crate) struct Carrier<Q> {
@@ -102,9 +86,12 @@ pub(crate) struct Carrier<Q> {
     pub(crate) dead_letters: Q,
     /// For what that queue does not take.
     pub(crate) rejects: mpsc::Sender<Undeliverable>,
-    pub(crate) refusals: Arc<Refusals>,
+    /// Whether that queue is worth trying.
+    pub(crate) detour: Arc<Detour>,
+    pub(crate) reminder: Arc<Reminder>,
     pub(crate) acknowledger: Acknowledger<Q>,
-    pub(crate) sqs: Persistence,
+    /// Patience with that queue, and no other.
+    pub(crate) sends: Persistence,
     pub(crate) counters: Arc<Counters>,
     pub(crate) failure: Failure,
 }
@@ -126,6 +113,10 @@ impl<Q: Queue> Carrier<Q> {
         let mut groups: Vec<Vec<Undeliverable>> =
             [fit].into_iter().filter(|group: &Vec<_>| !group.is_empty()).collect();
         while let Some(group) = groups.pop() {
+            if !self.detour.may_try() {
+                self.divert(group).await;
+                continue;
+            }
             let (accepted, error) = self.send(&group).await;
             if let Err(error) = self.acknowledge(&group, &accepted).await {
                 self.failure.record(error);
@@ -138,19 +129,36 @@ impl<Q: Queue> Carrier<Q> {
                 Some(CallError::Refused(_)) if 1 < left.len() => {
                     groups.extend(left.into_iter().map(|one| vec![one]));
                 }
-                Some(error) if error.is_transient() => {
+                Some(error) if error.is_transient() && self.sends.has_given_up() => {
                     let unsent: Vec<Receipt> =
                         left.iter().map(|it| Arc::clone(&it.receipt_handle)).collect();
                     self.acknowledger.give_back(&unsent).await;
                     self.failure.record(error);
                 }
                 error => {
-                    if let Some(error) = error {
-                        self.refusals.say(left.len(), &error);
-                    }
+                    self.judge(left.len(), error.as_ref());
                     self.divert(left).await;
                 }
             }
+        }
+    }
+
+    /// Whether the queue is worth trying, after an attempt that ended so.
+    fn judge(&self, message_count: usize, error: Option<&CallError>) {
+        match error {
+            Some(error) if error.is_transient() || error.is_refusal() => self.detour.close(),
+            _ => {
+                if let Some(closed_for) = self.detour.open() {
+                    let seconds = closed_for.as_secs();
+                    tracing::info!(seconds, "dead-letter queue takes letters again");
+                }
+            }
+        }
+        if let Some(error) = error.filter(|_| self.reminder.is_due()) {
+            let hint = error.hint();
+            tracing::warn!(
+                message_count, %error, hint, "dead letters refused, storing them in the bucket"
+            );
         }
     }
 
@@ -168,7 +176,7 @@ impl<Q: Queue> Carrier<Q> {
         let mut pending: Vec<usize> = (0..group.len()).collect();
         for attempt in 1..=ATTEMPTS_MAX {
             let letters: Vec<&Letter> = pending.iter().map(|index| &group[*index].letter).collect();
-            let failures = match self.sqs.call(|| self.dead_letters.send(&letters)).await {
+            let failures = match self.sends.call(|| self.dead_letters.send(&letters)).await {
                 Ok(failures) => failures,
                 Err(error) => return (accepted, Some(error)),
             };
@@ -187,7 +195,7 @@ impl<Q: Queue> Carrier<Q> {
                 break;
             }
             pending = hopeful;
-            self.sqs.pause(attempt).await;
+            self.sends.pause(attempt).await;
         }
         (accepted, None)
     }

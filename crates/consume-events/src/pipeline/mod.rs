@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! pollers ─► collector ─► keeper: put, confirmed, delete
-//!    └─────► carriers: copy to the dead-letter queue, accepted, delete
-//!               └───► rejecter, for what that queue does not take: put, confirmed, delete
+//!    ├─────► carriers: copy to the dead-letter queue, accepted, delete
+//!    │          └───► rejecter, for what that queue does not take: put, confirmed, delete
+//!    └─────► back to the queue for a while, what none of these has room for
 //! ```
+//!
+//! Each kind of call has its own patience and its own outage: what keeps malformed messages from
+//! their places keeps no event from its own.
 //!
 //! A stop ends the pollers; with them gone the collector stores what is open, the carriers send
 //! what they have, and only then is the run over. What an unavailable service still prevents when
@@ -28,15 +32,17 @@ use crate::acknowledge::Acknowledger;
 use crate::batch::BatchLimits;
 use crate::collect::{Collector, Destination, Portion};
 use crate::custody::{Custody, Extender};
-use crate::dead_letter::{Carrier, Inbox, Undeliverable};
+use crate::dead_letter::{self, Carrier, Inbox, Undeliverable};
+use crate::detour::Detour;
 use crate::error::CallError;
 use crate::full_queue::{Fullness, Lookout};
+use crate::handover::{Delay, Handover, Way};
 use crate::in_flight::{IN_FLIGHT_MAX, InFlight};
 use crate::object::Compression;
 use crate::progress::Progress;
 use crate::queue::Queue;
 use crate::receive::{Poller, Polling, ROOM_BYTES};
-use crate::rejected::Rejecter;
+use crate::rejected::{self, Rejecter, Shelf};
 use crate::retry::{Ceiling, Checkup, Outage, Persistence};
 use crate::state::{Counters, Failure};
 use crate::store::{Keeper, ObjectStore};
@@ -92,7 +98,11 @@ struct Shared {
     stop: CancellationToken,
     give_up: CancellationToken,
     sqs: Arc<Outage>,
+    /// Of what takes the events.
     s3: Arc<Outage>,
+    /// Of what takes malformed messages, each by itself.
+    dead_letters: Arc<Outage>,
+    rejected: Arc<Outage>,
     failure: Failure,
     counters: Arc<Counters>,
     in_flight: Arc<InFlight>,
@@ -110,6 +120,8 @@ impl Shared {
             give_up: CancellationToken::new(),
             sqs: Arc::new(Outage::new("sqs", metrics)),
             s3: Arc::new(Outage::new("s3", metrics)),
+            dead_letters: Arc::new(Outage::new("dead_letters", metrics)),
+            rejected: Arc::new(Outage::new("rejected", metrics)),
             failure: Failure::new(stop.clone()),
             counters: Arc::new(Counters::new(metrics)),
             in_flight: Arc::new(InFlight::new(IN_FLIGHT_MAX)),
@@ -130,6 +142,11 @@ impl Shared {
 
     fn outlasting(&self, persistence: Persistence) -> Persistence {
         if self.outlasts_refusals { persistence.outlasting_refusals() } else { persistence }
+    }
+
+    /// For what has a substitute: a refusal is for good, and so is an outage of some seconds.
+    fn persist_for(&self, patience: Duration, outage: &Arc<Outage>) -> Persistence {
+        Persistence::new(Arc::clone(outage), self.give_up.clone()).for_at_most(patience)
     }
 
     /// For what the stop makes needless.
@@ -206,8 +223,9 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
             part_bytes: self.tuning.part_bytes,
         };
         let (portions, portion_inbox) = mpsc::channel::<Portion>(poller_count);
-        let undeliverables = self.start_carriers(shared, &mut stages, &acknowledger, &destination);
-        self.start_pollers(shared, &mut stages, &portions, &undeliverables);
+        let handover = self.start_carriers(shared, &mut stages, &acknowledger);
+        self.start_pollers(shared, &mut stages, &portions, &handover);
+        drop((portions, handover));
         let collector = Collector::new(self.tuning.limits, destination, keeper);
         stages.spawn(collector.run(portion_inbox, Arc::clone(&shared.flushes[0])));
         let lookout = Lookout {
@@ -233,42 +251,53 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         stages
     }
 
-    /// Starts what takes malformed messages, and returns where they go.
+    /// Starts what takes malformed messages, and returns the ways there.
     fn start_carriers(
         &self,
         shared: &Shared,
         stages: &mut JoinSet<()>,
         acknowledger: &Acknowledger<Q>,
-        destination: &Destination<S>,
-    ) -> mpsc::Sender<Undeliverable> {
-        let (rejects, rejects_inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
-        let rejecter = Rejecter {
-            inbox: rejects_inbox,
-            destination: destination.clone(),
-            limits: self.tuning.limits,
-            flush: Arc::clone(&shared.flushes[1]),
+    ) -> Handover<Q> {
+        let delay = Delay {
+            acknowledger: acknowledger.clone(),
+            bucket: Arc::default(),
+            reminder: Arc::default(),
+            stop: shared.stop.clone(),
+        };
+        let (rejects, inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
+        let shelf = Shelf {
+            store: self.store.clone(),
+            prefix: self.tuning.prefix.clone(),
+            puts: shared.persist_for(rejected::PATIENCE, &shared.rejected),
+            delay: delay.clone(),
+            reminder: Arc::default(),
+            wants_an_end: self.tuning.until_empty,
             acknowledger: acknowledger.clone(),
             counters: Arc::clone(&shared.counters),
             failure: shared.failure.clone(),
         };
-        stages.spawn(rejecter.run());
-        let Some(dead_letters) = self.dead_letters.clone() else { return rejects };
-        let (undeliverables, inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
-        let carrier = Carrier {
-            inbox: Arc::new(Mutex::new(Inbox::new(inbox))),
-            dead_letters,
-            rejects,
-            refusals: Arc::default(),
-            acknowledger: acknowledger.clone(),
-            // What refuses has a substitute.
-            sqs: Persistence::new(Arc::clone(&shared.sqs), shared.give_up.clone()),
-            counters: Arc::clone(&shared.counters),
-            failure: shared.failure.clone(),
-        };
-        for _ in 0..CARRIER_COUNT {
-            stages.spawn(carrier.clone().run());
+        let (limits, flush) = (self.tuning.limits, Arc::clone(&shared.flushes[1]));
+        stages.spawn(Rejecter { inbox, limits, flush, shelf }.run());
+        let mut ways = vec![Way::new(rejects.clone())];
+        if let Some(dead_letters) = self.dead_letters.clone() {
+            let (room, inbox) = mpsc::channel::<Undeliverable>(UNDELIVERABLE_COUNT_MAX);
+            ways.insert(0, Way::new(room));
+            let carrier = Carrier {
+                inbox: Arc::new(Mutex::new(Inbox::new(inbox))),
+                dead_letters,
+                rejects,
+                detour: Arc::<Detour>::default(),
+                reminder: Arc::default(),
+                acknowledger: acknowledger.clone(),
+                sends: shared.persist_for(dead_letter::PATIENCE, &shared.dead_letters),
+                counters: Arc::clone(&shared.counters),
+                failure: shared.failure.clone(),
+            };
+            for _ in 0..CARRIER_COUNT {
+                stages.spawn(carrier.clone().run());
+            }
         }
-        undeliverables
+        Handover { ways, delay }
     }
 
     fn start_pollers(
@@ -276,7 +305,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         shared: &Shared,
         stages: &mut JoinSet<()>,
         portions: &mpsc::Sender<Portion>,
-        undeliverables: &mpsc::Sender<Undeliverable>,
+        handover: &Handover<Q>,
     ) {
         let Tuning { poller_count, mut polling, until_empty, .. } = self.tuning;
         if until_empty {
@@ -299,7 +328,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
                 fullness: Arc::clone(&shared.fullness),
                 portions: portions.clone(),
                 room: Arc::clone(&room),
-                undeliverables: undeliverables.clone(),
+                handover: handover.clone(),
                 silence: Arc::clone(&shared.silence),
                 counters: Arc::clone(&shared.counters),
                 failure: shared.failure.clone(),

@@ -92,9 +92,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "acknowledge-before-rejected",
         file: "crates/consume-events/src/rejected.rs",
         edits: &[(
-            "let stored = s3.call(",
-            "let _ = self.acknowledger.acknowledge(&receipts).await;
-             let stored = s3.call(",
+            "let stored = self.puts.call(",
+            "let all = rejected.iter().map(|it| Arc::clone(&it.receipt_handle));
+             let _ = self.acknowledger.acknowledge(&all.collect::<Vec<_>>()).await;
+             let stored = self.puts.call(",
         )],
         scenario: "no-dead-letter-queue",
         caught_by: &["is not in the dead-letter queue"],

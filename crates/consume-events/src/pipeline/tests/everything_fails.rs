@@ -22,6 +22,7 @@ proptest! {
         receive in faults(),
         delete in faults(),
         put in faults(),
+        put_rejected in faults(),
         send in faults(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -37,9 +38,13 @@ proptest! {
             for number in good_count..good_count + bad_count {
                 fakes.send_body(number, format!("bad {number}"));
             }
-            for (operation, faults) in
-                [("receive", receive), ("delete", delete), ("put", put), ("send", send)]
-            {
+            for (operation, faults) in [
+                ("receive", receive),
+                ("delete", delete),
+                ("put", put),
+                ("put_rejected", put_rejected),
+                ("send", send),
+            ] {
                 fakes.fail(operation, &faults);
             }
             let summary = run(&fakes, tuning()).await.expect("only transient faults");

@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use std::time::Duration;
 
-use super::fakes::{Fakes, Fault, World, error};
+use super::fakes::{Fakes, Fault, HANGS_FOR, World, error};
 use crate::error::{CallError, FailedCall};
 use crate::store::{ObjectStore, StoredPart};
 
@@ -96,7 +96,13 @@ impl World {
 
 impl ObjectStore for Fakes {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), CallError> {
-        let fault = self.enter("put");
+        let is_rejected = key.starts_with("lake/rejected/");
+        let operation = if is_rejected { "put_rejected" } else { "put" };
+        let fault = self.enter(operation);
+        if fault == Some(Fault::Hung) {
+            tokio::time::sleep(HANGS_FOR).await;
+            return Err(error(operation, Fault::Hung));
+        }
         let gate = self.world().put_gate.clone();
         if let Some(gate) = gate {
             self.world().puts_waiting += 1;
@@ -104,10 +110,10 @@ impl ObjectStore for Fakes {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
         if let Some(fault @ (Fault::Unavailable | Fault::Denied)) = fault {
-            return Err(error("put", fault));
+            return Err(error(operation, fault));
         }
         self.world().store(key, &body);
-        answer("put", fault, ())
+        answer(operation, fault, ())
     }
 
     async fn begin(&self, key: &str) -> Result<String, CallError> {

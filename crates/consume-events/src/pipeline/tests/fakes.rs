@@ -31,6 +31,8 @@ pub(super) enum Fault {
     AnswerLost,
     /// It takes effect, and the answer comes two seconds later; heeded by `receive`.
     SlowAnswer,
+    /// No answer for long, then none at all; heeded by `send` and the puts.
+    Hung,
     /// For good.
     Denied,
     /// The request as such; letters in company only.
@@ -40,6 +42,9 @@ pub(super) enum Fault {
     /// The first entry fails, SQS blames us.
     FirstEntryForGood,
 }
+
+/// How long an attempt may take.
+pub(super) const HANGS_FOR: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]
 pub(super) struct World {
@@ -63,6 +68,8 @@ pub(super) struct World {
     letters: Vec<(String, BTreeMap<&'static str, String>)>,
     given_back: usize,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
+    /// What every call of an operation ends in, after the faults above.
+    pub(super) always: BTreeMap<&'static str, Fault>,
     calls: BTreeMap<&'static str, u64>,
     /// Until then nobody answers to anything.
     pub(super) away_until: Option<Instant>,
@@ -144,7 +151,8 @@ impl Fakes {
         if world.away_until.is_some_and(|end| Instant::now() < end) {
             return Some(Fault::Unavailable);
         }
-        world.faults.get_mut(operation).and_then(VecDeque::pop_front)
+        let once = world.faults.get_mut(operation).and_then(VecDeque::pop_front);
+        once.or_else(|| world.always.get(operation).copied())
     }
 
     /// Applies a fault to a batch call of which `apply` has the effect on one entry.
@@ -158,7 +166,7 @@ impl Fakes {
         let fault = self.enter(operation);
         let is_undone = match fault {
             Some(Fault::Refused) => 1 < count,
-            Some(Fault::Unavailable | Fault::Denied) => true,
+            Some(Fault::Unavailable | Fault::Denied | Fault::Hung) => true,
             _ => false,
         };
         if is_undone {
@@ -300,7 +308,9 @@ impl Queue for Fakes {
     }
 
     async fn send(&self, letters: &[&Letter]) -> Result<Vec<EntryFailure>, CallError> {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        let is_hung = self.world().always.get("send") == Some(&Fault::Hung);
+        let takes = if is_hung { HANGS_FOR } else { Duration::from_millis(1) };
+        tokio::time::sleep(takes).await;
         self.batch("send", letters.len(), |world, index| {
             let attributes: BTreeMap<_, _> = letters[index].attributes().iter().cloned().collect();
             world.safe.insert(attributes["OriginalMessageId"].clone());
@@ -355,6 +365,15 @@ pub(super) fn start(
     fakes: &Fakes,
     tuning: Tuning,
 ) -> (CancellationToken, JoinHandle<Result<Summary, CallError>>) {
+    start_observed(fakes, tuning, Metrics::new("p"))
+}
+
+/// The same, with its figures.
+pub(super) fn start_observed(
+    fakes: &Fakes,
+    tuning: Tuning,
+    metrics: Metrics,
+) -> (CancellationToken, JoinHandle<Result<Summary, CallError>>) {
     let table = "CREATE TABLE t (id VARCHAR(36) NOT NULL, count INTEGER)";
     let table = Table::parse(table).expect("a table");
     let pipeline = Pipeline {
@@ -364,7 +383,7 @@ pub(super) fn start(
         validator: Arc::new(Validator::new(table, "id").expect("it has an id")),
         tuning,
         progress: Progress::hidden(),
-        metrics: Metrics::new("p"),
+        metrics,
         health: Health::new(),
     };
     let shutdown = CancellationToken::new();

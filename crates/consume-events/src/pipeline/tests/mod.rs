@@ -9,6 +9,7 @@ mod fakes;
 mod large_objects;
 mod outages;
 mod patience;
+mod places;
 mod rejected;
 mod stopping;
 mod until_empty;

@@ -71,9 +71,9 @@ async fn they_are_stored_when_they_are_old_and_at_a_stop() {
 async fn a_stop_while_s3_is_away_gives_them_back() {
     let fakes = with_malformed(0, 30);
     fakes.world().has_no_dead_letter_queue = true;
-    fakes.fail("put", &[Fault::Unavailable; 1_000]);
+    fakes.fail("put_rejected", &[Fault::Unavailable; 1_000]);
     let (shutdown, running) = start(&fakes, Tuning { until_empty: false, ..tuning() });
-    until("it has been tried", || 3 < fakes.calls("put")).await;
+    until("it has been tried", || 3 < fakes.calls("put_rejected")).await;
     shutdown.cancel();
     running.await.unwrap().unwrap();
     assert_eq!((fakes.rejected().len(), fakes.left()), (0, (30, 0)));
