@@ -40,6 +40,7 @@ pub struct Row {
 /// Statements: what is known of each is in no table of the code, only in its tests.
 const STATEMENTS: &[(&str, Status, &str)] = &[
     ("COPY from S3", Status::Emulated, "in the client's session and transaction"),
+    ("COPY in a stored procedure", Status::NotEmulated, ""),
     (
         "CREATE TABLE, CTAS, LIKE, temporary tables",
         Status::Emulated,
