@@ -78,6 +78,12 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
         Status::Emulated,
         "changes CURRENT_USER and what is allowed, not SESSION_USER",
     ),
+    (
+        "aliases of the select list in the list, WHERE, HAVING and ORDER BY",
+        Status::Emulated,
+        "a column of FROM comes first; error 42703 where its columns cannot be told: a function \
+         in FROM, WITH RECURSIVE, WITH or an alias with column names",
+    ),
     ("LOCK", Status::Emulated, "outside a transaction too, where it is released at once"),
     ("VACUUM, ANALYZE", Status::Emulated, "those of PostgreSQL"),
     (
