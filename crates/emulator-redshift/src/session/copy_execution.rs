@@ -74,6 +74,7 @@ impl Session {
         let Some(destination) = self.destination(statement, recording).await? else {
             return Ok(false);
         };
+        recording.located();
         let table = Arc::new(destination.table);
         let columns = match load_columns(statement, &table) {
             Ok(columns) => columns,

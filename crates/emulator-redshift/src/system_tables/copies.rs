@@ -116,6 +116,11 @@ impl Recording {
         Self { record, tables }
     }
 
+    /// It knows its table, and others may see it run.
+    pub(crate) fn located(&self) {
+        self.tables.record_copy(&self.record);
+    }
+
     /// It has loaded.
     pub(crate) fn completed(&mut self, report: &LoadReport) {
         self.record.status = CopyStatus::Completed;

@@ -1,6 +1,7 @@
 //! The system tables of loads, column by column, and what each kind of COPY leaves in them.
 
-use crate::support::{Connected, Kit, said};
+use crate::support::s3::ENDLESS;
+use crate::support::{Connected, Kit, said, until};
 
 /// As the guide's page of each has them; `c` is `character`.
 const COLUMNS: &[(&str, &str)] = &[
@@ -196,6 +197,28 @@ async fn a_transaction_sees_its_own_loads_which_outlive_it() {
     assert_eq!(session.value(last).await, "rolledback");
     let isolation = "select distinct isolation_level from sys_transaction_history";
     assert_eq!(session.value(isolation).await, "Snapshot Isolation");
+}
+
+#[tokio::test]
+async fn a_load_is_seen_while_it_runs() {
+    // "SYS_LOAD_HISTORY", "STV_LOAD_STATE".
+    let kit = Kit::start().await;
+    let (session, other) = (kit.connect().await, kit.connect().await);
+    session.run("create table t (a int, b varchar(3))").await;
+    let copy = kit.copy_of("t", ENDLESS, GOOD);
+    let cancel = session.client.cancel_token();
+    let looking = async {
+        let running = "select count(*) from sys_load_history join stv_load_state on query = query_id \
+            and userid = user_id and userid = current_user_id where status = 'running' \
+            and table_name = 't'";
+        until("the COPY is seen", || async { other.value(running).await == "1" }).await;
+        cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    };
+    let (copied, ()) = tokio::join!(session.client.execute(&copy, &[]), looking);
+    assert_eq!(said(&copied.unwrap_err()).0, "57014");
+    let ended = "select trim(q.status) || ' ' || h.status from sys_query_history q \
+        join sys_load_history h using (query_id)";
+    assert_eq!(other.value(ended).await, "canceled aborted");
 }
 
 #[tokio::test]
