@@ -91,14 +91,38 @@ impl DeadLetter {
     }
 }
 
-/// `text` for a terminal: what a sender wrote must not command it.
+/// `text` for a terminal: what a sender wrote must not command it, nor turn its lines round.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.contains(|it: char| it.is_control()) {
+    shown(text, |it| matches!(it, '\n' | '\t'))
+}
+
+/// The same for a cell of a table, which has no lines.
+pub(crate) fn harmless_cell(text: &str) -> Cow<'_, str> {
+    shown(text, |_| false)
+}
+
+/// Whether a character does something else than to stand there: controls (C0, C1), line and
+/// paragraph separators, marks that turn the direction of writing (UAX 9) or cannot be seen.
+fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+        )
+}
+
+fn shown(text: &str, is_allowed: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let is_escaped = |it: char| is_harmful(it) && !is_allowed(it);
+    if !text.contains(is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if character.is_control() && !matches!(character, '\n' | '\t') {
+        if is_escaped(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -132,8 +156,12 @@ mod tests {
             ("two\nlines\tand a tab", "two\nlines\tand a tab"),
             ("\u{1b}[2J\u{7}", "\\u{1b}[2J\\u{7}"),
             ("back\rto", "back\\rto"),
+            ("c1 \u{9b}2J \u{85}", "c1 \\u{9b}2J \\u{85}"),
+            ("abc\u{202e}fed\u{2066}", "abc\\u{202e}fed\\u{2066}"),
+            ("hid\u{200b}den\u{feff}", "hid\\u{200b}den\\u{feff}"),
         ] {
             assert_eq!(harmless(text), expected);
         }
+        assert_eq!(harmless_cell("a\tb\nc\u{2028}d"), "a\\tb\\nc\\u{2028}d");
     }
 }

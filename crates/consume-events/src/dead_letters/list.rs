@@ -8,7 +8,7 @@ use runtime::telemetry::Format;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use super::letter::{DeadLetter, harmless};
+use super::letter::{DeadLetter, harmless_cell};
 use super::sweep::Sweep;
 use super::{DeadLetterQueue, Desk, Outcome};
 use crate::dead_letter::readable_time;
@@ -126,15 +126,16 @@ impl Listed<'_> {
                 format!("{place}: about {messages} dead letters, a sample of {sampled}\n")
             }
         };
-        let none = || "-".to_owned();
+        // Anybody may send to this queue.
+        let cell = |text: Option<&str>| harmless_cell(text.unwrap_or("-")).into_owned();
         let rows = reasons.iter().map(|reason| {
             [
                 reason.count.to_string(),
-                reason.code.clone(),
-                reason.field.clone().unwrap_or_else(none),
-                reason.first_sent_at.clone().unwrap_or_else(none),
-                reason.last_sent_at.clone().unwrap_or_else(none),
-                reason.example.as_deref().map_or_else(none, |it| harmless(it).replace('\n', " ")),
+                cell(Some(&reason.code)),
+                cell(reason.field.as_deref()),
+                cell(reason.first_sent_at.as_deref()),
+                cell(reason.last_sent_at.as_deref()),
+                cell(reason.example.as_deref().map(|it| it.replace('\n', " ")).as_deref()),
             ]
         });
         let head = ["count", "code", "field", "first sent", "last sent", "example"];
