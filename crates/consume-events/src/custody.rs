@@ -147,7 +147,7 @@ async fn extend<Q: Queue>(
     let extended = extended.into_inner();
     counters.add_extended(extended);
     if 0 < extended {
-        tracing::info!(message_count = extended, "messages hidden anew, storing them takes long");
+        tracing::info!(message_count = extended, "messages hidden anew");
     }
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct Desk<Q> {
     pub(crate) events_name: String,
     pub(crate) sqs: Persistence,
     pub(crate) acknowledger: Acknowledger<Q>,
+    /// What sweeps hold.
+    pub(crate) custody: Arc<Custody>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) format: Format,
     pub(crate) shutdown: CancellationToken,
@@ -89,10 +91,11 @@ impl<Q: DeadLetterQueue> Desk<Q> {
         // A second SIGINT ends the process; the first one ends the patience.
         let sqs = Persistence::new(outage, shutdown.clone());
         let counters = Arc::new(Counters::new(&Metrics::new(PROGRAM)));
+        let custody = Arc::<Custody>::default();
         let acknowledger = Acknowledger::new(
             dead_letters.clone(),
             sqs.clone(),
-            Arc::<Custody>::default(),
+            Arc::clone(&custody),
             Arc::clone(&counters),
             CONCURRENCY,
         );
@@ -103,6 +106,7 @@ impl<Q: DeadLetterQueue> Desk<Q> {
             events_name,
             sqs,
             acknowledger,
+            custody,
             counters,
             format,
             shutdown,

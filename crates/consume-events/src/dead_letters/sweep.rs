@@ -1,20 +1,25 @@
 //! Goes through the dead-letter queue, each message once, and hands back what is not deleted.
 //!
 //! SQS offers no way to look without receiving, so what is looked at is hidden from others until
-//! the sweep ends: two minutes at most if this process is killed meanwhile.
+//! the sweep ends, anew if that takes long: two minutes more at most if this process is killed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::letter::DeadLetter;
 use super::{DeadLetterQueue, Desk};
+use crate::custody::Extender;
 use crate::error::CallError;
 use crate::queue::{Depth, Receipt};
 
 /// How long a message that is looked at is hidden from others, at most.
 const HIDDEN_FOR: Duration = Duration::from_secs(120);
+
+/// How much of that may be over when a letter is kept.
+const KNOWN_LATE: Duration = Duration::from_secs(60);
 
 /// How long a sweep that only looks may take: well before the first message returns by itself.
 const LOOK_FOR: Duration = Duration::from_secs(60);
@@ -25,8 +30,12 @@ const WAIT: Duration = Duration::from_secs(1);
 /// Empty answers in a row that mean the end.
 const EMPTY_ANSWERS: u32 = 2;
 
-/// Answers in a row with nothing but what was seen before, which mean the end too.
+/// Answers in a row with nothing but what was seen before, which mean the end too if the queue says
+/// that it has nothing else.
 const REPEATS: u32 = 3;
+
+/// And so many mean that the rest is not seen for all that.
+const REPEATS_MAX: u32 = 30;
 
 /// Messages held at once: a queue hands out about 120,000.
 const HELD_MAX: usize = 100_000;
@@ -45,12 +54,18 @@ pub(crate) struct Sweep<'a, Q> {
     started: Instant,
     only_looks: bool,
     is_complete: bool,
+    /// Hides anew what is held.
+    _extender: Option<Extender>,
 }
 
 impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
     pub(crate) fn new(desk: &'a Desk<Q>) -> Self {
         let (held, started) = (HashMap::new(), Instant::now());
-        Self { desk, held, seen: 0, started, only_looks: false, is_complete: false }
+        let _extender = desk.dead_letters.hides().then(|| {
+            let (queue, custody) = (desk.dead_letters.clone(), Arc::clone(&desk.custody));
+            Extender::start(queue, custody, HIDDEN_FOR, Arc::clone(&desk.counters))
+        });
+        Self { desk, held, seen: 0, started, only_looks: false, is_complete: false, _extender }
     }
 
     /// It only looks, and must not take long.
@@ -69,6 +84,7 @@ impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
         let (mut empty_answers, mut repeats) = (0, 0);
         while !self.must_end() {
             let read = || self.desk.dead_letters.read(HIDDEN_FOR, WAIT);
+            let hidden_until = Instant::now() + HIDDEN_FOR;
             let mut letters = self.desk.sqs.call(read).await?;
             if letters.is_empty() {
                 empty_answers += 1;
@@ -80,7 +96,10 @@ impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
             }
             letters.retain(|letter| match self.held.get_mut(&letter.message_id) {
                 Some(receipt) => {
-                    *receipt = Receipt::clone(&letter.receipt_handle);
+                    let now = Receipt::clone(&letter.receipt_handle);
+                    self.desk.custody.release([&*receipt]);
+                    self.desk.custody.take([&now].into_iter(), hidden_until);
+                    *receipt = now;
                     false
                 }
                 None => true,
@@ -89,9 +108,13 @@ impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
                 self.seen += letters.len();
                 return Ok(Some(letters));
             }
+            // What is held is hidden; if it comes all the same, others may come after it.
             repeats += 1;
-            if REPEATS <= repeats {
+            if REPEATS <= repeats && self.depth().await?.visible == 0 {
                 self.is_complete = true;
+                break;
+            }
+            if REPEATS_MAX <= repeats {
                 break;
             }
         }
@@ -108,6 +131,8 @@ impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
 
     /// Holds the letter until the end, and hands it back then.
     pub(crate) fn keep(&mut self, letter: &DeadLetter) {
+        let hidden_until = Instant::now() + HIDDEN_FOR - KNOWN_LATE;
+        self.desk.custody.take([&letter.receipt_handle].into_iter(), hidden_until);
         self.held.insert(letter.message_id.clone(), Receipt::clone(&letter.receipt_handle));
     }
 

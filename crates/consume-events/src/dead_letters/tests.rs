@@ -37,6 +37,11 @@ struct World {
     refused: Option<&'static str>,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
     received: usize,
+    hidden_anew: usize,
+    /// Letters that come again in every answer, however hidden they are.
+    returning: usize,
+    /// How long an answer takes.
+    slowness: Duration,
 }
 
 /// The dead-letter queue and the queue of events; the same for both.
@@ -167,9 +172,12 @@ impl Queue for Memory {
         receipts: &[Receipt],
         visibility_timeout: Duration,
     ) -> Result<Vec<EntryFailure>, CallError> {
-        assert!(visibility_timeout.is_zero());
         let mut world = self.world();
         Ok(batch(None, receipts.len(), |index| {
+            if !visibility_timeout.is_zero() {
+                world.hidden_anew += 1;
+                return world.held.contains_key(&receipts[index]);
+            }
             let letter = world.held.remove(&receipts[index]);
             let is_there = letter.is_some();
             world.visible.extend(letter);
@@ -190,7 +198,15 @@ impl Queue for Memory {
 impl DeadLetterQueue for Memory {
     async fn read(&self, _: Duration, _: Duration) -> Result<Vec<DeadLetter>, CallError> {
         self.enter("read")?;
+        let slowness = self.world().slowness;
+        tokio::time::sleep(slowness).await;
         let mut world = self.world();
+        let returning: Vec<Receipt> =
+            world.held.keys().take(world.returning).map(Arc::clone).collect();
+        for receipt in returning {
+            let letter = world.held.remove(&receipt);
+            letter.into_iter().for_each(|letter| world.visible.push_front(letter));
+        }
         let count = world.visible.len().min(10);
         let mut letters: Vec<DeadLetter> = world.visible.drain(..count).collect();
         for letter in &mut letters {
@@ -357,4 +373,28 @@ async fn a_stop_hands_back_what_is_held() {
     let outcome = memory.act_until(&["redrive"], shutdown).await.expect("it ends");
     assert!(outcome.failure.expect("not all was seen").to_string().contains("run it again"));
     assert_eq!(memory.left(), (20, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_long_sweep_holds_is_hidden_anew() {
+    let memory = Memory::default();
+    (0..500).for_each(|number| memory.add(number, "integer", "bad"));
+    memory.world().slowness = Duration::from_secs(5);
+    let redriven = memory.result(&["redrive", "--code", "missing"]).await;
+    assert_eq!((&redriven["left"], &redriven["complete"]), (&500.into(), &true.into()));
+    assert!(500 < memory.world().hidden_anew, "{}", memory.world().hidden_anew);
+    assert_eq!(memory.left(), (500, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_sees_the_same_again_and_again_does_not_call_itself_complete() {
+    let memory = Memory::default();
+    (0..40).for_each(|number| memory.add(number, "integer", "bad"));
+    // A whole answer of what is held, while thirty others wait behind it.
+    memory.world().returning = 10;
+    let outcome = memory.act(&["redrive", "--code", "missing"]).await.expect("an answer");
+    let redriven: Value = serde_json::from_str(&outcome.text).expect("one line of JSON");
+    assert_eq!((&redriven["left"], &redriven["complete"]), (&10.into(), &false.into()));
+    assert!(outcome.failure.expect("a warning").to_string().contains("run it again"));
+    assert_eq!(memory.left(), (40, 0, 0));
 }
