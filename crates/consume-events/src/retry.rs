@@ -165,10 +165,16 @@ pub(crate) struct Checkup {
 }
 
 impl Checkup {
-    pub(crate) fn start(outages: Vec<Arc<Outage>>, health: Health) -> Self {
+    /// Does `also` as often as it looks.
+    pub(crate) fn start(
+        outages: Vec<Arc<Outage>>,
+        health: Health,
+        also: impl Fn() + Send + 'static,
+    ) -> Self {
         let told = health.clone();
         let task = tokio::spawn(async move {
             loop {
+                also();
                 let complaints: Vec<String> =
                     outages.iter().filter_map(|outage| outage.complaint()).collect();
                 if complaints.is_empty() {
@@ -375,7 +381,7 @@ mod tests {
     async fn an_outage_of_more_than_a_minute_makes_unwell_until_it_is_over() {
         let outage = Arc::new(Outage::new("s3", &Metrics::new("p")));
         let health = Health::new();
-        let _checkup = Checkup::start(vec![Arc::clone(&outage)], health.clone());
+        let _checkup = Checkup::start(vec![Arc::clone(&outage)], health.clone(), || {});
         let began_at = Instant::now();
         let away = CallError::Unreachable(FailedCall {
             operation: "PutObject",

@@ -1,10 +1,11 @@
 //! What all tasks of a run share: the figures, and the failure that ends it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use runtime::metrics::{Counter, Gauge, Histogram, Metrics};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::CallError;
@@ -31,6 +32,8 @@ pub(crate) struct Counters {
     put_seconds: Histogram,
     in_flight: Gauge,
     receive_lag: Gauge,
+    /// When the queue last answered, and the lag then, in seconds.
+    last_answer: Arc<Mutex<Option<(Instant, f64)>>>,
     store_lag: Gauge,
 }
 
@@ -65,8 +68,10 @@ impl Counters {
             in_flight: metrics.gauge("in_flight_messages", "Received, not yet deleted"),
             receive_lag: metrics.gauge(
                 "receive_lag_seconds",
-                "Age of the oldest message of the last receive; 0 if there was none",
+                "Age of the oldest message of the last receive, 0 if there was none; while \
+                 nothing is received, the time since then is added",
             ),
+            last_answer: Arc::default(),
             store_lag: metrics.gauge(
                 "store_lag_seconds",
                 "Age of the oldest message of the last object when it was confirmed",
@@ -125,7 +130,19 @@ impl Counters {
 
     /// The oldest message of a receive was sent then, in milliseconds since 1970; or none came.
     pub(crate) fn set_receive_lag(&self, oldest_sent_at: Option<u64>) {
-        self.receive_lag.set(oldest_sent_at.map_or(0.0, seconds_since));
+        let lag = oldest_sent_at.map_or(0.0, seconds_since);
+        *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), lag));
+        self.receive_lag.set(lag);
+    }
+
+    /// Lets the lag grow if the queue has not answered, or was not asked, for longer than `usual`.
+    pub(crate) fn age_receive_lag(&self, usual: Duration) {
+        let last_answer = self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((at, lag)) = *last_answer else { return };
+        if usual < at.elapsed() {
+            self.receive_lag.set(lag + at.elapsed().as_secs_f64());
+        }
     }
 
     /// The oldest message of a confirmed object was sent then.

@@ -64,6 +64,9 @@ const WAIT_UNTIL_EMPTY_MAX: Duration = Duration::from_secs(1);
 /// before it saw them all, and the queue is asked for its counts besides.
 const WAIT_AGAIN_UNTIL_EMPTY: Duration = Duration::ZERO;
 
+/// How much later than a long poll's end its answer is no sign of trouble.
+const LAG_GRACE: Duration = Duration::from_secs(5);
+
 /// The numbers that shape a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Tuning {
@@ -167,7 +170,14 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         let shared = Shared::new(stop.clone(), &self.tuning, &self.metrics);
         let progress = self.progress.clone();
         let outages = vec![Arc::clone(&shared.sqs), Arc::clone(&shared.s3)];
-        let checkup = Checkup::start(outages, self.health.clone());
+        let usual = self.tuning.polling.wait + LAG_GRACE;
+        // Nothing has come so far, and nobody knows what waits.
+        shared.counters.set_receive_lag(None);
+        let (in_flight, counters) = (Arc::clone(&shared.in_flight), Arc::clone(&shared.counters));
+        let checkup = Checkup::start(outages, self.health.clone(), move || {
+            counters.set_in_flight(in_flight.held());
+            counters.age_receive_lag(usual);
+        });
         let extender = Extender::start(
             self.queue.clone(),
             Arc::clone(&shared.custody),

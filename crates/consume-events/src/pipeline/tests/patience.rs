@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use runtime::metrics::Metrics;
 use tokio::time::Instant;
 
-use super::fakes::{Fakes, Fault, all_good, distinct, good, run, start, tuning, until};
+use super::fakes::{
+    Fakes, Fault, all_good, distinct, good, run, start, start_observed, tuning, until,
+};
 use crate::error::CallError;
 use crate::pipeline::Tuning;
 
@@ -29,6 +32,27 @@ async fn messages_stay_hidden_however_slow_s3_is_and_nothing_doubles() {
     let summary = running.await.unwrap().unwrap();
     assert_eq!((fakes.stored(), summary.received), (all_good(500), 500));
     assert!(0 < fakes.calls("extend"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_figures_tell_what_is_held_and_how_long_nothing_was_received() {
+    let fakes = Fakes::with_events(105);
+    let metrics = Metrics::new("p");
+    let figure = |name: &str| {
+        let text = metrics.text();
+        let line = text.lines().find(|line| line.starts_with(&format!("p_{name} ")));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).expect("a figure")
+    };
+    let (shutdown, running) = start_observed(&fakes, endless(), metrics.clone());
+    until("all is stored", || fakes.left() == (0, 0)).await;
+    until("nothing is held", || figure("in_flight_messages") == 0.0).await;
+    assert_eq!(figure("receive_lag_seconds"), 0.0);
+    fakes.world().away_until = Some(Instant::now() + Duration::from_secs(300));
+    tokio::time::sleep(Duration::from_secs(250)).await;
+    assert!(200.0 < figure("receive_lag_seconds"), "{}", figure("receive_lag_seconds"));
+    until("it is back", || figure("receive_lag_seconds") == 0.0).await;
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
