@@ -3,6 +3,7 @@
 mod bad_objects;
 mod codecs;
 mod copy_refused;
+mod dead_letters_away;
 mod duplicates;
 mod empty;
 mod expired_receipts;
@@ -28,6 +29,7 @@ mod prototype_day;
 mod redrive;
 mod redshift_away;
 mod refusals;
+mod rejected_denied;
 mod repaired_objects;
 mod secrets;
 mod serializable;
@@ -135,6 +137,8 @@ pub const SCENARIOS: &[Scenario] = &[
     lock_wait::SCENARIO,
     wrong_counts::SCENARIO,
     large_copies::SCENARIO,
+    rejected_denied::SCENARIO,
+    dead_letters_away::SCENARIO,
 ];
 
 /// A scenario while it runs.

@@ -145,4 +145,44 @@ pub(super) const MUTANTS: &[Mutant] = &[
         scenario: "redrive",
         caught_by: &["was sent and is not in the table"],
     },
+    Mutant {
+        name: "rejected-share-the-outage-of-events",
+        file: "crates/consume-events/src/pipeline/mod.rs",
+        edits: &[(
+            "puts: shared.persist_for(rejected::PATIENCE, &shared.rejected),",
+            "puts: shared.persist(&shared.s3).for_at_most(rejected::PATIENCE * 60),",
+        )],
+        scenario: "rejected-denied",
+        caught_by: &["in vain until valid events do not wait"],
+    },
+    Mutant {
+        name: "refused-rejected-end-the-run",
+        file: "crates/consume-events/src/rejected.rs",
+        edits: &[(
+            "if self.wants_an_end && !error.is_transient() {",
+            "if !error.is_transient() { self.failure.record(error.clone());",
+        )],
+        scenario: "rejected-denied",
+        caught_by: &["too early: consume-events ended with exit status: 1"],
+    },
+    Mutant {
+        name: "dead-letters-at-any-price",
+        file: "crates/consume-events/src/pipeline/mod.rs",
+        edits: &[(
+            "sends: shared.persist_for(dead_letter::PATIENCE, &shared.dead_letters),",
+            "sends: shared.persist_for(dead_letter::PATIENCE * 60, &shared.dead_letters),",
+        )],
+        scenario: "dead-letters-away",
+        caught_by: &["in vain until malformed messages go to the bucket"],
+    },
+    Mutant {
+        name: "pollers-wait-for-places",
+        file: "crates/consume-events/src/handover.rs",
+        edits: &[(
+            "{ WAIT_MAX } else { Duration::ZERO }",
+            "{ WAIT_MAX * 600 } else { WAIT_MAX * 600 }",
+        )],
+        scenario: "dead-letters-away",
+        caught_by: &["in vain until valid events do not wait"],
+    },
 ];
