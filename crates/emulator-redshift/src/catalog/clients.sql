@@ -37,22 +37,58 @@ SELECT
 FROM pg_catalog.blueshift_listed_pg_class AS relation
 LEFT JOIN pg_catalog.blueshift_tables AS declared ON declared.relid = relation.oid;
 
-CREATE VIEW pg_catalog.blueshift_pg_attribute AS
+-- An IDENTITY column has a default, as far as clients see ("SVV_COLUMNS").
+CREATE VIEW pg_catalog.blueshift_identities AS
 SELECT
-    attribute.*, coalesce(declared.attisdistkey, false) AS attisdistkey,
-    coalesce(declared.attsortkeyord, 0) AS attsortkeyord,
-    coalesce(array_position(
-        ARRAY['none', 'raw', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16',
-              'mostly32', 'runlength', 'text255', 'text32k', 'zstd', 'az64'],
-        declared.encoding
-    ) - 1, 0)::int2 AS attencodingtype
-FROM pg_catalog.blueshift_listed_pg_attribute AS attribute
-LEFT JOIN pg_catalog.blueshift_attributes AS declared
-    ON declared.attrelid = attribute.attrelid AND declared.attnum = attribute.attnum;
+    column_of.attrelid, column_of.attnum,
+    format(
+        CASE column_of.attidentity
+            WHEN 'a' THEN '"identity"(%s, 0, ''%s,%s''::text)'
+            ELSE 'default_identity(%s, 0, ''%s,%s''::text)'
+        END,
+        column_of.attrelid, made.seqstart, made.seqincrement
+    ) AS expression
+FROM pg_catalog.pg_attribute AS column_of
+JOIN pg_catalog.pg_depend AS part ON part.refclassid = 'pg_catalog.pg_class'::regclass
+    AND part.refobjid = column_of.attrelid AND part.refobjsubid = column_of.attnum
+    AND part.classid = 'pg_catalog.pg_class'::regclass AND part.deptype = 'i'
+JOIN pg_catalog.pg_sequence AS made ON made.seqrelid = part.objid
+WHERE column_of.attidentity <> '' AND NOT column_of.attisdropped;
+
+DO $body$
+DECLARE
+    columns text;
+BEGIN
+    SELECT string_agg(CASE a.attname
+        WHEN 'atthasdef' THEN '(attribute.atthasdef OR attribute.attidentity <> '''') AS atthasdef'
+        ELSE 'attribute.' || a.attname
+    END, ', ' ORDER BY a.attnum) INTO columns
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = 'pg_catalog.pg_attribute'::regclass AND 0 < a.attnum;
+    EXECUTE format($view$
+        CREATE VIEW pg_catalog.blueshift_pg_attribute AS
+        SELECT
+            %s, coalesce(declared.attisdistkey, false) AS attisdistkey,
+            coalesce(declared.attsortkeyord, 0) AS attsortkeyord,
+            coalesce(array_position(
+                ARRAY['none', 'raw', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16',
+                      'mostly32', 'runlength', 'text255', 'text32k', 'zstd', 'az64'],
+                declared.encoding
+            ) - 1, 0)::int2 AS attencodingtype
+        FROM pg_catalog.blueshift_listed_pg_attribute AS attribute
+        LEFT JOIN pg_catalog.blueshift_attributes AS declared
+            ON declared.attrelid = attribute.attrelid AND declared.attnum = attribute.attnum
+    $view$, columns);
+END
+$body$;
 
 CREATE VIEW pg_catalog.blueshift_pg_attrdef AS
 SELECT defaults.*, pg_catalog.pg_get_expr(defaults.adbin, defaults.adrelid) AS adsrc
-FROM pg_catalog.pg_attrdef AS defaults;
+FROM pg_catalog.pg_attrdef AS defaults
+UNION ALL
+SELECT
+    made.attrelid, made.attrelid, made.attnum, NULL::pg_catalog.pg_node_tree, made.expression
+FROM pg_catalog.blueshift_identities AS made;
 
 -- A key that is declared and not enforced is a row of pg_constraint without an index. Drivers look
 -- for primary keys in pg_index; here each such key is an index whose oid is the constraint's.
@@ -286,22 +322,25 @@ JOIN pg_catalog.pg_class AS relation
 JOIN pg_catalog.blueshift_pg_attribute AS attribute
     ON attribute.attrelid = relation.oid AND attribute.attname = shown.column_name;
 
+-- Whether a view is stale is not known here: "u".
 CREATE VIEW pg_catalog.svv_mv_info AS
 SELECT
-    current_database()::char(128) AS database_name, ''::char(128) AS schema_name,
-    ''::char(128) AS user_name, ''::char(128) AS name, ''::char(1) AS is_stale,
-    0::int4 AS state, ''::char(1) AS autorewrite, ''::char(1) AS autorefresh
-WHERE false;
+    current_database()::text::char(128) AS database_name,
+    space.nspname::text::char(128) AS schema_name,
+    pg_catalog.pg_get_userbyid(relation.relowner)::text::char(128) AS user_name,
+    relation.relname::text::char(128) AS name, 'u'::char(1) AS is_stale, 0::int4 AS state,
+    'f'::char(1) AS autorewrite,
+    CASE WHEN shown.auto_refresh THEN 't' ELSE 'f' END::char(1) AS autorefresh
+FROM pg_catalog.pg_class AS relation
+JOIN pg_catalog.pg_namespace AS space ON space.oid = relation.relnamespace
+LEFT JOIN pg_catalog.blueshift_views AS shown ON shown.relid = relation.oid
+WHERE relation.relkind = 'm';
 
 CREATE VIEW pg_catalog.stv_mv_info AS
 SELECT
-    db_name, "schema", name, updated_upto_xid, is_stale, owner_user_name, state, autorefresh,
-    autorewrite
-FROM (SELECT
-    ''::char(128) AS db_name, ''::char(128) AS "schema", ''::char(128) AS name,
-    0::int8 AS updated_upto_xid, ''::char(1) AS is_stale, ''::char(128) AS owner_user_name,
-    0::int4 AS state, ''::char(1) AS autorefresh, ''::char(1) AS autorewrite) AS shape
-WHERE false;
+    database_name AS db_name, schema_name AS "schema", name, 0::int8 AS updated_upto_xid, is_stale,
+    user_name AS owner_user_name, state, autorefresh, autorewrite
+FROM pg_catalog.svv_mv_info;
 
 CREATE VIEW pg_catalog.svv_relation_privileges AS
 SELECT
@@ -322,7 +361,8 @@ WHERE relation.relkind IN ('r', 'v', 'm', 'f');
 
 GRANT SELECT ON
     pg_catalog.blueshift_pg_class, pg_catalog.blueshift_pg_attribute,
-    pg_catalog.blueshift_pg_attrdef, pg_catalog.blueshift_keyed_pg_index,
+    pg_catalog.blueshift_pg_attrdef, pg_catalog.blueshift_identities,
+    pg_catalog.blueshift_keyed_pg_index,
     pg_catalog.blueshift_keyed_pg_class, pg_catalog.blueshift_keyed_pg_attribute,
     pg_catalog.pg_proc_info, pg_catalog.pg_external_schema,
     pg_catalog.svv_external_schemas, pg_catalog.svv_external_databases,

@@ -269,6 +269,8 @@ CREATE FUNCTION pg_catalog.blueshift_declared()
 RETURNS TABLE (target oid, source text, mode text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
+    -- A procedure says it beforehand: the query is the CALL.
+    said text := pg_catalog.blueshift_setting('declared', '');
     pieces text[] := string_to_array(current_query(), '/*blueshift:');
     declared json;
     changed oid;
@@ -308,16 +310,35 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_table', MESSAGE = format('relation "%s" already exists', taken);
     END IF;
-    IF cardinality(pieces) < 2 THEN
+    PERFORM pg_catalog.blueshift_protect_view(d.objid)
+    FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
+    JOIN pg_catalog.pg_class AS c ON c.oid = d.objid AND c.relkind = 'v'
+    WHERE d.classid = 'pg_catalog.pg_class'::regclass;
+    PERFORM pg_catalog.blueshift_forget_texts(d.objid)
+    FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
+    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.command_tag LIKE 'ALTER %'
+        AND current_query() ILIKE '%rename%';
+    IF said <> '' THEN
+        PERFORM set_config('blueshift.declared', '', false);
+        declared := said::json;
+    ELSIF cardinality(pieces) < 2 THEN
         RETURN;
+    ELSE
+        declared := split_part(pieces[cardinality(pieces)], '*/', 1)::json;
     END IF;
-    declared := split_part(pieces[cardinality(pieces)], '*/', 1)::json;
     FOR changed IN
         SELECT DISTINCT d.objid FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
         JOIN pg_catalog.pg_class AS c ON c.oid = d.objid
-        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND c.relkind = 'r'
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass
+            AND c.relkind = ANY (ARRAY['r', 'v', 'm']::"char"[])
             AND c.relname = declared->>'table'
     LOOP
+        IF EXISTS (
+            SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = changed AND c.relkind <> 'r'
+        ) THEN
+            PERFORM pg_catalog.blueshift_declare_view(changed, declared);
+            CONTINUE WHEN declared->>'diststyle' IS NULL AND declared->>'sortstyle' IS NULL;
+        END IF;
         PERFORM pg_catalog.blueshift_declare(changed, declared);
         RETURN QUERY SELECT changed, declared->>'append', declared->>'mode'
         WHERE declared->>'append' IS NOT NULL;
@@ -334,15 +355,16 @@ BEGIN
     PERFORM pg_catalog.set_config(
         'blueshift.schemas', pg_catalog.current_schemas(true)::pg_catalog.text, true
     );
+    IF TG_TAG IN ('CREATE TABLE AS', 'SELECT INTO') THEN
+        PERFORM pg_catalog.blueshift_pin_types(d.objid)
+        FROM pg_catalog.pg_event_trigger_ddl_commands() AS d
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass;
+    END IF;
     FOR appended IN SELECT * FROM pg_catalog.blueshift_declared() LOOP
         PERFORM pg_catalog.blueshift_append(appended.target, appended.source, appended.mode);
     END LOOP;
 END
 $body$;
-
-CREATE EVENT TRIGGER blueshift_remember ON ddl_command_end
-WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'ALTER TABLE')
-EXECUTE FUNCTION pg_catalog.blueshift_remember();
 
 CREATE FUNCTION pg_catalog.blueshift_forget()
 RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
@@ -353,11 +375,17 @@ BEGIN
     DELETE FROM pg_catalog.blueshift_columns AS c
     USING pg_catalog.pg_event_trigger_dropped_objects() AS d
     WHERE c.relid = d.objid AND d.classid = 'pg_catalog.pg_class'::regclass AND d.objsubid = 0;
+    DELETE FROM pg_catalog.blueshift_views AS v
+    USING pg_catalog.pg_event_trigger_dropped_objects() AS d
+    WHERE v.relid = d.objid AND d.classid = 'pg_catalog.pg_class'::regclass AND d.objsubid = 0;
 END
 $body$;
 
 CREATE EVENT TRIGGER blueshift_forget ON sql_drop
-WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA')
+WHEN TAG IN (
+    'DROP TABLE', 'DROP SCHEMA', 'DROP VIEW', 'DROP MATERIALIZED VIEW', 'DROP FUNCTION',
+    'ALTER TABLE'
+)
 EXECUTE FUNCTION pg_catalog.blueshift_forget();
 
 ALTER FUNCTION pg_catalog.pg_get_constraintdef(oid) RENAME TO blueshift_constraintdef;

@@ -13,10 +13,11 @@ use sha2::{Digest, Sha256};
 
 /// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"),
 /// `version()`, `pg_last_copy_count()` and its like; types; VARBYTE (`varbyte.sql`); system
-/// tables of loads; what tables declare, and the views that show it ("PG_TABLE_DEF",
+/// tables of loads; views and what CREATE TABLE AS makes
+/// (`views.sql`); what tables declare, and the views that show it ("PG_TABLE_DEF",
 /// "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what drivers and tools ask the
 /// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); SHOW (`show.sql`);
-/// Redshift's functions (`functions.sql`).
+/// Redshift's functions (`functions.sql`); at the end the event trigger (`triggers.sql`).
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
@@ -30,6 +31,8 @@ pub fn template_sql() -> &'static str {
         "\n",
         include_str!("system_tables.sql"),
         "\n",
+        include_str!("views.sql"),
+        "\n",
         include_str!("declared.sql"),
         "\n",
         include_str!("zone_maps.sql"),
@@ -42,7 +45,9 @@ pub fn template_sql() -> &'static str {
         "\n",
         include_str!("show.sql"),
         "\n",
-        include_str!("functions.sql")
+        include_str!("functions.sql"),
+        "\n",
+        include_str!("triggers.sql")
     )
 }
 

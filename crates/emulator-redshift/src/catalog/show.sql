@@ -209,7 +209,10 @@ BEGIN
             ERRCODE = 'wrong_object_type', MESSAGE = format('"%s" is not a view', $1);
     END IF;
     PERFORM pg_catalog.blueshift_may_be_shown($1);
+    name := name || coalesce((
+        SELECT ' ' || v.names FROM pg_catalog.blueshift_views AS v WHERE v.relid = $1
+    ), '');
     RETURN 'CREATE ' || CASE kind WHEN 'm' THEN 'MATERIALIZED VIEW ' ELSE 'VIEW ' END || name
-        || ' AS' || chr(10) || pg_get_viewdef($1);
+        || ' AS' || chr(10) || pg_catalog.blueshift_view_query($1);
 END
 $body$;

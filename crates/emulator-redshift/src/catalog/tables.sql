@@ -12,7 +12,9 @@ RETURNS int8 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catal
 DECLARE
     counted int8;
 BEGIN
-    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = $1) IS DISTINCT FROM 'r' THEN
+    IF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = $1 AND c.relkind IN ('r', 'm')
+    ) THEN
         RETURN NULL;
     END IF;
     EXECUTE format('SELECT count(*) FROM %s', $1::regclass) INTO counted;
@@ -26,6 +28,8 @@ SELECT
     pg_catalog.blueshift_type_name(a.atttypid, a.atttypmod) AS type,
     coalesce(nullif(c.encoding, 'auto'), CASE
         WHEN a.attrelid < 16384 OR c.sortkey <> 0 THEN 'none'
+        -- "CREATE TABLE": those of temporary tables are RAW.
+        WHEN r.relpersistence = 't' THEN 'none'
         WHEN a.atttypid IN ('bool'::regtype, 'float4'::regtype, 'float8'::regtype) THEN 'none'
         WHEN a.atttypid = 'super'::regtype THEN 'zstd'
         WHEN a.atttypid IN (
@@ -37,6 +41,7 @@ SELECT
     coalesce(c.sortkey, 0) AS attsortkeyord,
     a.attnotnull
 FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_class AS r ON r.oid = a.attrelid
 LEFT JOIN pg_catalog.blueshift_columns AS c ON c.relid = a.attrelid AND c.attnum = a.attnum
 WHERE 0 < a.attnum AND NOT a.attisdropped;
 
@@ -54,7 +59,7 @@ SELECT
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.blueshift_tables AS t ON t.relid = c.oid
-WHERE c.relkind = 'r' AND NOT pg_catalog.pg_is_other_temp_schema(n.oid);
+WHERE c.relkind IN ('r', 'm') AND NOT pg_catalog.pg_is_other_temp_schema(n.oid);
 
 CREATE VIEW pg_catalog.pg_table_def AS
 SELECT
@@ -148,14 +153,37 @@ SELECT concat_ws(' ',
     CASE WHEN b.encoding <> 'none' THEN 'ENCODE ' || b.encoding
         WHEN b.attsortkeyord = 0 THEN 'ENCODE raw'
     END,
-    CASE WHEN b.attisdistkey THEN 'distkey' END
+    CASE WHEN b.attisdistkey THEN 'distkey' END,
+    CASE WHEN o.collname = 'case_insensitive' THEN 'COLLATE CASE_INSENSITIVE' END
 )
 FROM pg_catalog.blueshift_attributes AS b
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = b.attrelid AND a.attnum = b.attnum
+LEFT JOIN pg_catalog.pg_collation AS o ON o.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_sequence AS s ON a.attidentity <> '' AND s.seqrelid =
     pg_catalog.pg_get_serial_sequence($1::regclass::text, a.attname)::regclass
 WHERE b.attrelid = $1 AND b.attnum = $2
+$body$;
+
+-- A key with the names that it needs to be the same in any schema; its own, if it was given one.
+CREATE FUNCTION pg_catalog.blueshift_key_line(id oid)
+RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $body$
+SELECT CASE
+    WHEN starts_with(c.conname::text, made.base)
+        AND ltrim(substr(c.conname::text, char_length(made.base) + 1), '0123456789') = '' THEN ''
+    ELSE format('CONSTRAINT %I ', c.conname)
+END || pg_catalog.pg_get_constraintdef(c.oid)
+FROM pg_catalog.pg_constraint AS c
+JOIN pg_catalog.pg_class AS r ON r.oid = c.conrelid
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+CROSS JOIN LATERAL (
+    SELECT CASE c.contype
+        WHEN 'p' THEN left(r.relname::text, 58) || '_pkey'
+        ELSE left(r.relname || '_' || a.attname, 57)
+            || CASE c.contype WHEN 'u' THEN '_key' ELSE '_fkey' END
+    END AS base
+) AS made
+WHERE c.oid = $1
 $body$;
 
 CREATE FUNCTION pg_catalog.blueshift_table_statement(relid regclass)
@@ -168,7 +196,7 @@ SELECT (
                 a.attnum::int8 AS number
             FROM pg_catalog.blueshift_attributes AS a WHERE a.attrelid = r.relid
             UNION ALL
-            SELECT pg_catalog.pg_get_constraintdef(c.oid), 2, c.oid::int8
+            SELECT pg_catalog.blueshift_key_line(c.oid), 2, c.oid::int8
             FROM pg_catalog.pg_constraint AS c
             WHERE c.conrelid = r.relid AND c.contype IN ('p', 'u', 'f')
         ) AS lines

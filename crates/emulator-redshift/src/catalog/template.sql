@@ -33,11 +33,26 @@ SELECT CASE
 END
 $body$;
 
+-- "Character types": CHAR holds characters of one byte only.
+CREATE FUNCTION pg_catalog.blueshift_single_bytes(value text)
+RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+DECLARE
+    found text;
+BEGIN
+    SELECT one INTO found FROM unnest(string_to_array(value, NULL)) AS one
+    WHERE 1 < octet_length(one) LIMIT 1;
+    RAISE EXCEPTION USING
+        ERRCODE = 'character_not_in_repertoire',
+        MESSAGE = format('Multibyte character not supported for CHAR (Hint: try using VARCHAR). Invalid char: %s', found);
+END
+$body$;
+
 CREATE FUNCTION pg_catalog.blueshift_bpchar(bpchar, int4, bool)
 RETURNS bpchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
 SELECT CASE
     WHEN $2 < 4 OR octet_length($1) = $2 - 4 THEN $1
     WHEN octet_length($1::text) = char_length($1::text) THEN pg_catalog.bpchar($1, $2, $3)
+    WHEN NOT $3 THEN pg_catalog.blueshift_single_bytes($1::text)::bpchar
     ELSE (
         SELECT (kept || repeat(' ', $2 - 4 - octet_length(kept)))::bpchar
         FROM (SELECT pg_catalog.blueshift_cut($1::text, $2 - 4, $3, 'character') AS kept) AS cut

@@ -12,7 +12,8 @@ RETURNS text[] LANGUAGE sql STABLE AS $body$
 SELECT array_agg(zoned.name ORDER BY zoned.place) FROM (
     SELECT quote_ident(a.attname) AS name, abs(c.sortkey) AS place
     FROM pg_catalog.blueshift_columns AS c
-    JOIN pg_catalog.pg_class AS r ON r.oid = c.relid AND r.relpersistence <> 't'
+    JOIN pg_catalog.pg_class AS r
+        ON r.oid = c.relid AND r.relpersistence <> 't' AND r.relkind = 'r'
     JOIN pg_catalog.pg_attribute AS a
         ON a.attrelid = c.relid AND a.attnum = c.attnum AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_collation AS o ON o.oid = a.attcollation
@@ -129,14 +130,14 @@ BEGIN
 END
 $body$;
 
--- The catalog without them.
+-- The catalog without them, nor the sequences, which IDENTITY has here and Redshift does not have.
 DO $body$
 BEGIN
     EXECUTE 'CREATE VIEW pg_catalog.blueshift_listed_pg_class AS SELECT ' || (
         SELECT string_agg(CASE a.attname
             WHEN 'relhastriggers' THEN
                 'relhastriggers AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t '
-                'WHERE t.tgrelid = present.oid AND t.tgname <> ''blueshift_zone_map'') '
+                'WHERE t.tgrelid = present.oid AND t.tgname NOT IN (''blueshift_zone_map'', ''blueshift_read_only'')) '
                 'AS relhastriggers'
             WHEN 'relhasindex' THEN
                 'relhasindex AND EXISTS (SELECT FROM pg_catalog.pg_index AS i '
@@ -147,7 +148,8 @@ BEGIN
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = 'pg_catalog.pg_class'::regclass AND 0 < a.attnum
     ) || ' FROM pg_catalog.pg_class AS present '
-        'WHERE present.relkind <> ''i'' OR NOT pg_catalog.blueshift_is_zone_map(present.relname)';
+        'WHERE present.relkind NOT IN (''i'', ''S'') OR (present.relkind = ''i'' AND NOT '
+        'pg_catalog.blueshift_is_zone_map(present.relname))';
 END
 $body$;
 
@@ -168,7 +170,7 @@ WHERE NOT EXISTS (
 
 CREATE VIEW pg_catalog.blueshift_listed_pg_trigger AS
 SELECT present.* FROM pg_catalog.pg_trigger AS present
-WHERE present.tgname <> 'blueshift_zone_map';
+WHERE present.tgname NOT IN ('blueshift_zone_map', 'blueshift_read_only');
 
 CREATE VIEW pg_catalog.blueshift_listed_pg_depend AS
 SELECT present.* FROM pg_catalog.pg_depend AS present
@@ -179,7 +181,7 @@ WHERE NOT EXISTS (
 ) AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_trigger AS t
     WHERE present.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = present.objid
-        AND t.tgname = 'blueshift_zone_map'
+        AND t.tgname IN ('blueshift_zone_map', 'blueshift_read_only')
 );
 
 DO $body$

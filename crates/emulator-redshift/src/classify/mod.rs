@@ -2,6 +2,7 @@
 //!
 //! Pure. Works on tokens, so that strings and comments never decide anything.
 
+mod leader_node;
 mod refusal_rows;
 pub(crate) mod refusals;
 pub(crate) mod types;

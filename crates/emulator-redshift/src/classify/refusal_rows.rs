@@ -8,10 +8,14 @@ pub(super) enum Place {
     Start,
     /// Anywhere, if the statement begins with one of these words.
     In(&'static [&'static str]),
+    /// Outside all parentheses and before any AS, if the statement begins with one of these words.
+    Outside(&'static [&'static str]),
     /// Anywhere.
     Anywhere,
     /// Anywhere in a statement that does not name the catalog.
     UserData,
+    /// At the end of a statement that changes rows, and not where a name may stand.
+    Clause,
     /// As `UserData`, and only as the call of a function with one of these names.
     Call,
     /// As `UserData`, and only behind an opening parenthesis.
@@ -38,7 +42,7 @@ const fn row(
     Refusal { feature, place, patterns, instead }
 }
 
-use Place::{Anywhere, Call, Column, In, Nested, Start, UserData};
+use Place::{Anywhere, Call, Clause, Column, In, Nested, Outside, Start, UserData};
 
 const DEFINITIONS: Place = In(&["create", "alter"]);
 
@@ -46,7 +50,7 @@ const DEFINITIONS: Place = In(&["create", "alter"]);
 pub(super) const REFUSALS: &[Refusal] = &[
     row("INSERT … ON CONFLICT", Anywhere, &["on conflict do", "on conflict (", "on conflict on"],
         "use MERGE, or DELETE and INSERT in one transaction"),
-    row("RETURNING", Anywhere, &["returning"], "SELECT the rows in the same transaction"),
+    row("RETURNING", Clause, &["returning"], "SELECT the rows in the same transaction"),
     row("SELECT DISTINCT ON", Anywhere, &["distinct on ("], "filter on ROW_NUMBER() OVER (…) = 1"),
     row("LOCK … NOWAIT", In(&["lock"]), &["nowait"], "set statement_timeout to bound the wait"),
     row("LOCK … IN … MODE", In(&["lock"]), &["share mode", "exclusive mode"],
@@ -76,7 +80,7 @@ pub(super) const REFUSALS: &[Refusal] = &[
         "use an IDENTITY column"),
     row("tablespaces", Start, &["create tablespace", "alter tablespace", "drop tablespace"],
         "storage is managed: leave it out"),
-    row("TABLESPACE", DEFINITIONS, &["tablespace"], "storage is managed: leave it out"),
+    row("TABLESPACE", Outside(&["create", "alter"]), &["tablespace"], "storage is managed: leave it out"),
     row("extensions", Start, &["create extension", "alter extension", "drop extension"],
         "use built-in functions or a user-defined function"),
     row("domains", Start, &["create domain", "alter domain", "drop domain"], "use a plain type"),
@@ -96,7 +100,7 @@ pub(super) const REFUSALS: &[Refusal] = &[
     row("CREATE STATISTICS", Start, &["create statistics", "alter statistics", "drop statistics"],
         "use ANALYZE"),
     row("unlogged tables", Start, &["create unlogged"], "use CREATE TEMPORARY TABLE"),
-    row("table inheritance", In(&["create", "alter"]), &["inherits (", "inherit", "no inherit"],
+    row("table inheritance", Outside(&["create", "alter"]), &["inherits (", "inherit", "no inherit"],
         "use a view with UNION ALL"),
     row("table partitioning", DEFINITIONS,
         &["partition by range (", "partition by list (", "partition by hash (", "partition of",
@@ -126,7 +130,17 @@ pub(super) const REFUSALS: &[Refusal] = &[
     row("ARRAY_AGG and UNNEST", Call, &["array_agg", "unnest", "generate_subscripts"], "use rows"),
     row("JSON and XML functions of PostgreSQL", Call,
         &["json_agg", "jsonb_agg", "to_json", "to_jsonb", "row_to_json", "json_build_object",
-          "jsonb_build_object", "json_each", "jsonb_each", "json_object_agg", "xmlagg"],
+          "jsonb_build_object", "json_each", "jsonb_each", "json_object_agg", "xmlagg",
+          "json_array_elements", "json_array_elements_text", "json_build_array", "json_each_text",
+          "json_extract_path", "json_object_keys", "json_populate_record",
+          "json_populate_recordset", "json_strip_nulls", "json_to_record", "json_to_recordset",
+          "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_array_length",
+          "jsonb_build_array", "jsonb_each_text", "jsonb_extract_path",
+          "jsonb_extract_path_text", "jsonb_insert", "jsonb_object", "jsonb_object_agg",
+          "jsonb_object_keys", "jsonb_path_exists", "jsonb_path_match", "jsonb_path_query",
+          "jsonb_path_query_array", "jsonb_path_query_first", "jsonb_populate_record",
+          "jsonb_populate_recordset", "jsonb_pretty", "jsonb_set", "jsonb_set_lax",
+          "jsonb_strip_nulls", "jsonb_to_record", "jsonb_to_recordset", "jsonb_typeof"],
         "use JSON_EXTRACT_PATH_TEXT"),
     row("statistical aggregates", Call,
         &["corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_count",
@@ -244,6 +258,35 @@ pub(super) const REFUSALS: &[Refusal] = &[
           "including generated", "including identity", "including indexes",
           "including statistics", "including storage"], "use LIKE … INCLUDING DEFAULTS"),
     row("GEN_RANDOM_UUID", Call, &["gen_random_uuid"], "make the id in the client"),
+    row("EXPLAIN ANALYZE and its options", Start,
+        &["explain analyze", "explain analyse", "explain verbose analyze", "explain ( analyze",
+          "explain ( buffers", "explain ( costs", "explain ( format", "explain ( settings",
+          "explain ( summary", "explain ( timing", "explain ( verbose", "explain ( wal"],
+        "use EXPLAIN, and see STL_QUERY"),
+    row("DISCARD", Start, &["discard"], "use RESET ALL, and drop the temporary tables"),
+    row("DROP OWNED and REASSIGN OWNED", Start, &["drop owned", "reassign owned"],
+        "see PG_CLASS for what the user owns"),
+    row("CREATE RECURSIVE VIEW", Start,
+        &["create recursive view", "create or replace recursive view"],
+        "use WITH RECURSIVE in the view"),
+    row("FETCH FIRST … WITH TIES", UserData, &["rows with ties", "row with ties"],
+        "filter on RANK() OVER (…)"),
+    row("TRUNCATE … CASCADE and RESTART IDENTITY", In(&["truncate"]),
+        &["cascade", "restrict", "restart identity", "continue identity"],
+        "TRUNCATE takes the name of one table"),
+    row("table access methods", Outside(&["create"]), &["using heap"],
+        "storage is managed: leave it out"),
+    row("columns INCLUDEd in a key", DEFINITIONS, &["include ("], "name the columns of the key only"),
+    row("GENERATED ALWAYS AS IDENTITY", DEFINITIONS, &["generated always as identity"],
+        "use IDENTITY(1, 1)"),
+    row("OVERRIDING in INSERT", In(&["insert"]),
+        &["overriding system value", "overriding user value"],
+        "use GENERATED BY DEFAULT AS IDENTITY, or COPY with EXPLICIT_IDS"),
+    row("scrollable and holdable cursors", In(&["declare"]), &["scroll cursor", "with hold"],
+        "FETCH forward, within the transaction"),
+    row("FETCH in other directions than FORWARD", Start,
+        &["fetch absolute", "fetch relative", "fetch prior", "fetch last", "fetch first",
+          "fetch backward"], "FETCH NEXT, ALL or FORWARD"),
 ];
 
 /// What Redshift has and this stand-in does not, yet.
@@ -318,11 +361,39 @@ pub(super) const NOT_EMULATED: &[Refusal] = &[
         ],
         "",
     ),
+    row("libraries", Start, &["create library", "create or replace library", "drop library"], ""),
+    row("Python functions", In(&["create"]), &["language plpythonu"], "use LANGUAGE sql"),
     row(
-        "libraries and Python functions",
-        In(&["create", "drop"]),
-        &["library", "language plpythonu"],
-        "",
+        "NONATOMIC procedures",
+        In(&["create", "alter"]),
+        &["nonatomic"],
+        "COMMIT in the procedure",
+    ),
+    row("QUOTA of a schema", Outside(&["create", "alter"]), &["quota"], "leave it out"),
+    row(
+        "SESSION TIMEOUT",
+        In(&["create", "alter"]),
+        &["session timeout", "reset session timeout"],
+        "leave it out",
+    ),
+    row(
+        "privileges that only Redshift has",
+        In(&["grant", "revoke"]),
+        &[
+            "assumerole",
+            "alter on",
+            "alter ,",
+            "drop on",
+            "drop ,",
+            "share on",
+            "explain rls",
+            "ignore rls",
+            "access system table",
+            "access catalog",
+            "for schemas in",
+            "for tables in",
+        ],
+        "grant what PostgreSQL has too: SELECT, INSERT, UPDATE, DELETE, REFERENCES, USAGE, CREATE",
     ),
     row(
         "row and column policies",

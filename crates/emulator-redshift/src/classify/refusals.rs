@@ -7,7 +7,10 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::refusal_rows::Place::{Anywhere, Call, Column, In, Nested, Start, UserData};
+use super::leader_node::names_catalog;
+use super::refusal_rows::Place::{
+    Anywhere, Call, Clause, Column, In, Nested, Outside, Start, UserData,
+};
 use super::refusal_rows::{NOT_EMULATED, REFUSALS, Refusal};
 use super::types::{self, Unavailable};
 use crate::error::SqlError;
@@ -18,7 +21,7 @@ use crate::system_tables::SystemViews;
 use crate::system_tables::reads::{SYSTEM_NAMES, SystemReads};
 
 /// Refuses a statement that Redshift would not execute.
-pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<NamesUsed, SqlError> {
+pub(crate) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<NamesUsed, SqlError> {
     unknown_setting(statement)?;
     let names = names_used(statement, views);
     let mut word = String::new();
@@ -27,6 +30,10 @@ pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
             Kind::Word => {}
             Kind::Symbol(b':') if !names.catalog => {
                 judge_cast(statement, index)?;
+                continue;
+            }
+            Kind::Quoted if !names.catalog => {
+                judge_quoted_call(statement, index)?;
                 continue;
             }
             _ => continue,
@@ -42,6 +49,9 @@ pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
         if word == "cast" && !names.catalog {
             judge_cast(statement, index)?;
         }
+        if word == "concat" && !names.catalog && is_call(statement, index) {
+            judge_concat(statement, index)?;
+        }
     }
     judge_column_types(statement)?;
     judge_actions(statement)?;
@@ -55,7 +65,7 @@ pub(super) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
 
 /// What kinds of relations and functions a statement names.
 #[derive(Debug)]
-pub(super) struct NamesUsed {
+pub(crate) struct NamesUsed {
     /// Whether it is a query of the catalog.
     pub(super) catalog: bool,
     /// Which records of the relay it shows.
@@ -78,9 +88,7 @@ fn names_used(statement: &Statement<'_>, views: &SystemViews) -> NamesUsed {
         {
             used.system = used.system.and(*reads);
         }
-        used.catalog |= is(&"information_schema")
-            || (name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pg_"))
-                && !statement.is_symbol(index + 1, b'('));
+        used.catalog |= names_catalog(statement, index, name);
     }
     used
 }
@@ -119,13 +127,51 @@ fn applies(refusal: &Refusal, statement: &Statement<'_>, index: usize, catalog: 
     let in_place = match refusal.place {
         Start => index == 0,
         In(verbs) => verbs.iter().any(|verb| statement.is_word(0, verb)),
+        Outside(verbs) => {
+            verbs.iter().any(|verb| statement.is_word(0, verb)) && is_outside(statement, index)
+        }
         Anywhere => true,
+        Clause => is_clause(statement, index),
         UserData => !catalog,
         Call => !catalog && is_call(statement, index),
         Column => !catalog && is_column(statement, index),
         Nested => !catalog && 0 < index && statement.is_symbol(index - 1, b'('),
     };
     in_place && refusal.patterns.iter().any(|pattern| statement.matches(index, pattern))
+}
+
+/// Whether the word stands outside all parentheses, before any AS, and is no name.
+fn is_outside(statement: &Statement<'_>, index: usize) -> bool {
+    const BEFORE_NAMES: &[&str] =
+        &["add", "alter", "by", "column", "exists", "schema", "table", "to", "user", "view"];
+    let mut at = 0;
+    while at < index {
+        if statement.is_word(at, "as") {
+            return false;
+        }
+        at = if statement.is_symbol(at, b'(') { statement.after_parenthesis(at) } else { at + 1 };
+    }
+    at == index
+        && !statement.is_symbol(index - 1, b'.')
+        && !BEFORE_NAMES.iter().any(|word| statement.is_word(index - 1, word))
+}
+
+/// Whether a clause of a statement that changes rows begins with the word, which could be a name.
+fn is_clause(statement: &Statement<'_>, index: usize) -> bool {
+    const CHANGES: &[&str] = &["insert", "update", "delete", "merge", "with"];
+    const BEFORE_NAMES: &[&str] = &[
+        "and", "as", "by", "distinct", "from", "into", "join", "not", "on", "or", "select", "set",
+        "table", "then", "update", "when", "where",
+    ];
+    let Some(before) = index.checked_sub(1) else { return false };
+    // Not behind `*`: INSERT … SELECT * FROM … RETURNING has none of a product.
+    let behind_symbol = [b',', b'.', b'(', b'=', b'<', b'>', b'+', b'-', b'/', b'|'];
+    CHANGES.iter().any(|verb| statement.is_word(0, verb))
+        && !behind_symbol.into_iter().any(|symbol| statement.is_symbol(before, symbol))
+        && !BEFORE_NAMES.iter().any(|word| statement.is_word(before, word))
+        && (statement.is_identifier(index + 1)
+            || statement.is_symbol(index + 1, b'*')
+            || statement.is_symbol(index + 1, b'('))
 }
 
 /// Whether the word names a column that the statement does not make itself.
@@ -146,18 +192,62 @@ fn is_call(statement: &Statement<'_>, index: usize) -> bool {
         "table",
         "exists",
         "update",
-        "from",
-        "join",
         "references",
         "view",
         "as",
         "function",
+        "procedure",
+        "analyze",
+        "vacuum",
     ];
-    let names_table = index.checked_sub(1).is_some_and(|before| {
-        statement.is_symbol(before, b'.')
-            || BEFORE_TABLES.iter().any(|word| statement.is_word(before, word))
+    if !statement.is_symbol(index + 1, b'(') {
+        return false;
+    }
+    if let Some(before) = index.checked_sub(1) {
+        let schema = before.checked_sub(1).and_then(|at| statement.identifier(at));
+        if statement.is_symbol(before, b'.') {
+            return schema.is_some_and(|schema| schema == "pg_catalog");
+        }
+        if BEFORE_TABLES.iter().any(|word| statement.is_word(before, word)) {
+            return false;
+        }
+    }
+    // WITH name (columns) AS (…)
+    !statement.matches(statement.after_parenthesis(index + 1), "as (")
+}
+
+/// A function by its name in quotes.
+fn judge_quoted_call(statement: &Statement<'_>, index: usize) -> Result<(), SqlError> {
+    let name = statement.identifier(index).unwrap_or_default();
+    let calls = candidates(&name).iter().find(|(refusal, _)| {
+        let named = |pattern: &&str| pattern.split(' ').next() == Some(name.as_str());
+        (refusal.place == Call || refusal.patterns.contains(&format!("{name} (").as_str()))
+            && refusal.patterns.iter().any(named)
     });
-    statement.is_symbol(index + 1, b'(') && !names_table
+    match calls {
+        Some((refusal, emulated)) if is_call(statement, index) => {
+            Err(refused(refusal, *emulated).at(statement, index))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// CONCAT takes two arguments ("CONCAT function").
+fn judge_concat(statement: &Statement<'_>, index: usize) -> Result<(), SqlError> {
+    let end = statement.after_parenthesis(index + 1).saturating_sub(1);
+    let mut at = index + 2;
+    let mut commas = 0;
+    while at < end {
+        commas += usize::from(statement.is_symbol(at, b','));
+        at = if statement.is_symbol(at, b'(') { statement.after_parenthesis(at) } else { at + 1 };
+    }
+    if commas < 2 {
+        return Ok(());
+    }
+    let message = "Redshift does not support CONCAT of more than two arguments";
+    Err(SqlError::new("0A000", message)
+        .with_hint("use ||, or CONCAT of CONCAT")
+        .at(statement, index))
 }
 
 /// Judges `::type` and `CAST(… AS type)` that begin at `index`.

@@ -50,6 +50,14 @@ struct Declaration {
     like: Vec<String>,
     append: Option<String>,
     mode: Option<&'static str>,
+    /// The query of a view, as it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<String>,
+    /// The names of a view's columns, in parentheses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto_refresh: Option<bool>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -101,16 +109,71 @@ pub(super) fn rewrite(
         }
     }
     declared.check()?;
-    let json = serde_json::to_string(&declared).expect("names and numbers make JSON");
-    // No name may end the comment.
-    let json = json.replace('*', "\\u002a").replace('/', "\\u002f");
-    if let Some(last) = statement.tokens.last() {
-        edits.insert(last.end(), format!(" {MARK}{json}*/"));
+    declared.add(statement, edits);
+    Ok(())
+}
+
+/// Adds the text of a view that is made, and what a materialized one declares ("CREATE VIEW",
+/// "CREATE MATERIALIZED VIEW", "ALTER MATERIALIZED VIEW").
+pub(super) fn view(statement: &Statement<'_>, edits: &mut Edits) -> Result<(), SqlError> {
+    let materialized = statement.is_word(1, "materialized");
+    let refreshes = |at: usize| match () {
+        () if statement.matches(at, "auto refresh yes") => Some(true),
+        () if statement.matches(at, "auto refresh no") => Some(false),
+        () => None,
+    };
+    let mut declared = Declaration::default();
+    if statement.leads("alter materialized view") {
+        let after = statement.after_name(3);
+        declared.auto_refresh = refreshes(after);
+        declared.table = statement.identifier(after - 1).unwrap_or_default();
+        if declared.auto_refresh.is_some() {
+            declared.add(statement, edits);
+        }
+        return Ok(());
+    }
+    let view = (1..4).find(|at| statement.is_word(*at, "view"));
+    let Some(view) = view.filter(|_| statement.leads("create")) else { return Ok(()) };
+    let exists = statement.matches(view + 1, "if not exists");
+    let name = view + if exists { 4 } else { 1 };
+    let mut at = statement.after_name(name);
+    declared.table = statement.identifier(at - 1).unwrap_or_default();
+    declared.create = true;
+    let text = |from: usize, end: usize| {
+        let (first, last) = (statement.tokens.get(from)?, statement.tokens.get(end - 1)?);
+        statement.sql.get(first.start()..last.end()).map(str::to_owned)
+    };
+    if statement.is_symbol(at, b'(') {
+        let end = statement.after_parenthesis(at);
+        declared.names = text(at, end);
+        at = end;
+    }
+    while at < statement.tokens.len() && !statement.is_word(at, "as") {
+        declared.auto_refresh = refreshes(at).or(declared.auto_refresh);
+        at = match materialized {
+            true => read_attribute(statement, at, &mut declared)?,
+            false => at + 1,
+        };
+    }
+    if at + 1 < statement.tokens.len() {
+        declared.view = text(at + 1, statement.tokens.len());
+        declared.check()?;
+        declared.add(statement, edits);
     }
     Ok(())
 }
 
 impl Declaration {
+    /// Puts it behind the statement.
+    fn add(&self, statement: &Statement<'_>, edits: &mut Edits) {
+        let json = serde_json::to_string(self).expect("names and numbers make JSON");
+        // No name may end the comment.
+        let json = json.replace('*', "\\u002a").replace('/', "\\u002f");
+        if let Some(last) = statement.tokens.last() {
+            edits.insert(last.end(), format!(" {MARK}{json}*/"));
+        }
+    }
+
     fn declares_nothing(&self) -> bool {
         self.diststyle.is_none()
             && self.distkey.is_none()

@@ -246,7 +246,14 @@ impl<'a, 'b> Call<'a, 'b> {
                 format!("CASE WHEN ({tested}) IS NOT NULL THEN {not_null} ELSE {null} END"),
                 self.end,
             ),
-            ("convert", [kind, value]) => (format!("CAST(({value}) AS {kind})"), self.end),
+            ("convert", [kind, value]) => {
+                let kind = match kind.to_ascii_lowercase().as_str() {
+                    "datetime" => "timestamp".to_owned(),
+                    name if name.starts_with("nvarchar") => kind[1..].to_owned(),
+                    _ => kind.clone(),
+                };
+                (format!("CAST(({value}) AS {kind})"), self.end)
+            }
             ("decode", [tested, rest @ ..]) => (decode(tested, rest), self.end),
             ("median", [value]) => {
                 self.no_window(self.end)?;

@@ -5,6 +5,7 @@
 
 mod aliases;
 mod attributes;
+mod bodies;
 mod column_types;
 mod databases;
 pub(crate) mod declared;
@@ -12,6 +13,7 @@ mod edits;
 pub(crate) mod functions;
 mod isolation;
 pub(crate) mod lateral;
+mod literals;
 mod maintenance;
 mod names;
 mod queries;
@@ -19,6 +21,7 @@ mod selects;
 pub(crate) mod settings;
 mod show;
 pub(crate) mod table;
+mod updates;
 mod users;
 mod words;
 
@@ -70,9 +73,13 @@ fn rewrite_words(statement: &Statement<'_>) -> Result<Rewritten, SqlError> {
     settings::rewrite(statement, &mut edits);
     let then = then.or(users::rewrite(statement, &mut edits));
     words::rewrite(statement, &mut edits);
+    updates::rewrite(statement, &mut edits);
     queries::rewrite(statement, &mut edits);
     functions::rewrite(statement, &mut edits)?;
     attributes::materialized_view(statement, &mut edits);
+    literals::rewrite(statement, &mut edits);
+    declared::view(statement, &mut edits)?;
+    bodies::rewrite(statement, &mut edits)?;
     if let Some(table) = table::TableStatement::read(statement) {
         attributes::rewrite(statement, &table, &mut edits)?;
         declared::rewrite(statement, &table, &mut edits)?;

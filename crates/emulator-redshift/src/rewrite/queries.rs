@@ -111,9 +111,10 @@ fn wider_relations(statement: &Statement<'_>, edits: &mut Edits) {
     let names =
         |columns| (0..statement.tokens.len()).any(|index| is_any(statement, index, columns));
     let mut instead: &[&str] = &[];
-    if names(WIDER_COLUMNS) {
+    if names(WIDER_COLUMNS) || names(&["pg_attrdef"]) {
         instead = WIDER_RELATIONS;
         read_instead(statement, instead, "blueshift_", edits);
+        defaults(statement, edits);
     } else if names(KEYED_COLUMNS) {
         instead = KEYED_RELATIONS;
         read_instead(statement, instead, "blueshift_keyed_", edits);
@@ -122,6 +123,23 @@ fn wider_relations(statement: &Statement<'_>, edits: &mut Edits) {
         let others = LISTED_RELATIONS.iter().filter(|name| !instead.contains(*name));
         let others: Vec<&str> = others.copied().collect();
         read_instead(statement, &others, "blueshift_listed_", edits);
+    }
+}
+
+/// `pg_get_expr(d.adbin, d.adrelid)`: the default of an IDENTITY column is no expression of Postgres.
+fn defaults(statement: &Statement<'_>, edits: &mut Edits) {
+    for index in 0..statement.tokens.len() {
+        if !statement.matches(index, "pg_get_expr (")
+            || !statement.is_identifier(index + 2)
+            || !statement.matches(index + 3, ". adbin ,")
+        {
+            continue;
+        }
+        let qualified = 2 <= index && statement.matches(index - 2, "pg_catalog .");
+        let first = if qualified { index - 2 } else { index };
+        let end = statement.after_parenthesis(index + 1);
+        let whole = statement.tokens[first].start()..statement.tokens[end - 1].end();
+        edits.replace(whole, format!("{}.adsrc", statement.text(index + 2)));
     }
 }
 

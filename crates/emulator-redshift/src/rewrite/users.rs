@@ -15,6 +15,11 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Option<St
         if let Some(at) = disabled {
             edits.replace(bytes(at + 1), "NULL");
         }
+        let unlimited = (2..statement.tokens.len())
+            .find(|at| statement.matches(*at, "connection limit unlimited"));
+        if let Some(at) = unlimited {
+            edits.replace(bytes(at + 2), "-1");
+        }
         return superuser(statement, edits);
     } else if statement.leads("set") || statement.leads("reset") {
         session_authorization(statement, edits);

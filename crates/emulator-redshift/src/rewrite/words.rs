@@ -102,6 +102,11 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
         varbyte(statement, index..index + 1, edits);
     } else if is("binary") && statement.is_word(index + 1, "varying") {
         varbyte(statement, index..index + 2, edits);
+    } else if (is("datetime") || is("nvarchar")) && is_type(statement, index) {
+        edits.replace(range, if is("datetime") { "timestamp" } else { "varchar" });
+    } else if is("returning") {
+        // Whoever means the clause has been refused: it is a name.
+        edits.replace(range, "\"returning\"");
     } else if (is("decimal") || is("numeric") || is("dec")) && is_cast(statement, index) {
         edits.insert(token.end(), NUMERIC_DEFAULT);
     } else if is("max") && statement.is_symbol(index + 1, b')') && 2 <= index {
@@ -125,6 +130,61 @@ fn begins_query(statement: &Statement<'_>, at: usize) -> bool {
 /// Whether the word stands where a type does: behind a column's name, `::` or AS.
 fn names_type(statement: &Statement<'_>, index: usize) -> bool {
     0 < index && (statement.is_identifier(index - 1) || statement.is_symbol(index - 1, b':'))
+}
+
+/// Whether the word stands where only a type may: in a cast, as an argument of a procedure, a
+/// function or PREPARE, or behind RETURNS.
+fn is_type(statement: &Statement<'_>, index: usize) -> bool {
+    if 2 <= index && statement.matches(index - 2, ": :") || is_cast_target(statement, index) {
+        return true;
+    }
+    let behind = |word: &str| 0 < index && statement.is_word(index - 1, word);
+    if behind("returns") || (2 <= index && statement.matches(index - 2, "convert (")) {
+        return true;
+    }
+    // A variable of PL/pgSQL, as `bodies` has it.
+    if statement.leads("perform")
+        && (index == 2 || (index == 3 && statement.is_word(2, "constant")))
+    {
+        return true;
+    }
+    let prepares = statement.leads("prepare") && statement.is_symbol(2, b'(');
+    let routine = ["function", "procedure"].iter().any(|kind| {
+        ["create or replace ", "create ", "drop ", "alter "]
+            .iter()
+            .any(|verb| statement.leads(&format!("{verb}{kind}")))
+    });
+    let open = (1..index).find(|at| statement.is_symbol(*at, b'('));
+    // A type stands last but for its length, or before DEFAULT.
+    let after = match statement.is_symbol(index + 1, b'(') {
+        true => statement.after_parenthesis(index + 1),
+        false => index + 1,
+    };
+    let ends = statement.is_symbol(after, b',')
+        || statement.is_symbol(after, b')')
+        || statement.is_word(after, "default");
+    (prepares || routine)
+        && ends
+        && open.is_some_and(|open| index < statement.after_parenthesis(open))
+}
+
+/// Whether the word is the type of `CAST(… AS type)`.
+fn is_cast_target(statement: &Statement<'_>, index: usize) -> bool {
+    if index == 0 || !statement.is_word(index - 1, "as") {
+        return false;
+    }
+    let mut depth = 0_usize;
+    for at in (0..index).rev() {
+        if statement.is_symbol(at, b')') {
+            depth += 1;
+        } else if statement.is_symbol(at, b'(') {
+            if depth == 0 {
+                return 0 < at && statement.is_word(at - 1, "cast");
+            }
+            depth -= 1;
+        }
+    }
+    false
 }
 
 /// Whether a type without a precision stands behind `::`, or in `CAST(… AS type)`.

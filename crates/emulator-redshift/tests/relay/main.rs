@@ -9,6 +9,7 @@ mod clients;
 mod copy;
 mod copy_failures;
 mod declared;
+mod definitions;
 mod dialect;
 mod faults;
 mod functions;

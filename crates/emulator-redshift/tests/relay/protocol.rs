@@ -103,7 +103,8 @@ async fn a_statement_can_be_cancelled() {
     let kit = Kit::start().await;
     let session = kit.connect().await;
     let cancel = session.client.cancel_token();
-    let sleeping = session.client.simple_query("select pg_catalog.pg_sleep(60)");
+    let sleeping =
+        session.client.simple_query("select pg_sleep(60) from pg_catalog.pg_namespace limit 1");
     let cancelling = async {
         let superuser = Cluster::shared().superuser(&kit.database).await;
         until("the statement runs", || async {
@@ -136,7 +137,7 @@ async fn a_shutdown_ends_every_session_at_once() {
     let kit = Kit::start().await;
     let mut idle = Raw::connect(&kit).await;
     let mut busy = Raw::connect(&kit).await;
-    busy.query("select pg_catalog.pg_sleep(60)").send().await;
+    busy.query("select pg_sleep(60) from pg_catalog.pg_namespace limit 1").send().await;
     kit.shutdown.cancel();
     for raw in [&mut idle, &mut busy] {
         let answer = raw.answer().await.expect("the client is told");

@@ -53,7 +53,7 @@ async fn a_verified_session_carries_large_answers_both_ways_and_can_be_cancelled
     assert_eq!(row.get::<_, &str>(0).len(), 8_000_000);
 
     let cancel = session.cancel_token();
-    let sleeping = session.simple_query("select pg_catalog.pg_sleep(60)");
+    let sleeping = session.simple_query("select pg_sleep(60) from pg_catalog.pg_namespace limit 1");
     let cancelling = async {
         let superuser = Cluster::shared().superuser(&kit.database).await;
         until("the statement runs", || async {
