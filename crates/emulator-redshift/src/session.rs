@@ -190,7 +190,6 @@ impl Session {
                 }
             }
         }
-        self.begun = None; // The Query ended with a ReadyForQuery of its own.
         Ok(())
     }
 

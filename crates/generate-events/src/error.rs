@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use runtime::failure::WithHint;
 use runtime::settings::SettingsError;
@@ -108,6 +109,19 @@ pub enum SendError {
         attempts: u32,
         /// What the last attempt met.
         reason: String,
+    },
+    /// The program was stopped, and SQS did not answer in time.
+    #[error(
+        "{count} messages, {id} among them, were not answered within {waited:?} of the stop; SQS may \
+         have them"
+    )]
+    Unanswered {
+        /// How many messages.
+        count: usize,
+        /// The first of them.
+        id: String,
+        /// How long an answer was awaited after the stop.
+        waited: Duration,
     },
     /// The queue was there when we began.
     #[error("the queue {queue_url} is gone")]

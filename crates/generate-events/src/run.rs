@@ -16,7 +16,7 @@ use crate::figures::Figures;
 use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::record::Record;
-use crate::send::{Confirmed, ENTRIES_MAX, Outcome, Sender, batches};
+use crate::send::{Confirmed, ENTRIES_MAX, Outcome, STOP_GRACE, Sender, batches};
 use crate::source::{Class, Outgoing, Source};
 
 /// Batches in flight at once.
@@ -56,7 +56,8 @@ impl fmt::Display for Summary {
 
 /// Sends until the input ends, `shutdown` is cancelled, or something fails.
 ///
-/// Whatever the end is, batches in flight are finished first, and what SQS confirmed is recorded.
+/// Whatever the end is, batches in flight are finished first, and what SQS confirmed is recorded;
+/// after a stop SQS has [`STOP_GRACE`] for that.
 ///
 /// # Errors
 /// [`GenerateError::Interrupted`] once messages may have been sent; any other error before that.
@@ -142,9 +143,15 @@ struct Dispatch {
 impl Dispatch {
     /// Sends; answers with what ended it, unless it ended as it should.
     async fn run(&mut self, shutdown: &CancellationToken) -> Option<GenerateError> {
+        let given_up = CancellationToken::new();
         let mut in_flight = FuturesUnordered::new();
         let mut failure = None;
         let mut is_stopped = false;
+        let time_is_up = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::pin!(time_is_up);
         loop {
             while !is_stopped && in_flight.len() < self.in_flight_max {
                 let Some(batch) = self.next_batch(self.in_flight_max - in_flight.len()) else {
@@ -152,7 +159,8 @@ impl Dispatch {
                 };
                 self.batch_count += 1;
                 let (sender, jitter_seed) = (self.sender.clone(), self.batch_count);
-                in_flight.push(async move { sender.send(batch, jitter_seed).await });
+                let given_up = &given_up;
+                in_flight.push(async move { sender.send(batch, jitter_seed, given_up).await });
             }
             let has_more = !is_stopped && !self.is_exhausted();
             if !has_more && in_flight.is_empty() {
@@ -167,6 +175,7 @@ impl Dispatch {
                     }
                 }
                 () = shutdown.cancelled(), if !is_stopped => is_stopped = true,
+                () = &mut time_is_up, if !given_up.is_cancelled() => given_up.cancel(),
                 () = tokio::time::sleep_until(self.wake_at()), if may_take => {}
             }
         }

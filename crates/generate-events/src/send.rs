@@ -12,6 +12,7 @@ use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMess
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{GenerateError, SendError};
 use crate::source::Outgoing;
@@ -22,6 +23,8 @@ pub const ENTRIES_MAX: usize = 10;
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// How often an entry is sent before we give up; the SDK repeats failed calls on top of that.
 const ATTEMPTS_MAX: u32 = 6;
+/// After a stop, SQS has so long to answer for the batches in flight.
+pub const STOP_GRACE: Duration = Duration::from_secs(5);
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
@@ -41,6 +44,16 @@ pub struct Outcome {
     pub confirmed: Vec<Confirmed>,
     /// Why the rest was not sent, if there is a rest.
     pub failure: Option<SendError>,
+}
+
+impl Outcome {
+    /// Nobody waits any longer to hear what became of those that wait.
+    fn given_up(mut self, waiting: &[Outgoing]) -> Self {
+        let id = waiting.first().map(|message| message.id.clone()).unwrap_or_default();
+        let failure = SendError::Unanswered { count: waiting.len(), id, waited: STOP_GRACE };
+        self.failure.get_or_insert(failure);
+        self
+    }
 }
 
 /// Cuts messages into batches that SQS takes, in order. A message that is too large for any batch
@@ -88,16 +101,24 @@ impl Sender {
     }
 
     /// Sends one batch of at most [`ENTRIES_MAX`] messages. What SQS fails to take by its own
-    /// fault is sent again after a pause; `jitter_seed` decides how long the pauses are.
-    pub async fn send(&self, batch: Vec<Outgoing>, jitter_seed: u64) -> Outcome {
+    /// fault is sent again after a pause; `jitter_seed` decides how long the pauses are. Once
+    /// `given_up` is cancelled nothing is awaited any more.
+    pub async fn send(
+        &self,
+        batch: Vec<Outgoing>,
+        jitter_seed: u64,
+        given_up: &CancellationToken,
+    ) -> Outcome {
         let mut random = ChaCha8Rng::seed_from_u64(jitter_seed);
         let mut outcome = Outcome { confirmed: Vec::with_capacity(batch.len()), failure: None };
         let mut waiting = batch;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let reason = match self.send_once(&waiting).await {
-                Ok(answer) => {
+            let answer = given_up.run_until_cancelled(self.send_once(&waiting)).await;
+            let reason = match answer.transpose() {
+                Ok(None) => return outcome.given_up(&waiting),
+                Ok(Some(answer)) => {
                     let sorted = sort(waiting, answer);
                     outcome.confirmed.extend(sorted.confirmed);
                     outcome.failure = outcome.failure.or(sorted.refused);
@@ -121,7 +142,10 @@ impl Sender {
                 return outcome;
             }
             tracing::warn!(count, attempt, %reason, "messages not taken, sending again");
-            tokio::time::sleep(backoff(attempt, &mut random)).await;
+            let pause = tokio::time::sleep(backoff(attempt, &mut random));
+            if given_up.run_until_cancelled(pause).await.is_none() {
+                return outcome.given_up(&waiting);
+            }
         }
     }
 

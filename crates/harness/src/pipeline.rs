@@ -81,7 +81,7 @@ impl Pipeline {
 
     /// Starts a program with JSON logs and a JSON result.
     pub fn start(&self, program: &str, arguments: &[&str]) -> anyhow::Result<Running> {
-        self.start_with(program, arguments, &[])
+        self.launch(program, arguments, &[], None)
     }
 
     /// Starts a program with variables that no other gets.
@@ -90,6 +90,26 @@ impl Pipeline {
         program: &str,
         arguments: &[&str],
         variables: &[(&str, &str)],
+    ) -> anyhow::Result<Running> {
+        self.launch(program, arguments, variables, None)
+    }
+
+    /// Starts a program whose result goes to `stdout`, where nobody reads it.
+    pub fn start_into(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        stdout: File,
+    ) -> anyhow::Result<Running> {
+        self.launch(program, arguments, &[], Some(stdout))
+    }
+
+    fn launch(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        stdout: Option<File>,
     ) -> anyhow::Result<Running> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let stem = stem(number, program);
@@ -111,7 +131,7 @@ impl Pipeline {
             .envs(variables.iter().copied())
             .current_dir(&self.folder)
             .stdin(Stdio::null())
-            .stdout(create(&result)?)
+            .stdout(stdout.map_or_else(|| create(&result), Ok)?)
             .stderr(create(&log)?)
             .kill_on_drop(true);
         if self.names_callers && self.environment.iter().any(|(name, _)| name == ACCESS_KEY_ID) {
@@ -235,6 +255,11 @@ impl Running {
     /// Ends a [`Running::pause`].
     pub fn go_on(&self) -> anyhow::Result<()> {
         self.signal(Signal::CONT)
+    }
+
+    /// SIGTERM.
+    pub fn ask_to_stop(&self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM)
     }
 
     /// SIGTERM, then [`Running::finish`].

@@ -216,7 +216,7 @@ impl Probe {
     }
 
     /// The table's name in SQL, with its schema if that is the scenario's own.
-    fn table(&self) -> String {
+    pub fn table(&self) -> String {
         match &self.provisioned.resources.schema {
             Some(schema) => format!("\"{schema}\".events"),
             None => "events".to_owned(),

@@ -13,8 +13,19 @@ use runtime::settings::TableArgs;
 use runtime::telemetry::Format;
 use runtime::{failure, shutdown, telemetry};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// As the main thread has it: the parts run on threads of the runtime, and a build without
+/// optimisation needs more than their 2 MiB.
+const STACK_BYTES: usize = 8 << 20;
+
+fn main() -> ExitCode {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    match runtime.enable_all().thread_stack_size(STACK_BYTES).build() {
+        Ok(runtime) => runtime.block_on(run_command()),
+        Err(error) => failure::report("run-pipeline", Err(error.into())),
+    }
+}
+
+async fn run_command() -> ExitCode {
     let (args, given) = parts::parse();
     match start(&args, &given).await {
         Ok(exit_code) => ExitCode::from(exit_code),

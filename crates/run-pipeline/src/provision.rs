@@ -13,12 +13,15 @@ use runtime::redshift::{Session, quote_identifier};
 use runtime::settings::QueueSettings;
 use serde::Serialize;
 
-use crate::resources::queues::{self, Queue, VISIBILITY_TIMEOUT_MIN};
+use crate::resources::queues::{self, Queue, RETENTION_MIN, VISIBILITY_TIMEOUT_MIN};
 use crate::resources::table::{self, StatementError};
 use crate::resources::{Refusal, bucket, chain};
 
 /// How long dead letters are kept: the longest that SQS allows (API Reference, "CreateQueue").
 const DEAD_LETTERS_KEPT_SECONDS: u64 = 1_209_600;
+
+/// How long messages are kept in a queue that kept them too shortly: SQS's own default.
+const KEPT_SECONDS: u64 = 345_600;
 
 /// How often, and after which pause, a queue is looked for that was just made.
 const LOOKS_MAX: u32 = 20;
@@ -176,15 +179,24 @@ async fn make_queue(
                 }
             }
         }
-        Ok(Some(queue)) => match settle_queue(sqs, &queue, dead_letters, mode).await {
-            Ok((state, details)) => {
-                let hint = (state == State::Differs)
-                    .then(|| "run-pipeline provision --update changes it".to_owned());
-                let finding = Finding::new(resource, name, state);
-                (Finding { details, hint, ..finding }, Some(queue))
+        Ok(Some(queue)) => {
+            match settle_queue(sqs, &queue, is_dead_letter_queue, dead_letters, mode).await {
+                Ok((state, details)) => {
+                    let is_own = is_dead_letter_queue && queue.has_redrive_policy();
+                    let hint = match state {
+                        State::Differs if is_own => "remove its redrive policy by hand",
+                        State::Differs if !is_dead_letter_queue && dead_letters.is_none() => {
+                            "make the dead-letter queue (run-pipeline provision), then --update"
+                        }
+                        _ => "run-pipeline provision --update changes it",
+                    };
+                    let hint = (state == State::Differs).then(|| hint.to_owned());
+                    let finding = Finding::new(resource, name, state);
+                    (Finding { details, hint, ..finding }, Some(queue))
+                }
+                Err(refusal) => failed(refusal, "sqs:SetQueueAttributes"),
             }
-            Err(refusal) => failed(refusal, "sqs:SetQueueAttributes"),
-        },
+        }
     }
 }
 
@@ -192,6 +204,7 @@ async fn make_queue(
 async fn settle_queue(
     sqs: &aws_sdk_sqs::Client,
     queue: &Queue,
+    is_dead_letter_queue: bool,
     dead_letters: Option<&Queue>,
     mode: Mode,
 ) -> Result<(State, Vec<String>), Refusal> {
@@ -219,9 +232,17 @@ async fn settle_queue(
         }
         Mode::Check | Mode::Make => Ok((State::Differs, details)),
         Mode::Update => {
-            let seconds = queue.number(Name::VisibilityTimeout).unwrap_or_default();
-            if seconds < VISIBILITY_TIMEOUT_MIN {
+            let is_below = |name, least| queue.number(name).is_some_and(|value| value < least);
+            if is_below(Name::VisibilityTimeout, VISIBILITY_TIMEOUT_MIN) {
                 set = set.attributes(Name::VisibilityTimeout, VISIBILITY_TIMEOUT_MIN.to_string());
+            }
+            if is_below(Name::MessageRetentionPeriod, RETENTION_MIN) {
+                let kept =
+                    if is_dead_letter_queue { DEAD_LETTERS_KEPT_SECONDS } else { KEPT_SECONDS };
+                set = set.attributes(Name::MessageRetentionPeriod, kept.to_string());
+            }
+            if set.get_attributes().is_none() {
+                return Ok((State::Differs, details));
             }
             set.send().await.map_err(Refusal::of)?;
             Ok((State::Updated, details))

@@ -34,6 +34,12 @@ const CONSUME: &str = "consume-events";
 const UPLOAD: &str = "upload-data";
 const VISUALIZE: &str = "visualize";
 
+/// How long the generator may take to end: longer than SQS has to answer for its last batches.
+const GENERATOR_ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long any other part may: a COPY that has begun is finished.
+const ENDS_WITHIN: Duration = Duration::from_secs(30 * 60);
+
 /// Everything a run needs.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -67,7 +73,7 @@ struct Running<T> {
 }
 
 impl<T> Running<T> {
-    /// Stops it and waits for its end.
+    /// Stops it and waits for its end, which comes within the part's ceiling.
     async fn end(self) -> anyhow::Result<T> {
         self.stop.cancel();
         self.task.await.unwrap_or_else(|panic| Err(anyhow!(panic)))
@@ -78,7 +84,7 @@ impl<T> Running<T> {
 /// exit code.
 ///
 /// # Errors
-/// If a limit and the parts contradict each other, or stdout is closed.
+/// If a limit and the parts contradict each other.
 pub async fn run(pipeline: Pipeline, shutdown: &CancellationToken) -> anyhow::Result<u8> {
     let args = &pipeline.args;
     if args.events.is_some() && !args.parts.contains(&PartName::GenerateEvents) {
@@ -95,7 +101,7 @@ impl Pipeline {
         let sent = CancellationToken::new();
         let mut generator = has(PartName::GenerateEvents).then(|| {
             let (this, sent) = (Arc::clone(&self), sent.clone());
-            spawn(GENERATE, &given_up, async move |stop| {
+            spawn((GENERATE, GENERATOR_ENDS_WITHIN), &given_up, async move |stop| {
                 let sums = this.generate(&stop).await;
                 sent.cancel();
                 sums
@@ -106,25 +112,28 @@ impl Pipeline {
             .map(|index| {
                 let this = Arc::clone(&self);
                 let health = self.health_of_consumer(index);
-                spawn(CONSUME, &given_up, async move |stop| this.consume(&health, &stop).await)
+                let part = (CONSUME, ENDS_WITHIN);
+                spawn(part, &given_up, async move |stop| this.consume(&health, &stop).await)
             })
             .collect();
         let upload = has(PartName::UploadData).then(|| {
             let this = Arc::clone(&self);
-            spawn(UPLOAD, &given_up, async move |stop| Ok(this.upload(&stop).await))
+            let part = (UPLOAD, ENDS_WITHIN);
+            spawn(part, &given_up, async move |stop| Ok(this.upload(&stop).await))
         });
         let charts = has(PartName::Visualize).then(|| {
             let this = Arc::clone(&self);
-            spawn(VISUALIZE, &given_up, async move |stop| Ok(this.visualize(&stop).await))
+            let part = (VISUALIZE, ENDS_WITHIN);
+            spawn(part, &given_up, async move |stop| Ok(this.visualize(&stop).await))
         });
         let end = self.wait(shutdown, &sent, &given_up).await;
         tracing::info!(because = ?end, "stopping: generator, consumers, upload, charts");
         let mut codes = Runs::default();
         if let Some(generator) = generator.take() {
             let outcome = generator.end().await;
-            self.settle(GENERATE, outcome, &mut codes)?;
+            self.settle(GENERATE, outcome, &mut codes);
         }
-        self.end_consumers(consumers, end, shutdown, &mut codes).await?;
+        self.end_consumers(consumers, end, shutdown, &mut codes).await;
         // After a signal its token is cancelled already; the last load is to happen all the same.
         let last = if end == End::Limit { shutdown.clone() } else { CancellationToken::new() };
         let once_more = end == End::Limit || (end == End::Signal && self.args.final_upload);
@@ -171,9 +180,9 @@ impl Pipeline {
         end: End,
         shutdown: &CancellationToken,
         codes: &mut Runs,
-    ) -> anyhow::Result<()> {
+    ) {
         if consumers.is_empty() {
-            return Ok(());
+            return;
         }
         consumers.iter().for_each(|consumer| consumer.stop.cancel());
         // Each result counts on from the one before, as the figures that they share do.
@@ -188,7 +197,7 @@ impl Pipeline {
             let drained = drained.instrument(span).await;
             sums = results::latest(sums, drained);
         }
-        self.settle(CONSUME, sums, codes)
+        self.settle(CONSUME, sums, codes);
     }
 
     async fn generate(&self, stop: &CancellationToken) -> anyhow::Result<Sums> {
@@ -303,19 +312,12 @@ impl Pipeline {
         Schedule::new(expression.clone(), self.args.time_zone.clone())
     }
 
-    /// Prints what a part did, or logs why it failed.
-    fn settle(
-        &self,
-        name: &'static str,
-        outcome: anyhow::Result<Sums>,
-        codes: &mut Runs,
-    ) -> anyhow::Result<()> {
-        match outcome {
-            Ok(sums) => self.print(name, &sums.value()),
-            Err(error) => {
-                codes.add(self.exit_code(name, Err(error)));
-                Ok(())
-            }
+    /// Prints what a part did, or logs why it failed. A result that cannot be printed ends nothing:
+    /// other parts still hold messages.
+    fn settle(&self, name: &'static str, outcome: anyhow::Result<Sums>, codes: &mut Runs) {
+        let printed = outcome.and_then(|sums| self.print(name, &sums.value()));
+        if let Err(error) = printed {
+            codes.add(self.exit_code(name, Err(error)));
         }
     }
 
@@ -353,8 +355,9 @@ impl Pipeline {
 }
 
 /// Starts a part, on a thread of its own; if it fails for good, or panics, `given_up` is cancelled.
+/// So long after its stop it is given up, so that the parts behind it are stopped too.
 fn spawn<T, Work>(
-    name: &'static str,
+    (name, ends_within): (&'static str, Duration),
     given_up: &CancellationToken,
     work: impl FnOnce(CancellationToken) -> Work + Send + 'static,
 ) -> Running<T>
@@ -367,8 +370,18 @@ where
     let given_up = given_up.clone();
     let task = tokio::spawn(async move {
         let part = tokio::task::spawn_blocking(move || {
-            let work = work(part_stop).instrument(tracing::info_span!("part", name));
-            tokio::runtime::Handle::current().block_on(work)
+            let work = Box::pin(work(part_stop.clone()));
+            let work = work.instrument(tracing::info_span!("part", name));
+            let ceiling = async {
+                part_stop.cancelled().await;
+                tokio::time::sleep(ends_within).await;
+            };
+            tokio::runtime::Handle::current().block_on(async {
+                tokio::select! {
+                    outcome = work => outcome,
+                    () = ceiling => Err(anyhow!("no end within {ends_within:?} of the stop")),
+                }
+            })
         });
         let outcome = part.await.unwrap_or_else(|panic| Err(anyhow!(panic)));
         if outcome.is_err() {

@@ -1,11 +1,18 @@
 //! AWS clients. Endpoints come from the SDK's own `AWS_ENDPOINT_URL*`, so moving between laptop,
 //! CI and AWS changes no code path.
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, ProvideCredentials};
 use aws_types::service_config::ServiceConfigKey;
 
 use crate::settings::AwsSettings;
+
+/// How long AWS may take to answer one attempt of a call, its body included; then the SDK tries
+/// again. Longer than the longest poll of SQS (20 s). Whoever copies gigabytes sets another one.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What to look at when AWS does not answer, on a laptop as in production.
 pub const UNREACHABLE_HINT: &str = "is the endpoint right, and is it up? look at region, network \
@@ -33,9 +40,12 @@ pub async fn find_credentials(config: &SdkConfig) -> Result<(), NoCredentials> {
     }
 }
 
-/// Resolves region and credentials: those of the settings, else the SDK's default chain.
+/// Resolves region and credentials: those of the settings, else the SDK's default chain. No attempt
+/// takes longer than [`ATTEMPT_TIMEOUT`]: the SDK itself would wait for ever for a service that
+/// accepts a call and does not answer.
 pub async fn load(settings: &AwsSettings) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }

@@ -113,6 +113,7 @@ impl Periodic {
                         if let Err(error) = print(&record, &summary) {
                             let error = format!("{error:#}");
                             tracing::error!(error, "the result cannot be printed");
+                            return record.exit_code.max(1);
                         }
                         record.exit_code
                     }

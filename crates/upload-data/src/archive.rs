@@ -74,7 +74,8 @@ impl Unmoved {
     }
 }
 
-/// Puts loaded objects away. All are tried, whatever happens to one.
+/// Puts loaded objects away. All are tried, whatever S3 says of one; when it does not answer at all,
+/// the rest is left to the next run.
 ///
 /// # Errors
 /// If S3 is not there: then nothing else can be done either. What S3 refuses of single objects is
@@ -105,6 +106,7 @@ pub(crate) async fn put_away(
                 }
                 done.unmoved.note(error);
             }
+            Err(error @ StoreError::Unreachable { .. }) => return Err(error),
             Err(error) => failure = failure.or(Some(error)),
         }
     }

@@ -14,6 +14,8 @@ pub const UNDEFINED_TABLE: &str = "42P01";
 pub const UNDEFINED_SCHEMA: &str = "3F000";
 /// SQLSTATE of a statement that ran into `statement_timeout`.
 pub const QUERY_CANCELED: &str = "57014";
+/// SQLSTATE of a statement that this user may not run.
+pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// SQLSTATE of two transactions that cannot both be right.
 pub const SERIALIZATION_FAILURE: &str = "40001";
 /// SQLSTATE of two transactions that wait for each other.
@@ -76,6 +78,16 @@ pub enum StoreError {
         /// S3's words.
         message: String,
     },
+    /// S3 did what it was asked for, as it seems, but nobody understands its answer.
+    #[error("bucket {bucket}: the answer to {operation} cannot be read: {reason}")]
+    Unreadable {
+        /// The bucket's name.
+        bucket: String,
+        /// What was asked, with the key or prefix.
+        operation: String,
+        /// The SDK's words.
+        reason: String,
+    },
     /// S3 did not answer, after the SDK's retries.
     #[error("bucket {bucket}: no answer to {operation}: {reason}")]
     Unreachable {
@@ -108,7 +120,7 @@ impl StoreError {
                 Some("may these credentials list, read, write and delete there?")
             }
             Self::Unreachable { .. } => Some(runtime::aws::UNREACHABLE_HINT),
-            Self::NoObject { .. } | Self::Changed { .. } => None,
+            Self::NoObject { .. } | Self::Changed { .. } | Self::Unreadable { .. } => None,
         }
     }
 }
@@ -168,6 +180,29 @@ impl StatementError {
 }
 
 impl StatementError {
+    /// What the user can do about a statement that is refused for want of rights, or because there
+    /// is another table in the ledger's place.
+    fn hint_for(&self, step: &str) -> Option<&'static str> {
+        let is_of_ledger = step.ends_with(" the ledger");
+        if self.is(INSUFFICIENT_PRIVILEGE) {
+            return Some(match step {
+                _ if is_of_ledger => {
+                    "let this user own the ledger, or GRANT SELECT, INSERT, UPDATE ON load_ledger TO \
+                     it: LOCK asks for UPDATE"
+                }
+                "create the staging table" => {
+                    "GRANT SELECT on the table and TEMP on the database to this user"
+                }
+                _ => "GRANT SELECT, INSERT on the table to this user",
+            });
+        }
+        let is_other_shape = matches!(self, Self::Refused { sqlstate, .. } if sqlstate.starts_with("42") || sqlstate.starts_with("22"));
+        (is_of_ledger && is_other_shape).then_some(
+            "load_ledger is not the table that upload-data makes: give it another name, and run \
+             this again",
+        )
+    }
+
     /// What the user can do about a COPY that no object is to blame for.
     fn hint_for_copy(&self) -> Option<&'static str> {
         let Self::Refused { sqlstate, message } = self else { return None };
@@ -335,8 +370,9 @@ pub enum LoadError {
         /// Rows in `stl_load_errors`.
         listed: u64,
     },
-    /// The program was stopped while it waited for the ledger; nothing was begun.
-    #[error("stopped while waiting for the ledger")]
+    /// The program was stopped before Redshift let it in, or while another run held the ledger;
+    /// nothing was begun.
+    #[error("stopped on the way to the ledger")]
     Stopped,
     /// A bad object could not be moved to `rejected/`.
     #[error("set object {key} aside")]
@@ -407,7 +443,9 @@ impl LoadError {
     /// Who is to blame, if COPY failed and will not do otherwise by itself.
     pub(crate) fn blame(&self) -> Option<Blame> {
         match self {
-            Self::BadRows { .. } | Self::NoGoodRows { .. } => Some(Blame::Content),
+            Self::BadRows { .. } | Self::NoGoodRows { .. } | Self::NoId { .. } => {
+                Some(Blame::Content)
+            }
             Self::Statement { step: COPY_STEP, source } if !source.is_transient() => {
                 let StatementError::Refused { sqlstate, message } = source else { return None };
                 Some(refusal::blame(sqlstate, message))
@@ -431,7 +469,10 @@ impl LoadError {
                 "make it with: run-pipeline provision, or with create_table.sql; or set table \
                      in section [redshift]",
             ),
-            Self::NoLedger { .. } => Some("may this user create a table in that schema?"),
+            Self::NoLedger { .. } => Some(
+                "GRANT CREATE ON SCHEMA to this user, or let its owner make the ledger: run-pipeline \
+                 provision",
+            ),
             Self::BadRows { .. } | Self::NoGoodRows { .. } | Self::AllBad { .. } => Some(
                 "does the table in redshift fit the events, as create_table.sql does? run-pipeline \
                  doctor compares the two; if it does, raise --rejects-max to set these objects aside",
@@ -448,7 +489,8 @@ impl LoadError {
                 Some("run again: the ledger tells whether the objects were loaded")
             }
             Self::Statement { step: COPY_STEP, source } => source.hint_for_copy(),
-            Self::Stopped | Self::Statement { .. } => None,
+            Self::Statement { step, source } => source.hint_for(step),
+            Self::Stopped => None,
         }
     }
 }

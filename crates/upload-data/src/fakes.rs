@@ -57,7 +57,7 @@ pub(crate) struct LedgerRow {
 
 /// Everything there is. Bodies are ids with blanks between; the table holds ids. In place of an id
 /// may stand `bad`, a row that COPY cannot load, or `hopeless`, too many of them; a body with
-/// `broken` in it cannot be read at all.
+/// `broken` in it cannot be read at all; `nameless` is an event without an id.
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub objects: BTreeMap<String, String>,
@@ -286,8 +286,10 @@ impl FakeSession<'_> {
             "read ledger" => return Ok(self.read_ledger()),
             "COPY" => return self.copy(sql),
             "count" => {
-                let count = self.transaction().staged.len().to_string();
-                let rows = vec![vec![Some(count.clone()), Some(count)]];
+                let staged = &self.transaction().staged;
+                let with_id = staged.iter().filter(|id| *id != "nameless").count();
+                let counts = [staged.len(), with_id];
+                let rows = vec![counts.map(|count| Some(count.to_string())).to_vec()];
                 return Ok(Reply { rows, ..Reply::default() });
             }
             "insert events" => return Ok(self.insert_new()),

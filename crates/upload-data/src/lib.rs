@@ -24,6 +24,7 @@ mod patience;
 mod pending;
 mod plan;
 mod refusal;
+pub mod rehearsal;
 mod reject;
 mod staging;
 mod store;
@@ -61,8 +62,8 @@ use store::{Bucket, ObjectStore};
 use tally::Tally;
 use warehouse::{Redshift, Warehouse};
 
-/// Loads everything that waits, then ends. `shutdown` is heeded between two loads, and while
-/// another run holds the ledger.
+/// Loads everything that waits, then ends. `shutdown` is heeded between two loads, while Redshift
+/// is logged in to, and while another run holds the ledger; after it, S3 has a few seconds to answer.
 ///
 /// # Errors
 /// Whatever stands in [`error`], with a hint where we know the cure. What was committed before the
@@ -98,14 +99,15 @@ pub async fn run_counted(
 /// # Errors
 /// If the bucket or the ledger cannot be read.
 pub async fn dry_run(config: &Config) -> anyhow::Result<Plan> {
-    plan::plan(config, &Redshift(&config.redshift), &bucket(config).await?).await
+    let bucket = bucket(config, &CancellationToken::new()).await?;
+    plan::plan(config, &Redshift(&config.redshift), &bucket).await
 }
 
-async fn bucket(config: &Config) -> anyhow::Result<Bucket> {
+async fn bucket(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Bucket> {
     let sdk = runtime::aws::load(&config.aws).await;
     let found = runtime::aws::find_credentials(&sdk).await;
     hinted(found, |error| Some(error.hint()))?;
-    Ok(Bucket::new(runtime::aws::s3(&sdk), config.bucket.bucket.clone()))
+    Ok(Bucket::new(runtime::aws::s3(&sdk), config.bucket.bucket.clone(), shutdown.clone()))
 }
 
 async fn upload(
@@ -113,7 +115,7 @@ async fn upload(
     shutdown: &CancellationToken,
     tally: &Tally,
 ) -> anyhow::Result<Summary> {
-    let (warehouse, store) = (Redshift(&config.redshift), bucket(config).await?);
+    let (warehouse, store) = (Redshift(&config.redshift), bucket(config, shutdown).await?);
     upload_between(config, &warehouse, &store, shutdown, tally).await
 }
 
@@ -138,7 +140,9 @@ async fn upload_between(
             summary.stopped = (!pending.is_at_end()).then_some(Stopped::BetweenLoads);
             break;
         }
-        let mut candidates = hinted(pending.next(config.limits).await, StoreError::hint)?;
+        let listing = shutdown.run_until_cancelled(Box::pin(pending.next(config.limits)));
+        let Some(listed) = listing.await else { continue };
+        let mut candidates = hinted(listed, StoreError::hint)?;
         if candidates.is_empty() {
             break;
         }
@@ -147,8 +151,8 @@ async fn upload_between(
         let oldest_age = oldest_at.map(|at| (started_at - at).try_into().unwrap_or_default());
         tally.listed(pending.listed_count(), oldest_age);
         let candidate_count = candidates.len();
-        // From here to the end of the loop only the wait for the ledger may be cancelled.
-        let outcome = rejects.load_good(&loader, &mut candidates, &mut summary).await;
+        // From here to the end of the loop only the way to the ledger may be cancelled.
+        let outcome = Box::pin(rejects.load_good(&loader, &mut candidates, &mut summary)).await;
         // What is loaded is put away whatever became of the rest.
         let put_away = put_away(config, store, &candidates, &mut summary).await;
         let is_stopped = matches!(outcome, Err(LoadError::Stopped));

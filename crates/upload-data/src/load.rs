@@ -22,7 +22,7 @@ use crate::ledger;
 use crate::manifest::{self, Compression};
 use crate::patience::Patience;
 use crate::reject;
-use crate::store::{ObjectStore, StoredObject};
+use crate::store::{ObjectStore, STOP_GRACE, StoredObject};
 use crate::tally::Tally;
 use crate::warehouse::{Reply, Session, Warehouse};
 
@@ -35,7 +35,8 @@ pub(crate) struct Loader<'a, W, S> {
     pub prefix: &'a str,
     /// How long another load may hold the ledger.
     pub lock_wait: Duration,
-    /// Heeded while another load holds the ledger, when nothing is begun yet.
+    /// Heeded while Redshift is logged in to and another load holds the ledger, when nothing is
+    /// begun yet.
     pub shutdown: &'a CancellationToken,
     /// Counts what is done.
     pub tally: &'a Tally,
@@ -154,8 +155,21 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         }
     }
 
+    /// A session. Once the program is stopped, Redshift has `grace` to give one.
+    async fn connect_within(&self, grace: Duration) -> Result<W::Session, LoadError> {
+        let given_up = async {
+            self.shutdown.cancelled().await;
+            tokio::time::sleep(grace).await;
+        };
+        tokio::select! {
+            biased;
+            session = Box::pin(self.warehouse.connect()) => Ok(session?),
+            () = given_up => Err(LoadError::Stopped),
+        }
+    }
+
     async fn ask_ledger(&self, objects: &[StoredObject]) -> Result<ledger::Loaded, LoadError> {
-        let mut session = self.warehouse.connect().await?;
+        let mut session = self.connect_within(STOP_GRACE).await?;
         let bound = self.statements.bound_lock_wait(self.lock_wait);
         run(&mut session, "bound the wait for the ledger", &bound).await?;
         let read = ledger::read(&mut session, self.statements, objects).await;
@@ -178,7 +192,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         let empty = StoredObject { key, etag: String::new(), bytes: 0, stored_at: None };
         let parts = self.put_manifests(&[&empty], Uuid::new_v4(), now, manifests).await?;
         // The staging table is gone with the session.
-        let mut session = self.warehouse.connect().await?;
+        let mut session = self.connect_within(STOP_GRACE).await?;
         self.create_staging(&mut session).await?;
         for (manifest_key, compression) in parts {
             let copy = self.statements.copy(&manifest_key, compression, BadRows::Look);
@@ -206,7 +220,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         let mut unanswered = None;
         let mut not_created: Option<LoadError> = None;
         loop {
-            let failure = match self.attempt(request, unknown, manifests).await {
+            let failure = match Box::pin(self.attempt(request, unknown, manifests)).await {
                 Ok(loaded) => return Ok(loaded),
                 Err(failure) => failure,
             };
@@ -255,7 +269,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         unknown: Option<Loaded>,
         manifests: &mut Vec<String>,
     ) -> Result<Loaded, Failure> {
-        let mut session = self.warehouse.connect().await.map_err(LoadError::from)?;
+        let mut session = self.connect_within(Duration::ZERO).await?;
         let bound = self.statements.bound_lock_wait(self.lock_wait);
         run(&mut session, "bound the wait for the ledger", &bound).await?;
         run(&mut session, "begin", BEGIN).await?;
@@ -376,7 +390,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
     /// Creates the ledger. Another run may be doing the same, which `IF NOT EXISTS` does not make
     /// safe: a refusal counts only if the next attempt finds no ledger either.
     async fn create_ledger(&self) -> Result<(), LoadError> {
-        let mut session = self.warehouse.connect().await?;
+        let mut session = self.connect_within(Duration::ZERO).await?;
         match session.run(&self.statements.create_ledger()).await {
             Ok(_) => info!(ledger = self.statements.ledger(), "ledger created"),
             Err(source) => return Err(self.no_ledger(source)),

@@ -5,8 +5,8 @@
 //!
 //! - An object with bad rows is loaded without them. Before COMMIT its original and the reasons,
 //!   row by row, are copied to `rejected/`; afterwards it is put away like any loaded object.
-//! - An object that COPY cannot read, or with more than `BAD_ROWS_MAX` bad rows, is not loaded: it
-//!   moves to `rejected/` once the rest is.
+//! - An object that COPY cannot read, with more than `BAD_ROWS_MAX` bad rows, or with an event that
+//!   has no id, is not loaded: it moves to `rejected/` once the rest is.
 //!
 //! - An object that S3 does not let COPY read stays in `events/`, with a warning: nobody knows what
 //!   it holds. If COPY reads none at all, the run fails.
@@ -445,6 +445,10 @@ impl Bad {
             }
             LoadError::Statement { source, .. } => {
                 vec![RejectedRow::of_object(url, source.to_string())]
+            }
+            LoadError::NoId { id_column, .. } => {
+                let column = id_column.clone();
+                vec![RejectedRow { column, ..RejectedRow::of_object(url, error.to_string()) }]
             }
             other => vec![RejectedRow::of_object(url, other.to_string())],
         };

@@ -4,12 +4,25 @@
 
 mod parts;
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::EncodingType;
+use percent_encoding::percent_decode_str;
+use runtime::aws::ATTEMPT_TIMEOUT;
 use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
+
+/// How long an answer is awaited once the program is stopped.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// S3 copies faster than that, in bytes per second.
+const COPIED_PER_SECOND_MIN: u64 = 8 << 20;
 
 /// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +71,52 @@ pub(crate) trait ObjectStore {
 pub(crate) struct Bucket {
     client: Client,
     name: String,
+    shutdown: CancellationToken,
 }
 
 impl Bucket {
-    pub(crate) fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+    /// Once `shutdown` is cancelled, S3 has [`STOP_GRACE`] to answer a call.
+    pub(crate) fn new(client: Client, name: String, shutdown: CancellationToken) -> Self {
+        Self { client, name, shutdown }
+    }
+
+    /// What the call gives, unless the program is stopped and S3 does not answer: then the next run
+    /// finds out what came of it, as after a kill.
+    async fn unless_given_up<T>(
+        &self,
+        operation: &str,
+        key: &str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let given_up = async {
+            self.shutdown.cancelled().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            answer = call => answer,
+            () = given_up => Err(StoreError::Unreachable {
+                bucket: self.name.clone(),
+                operation: format!("{operation} {key}"),
+                reason: format!("none within {STOP_GRACE:?} of the stop"),
+            }),
+        }
+    }
+
+    /// One call, which ends in any case.
+    async fn call<T, E>(
+        &self,
+        operation: &str,
+        key: &str,
+        call: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<T, StoreError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        // Boxed: the SDK's futures are large, and a part of run-pipeline has a thread's stack only.
+        let call = Box::pin(call);
+        let call = async { call.await.map_err(|error| self.error(operation, key, error)) };
+        self.unless_given_up(operation, key, call).await
     }
 
     fn error<E>(&self, operation: &str, key: &str, error: SdkError<E>) -> StoreError
@@ -71,10 +125,14 @@ impl Bucket {
     {
         let bucket = self.name.clone();
         let operation = format!("{operation} {key}");
-        let SdkError::ServiceError(_) = &error else {
+        let SdkError::ServiceError(answer) = &error else {
             let reason = chain(&error);
             return StoreError::Unreachable { bucket, operation, reason };
         };
+        if answer.raw().status().is_success() && error.code().is_none() {
+            let reason = chain(answer.err());
+            return StoreError::Unreadable { bucket, operation, reason };
+        }
         match error.code().unwrap_or_default() {
             "NoSuchBucket" => StoreError::NoBucket { bucket },
             "NoSuchKey" => StoreError::NoObject { bucket, key: key.to_owned() },
@@ -98,10 +156,10 @@ impl ObjectStore for Bucket {
             .list_objects_v2()
             .bucket(&self.name)
             .prefix(prefix)
-            .set_continuation_token(page.map(str::to_owned))
-            .send()
-            .await
-            .map_err(|error| self.error("list", prefix, error))?;
+            .encoding_type(EncodingType::Url)
+            .set_continuation_token(page.map(str::to_owned));
+        let listing = self.call("list", prefix, listing.send()).await?;
+        let is_encoded = listing.encoding_type == Some(EncodingType::Url);
         let next = listing.next_continuation_token().map(str::to_owned);
         let objects = listing.contents.unwrap_or_default();
         Ok(Page {
@@ -111,7 +169,7 @@ impl ObjectStore for Bucket {
                     stored_at: object
                         .last_modified
                         .and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok()),
-                    key: object.key.unwrap_or_default(),
+                    key: listed_key(object.key.unwrap_or_default(), is_encoded),
                     etag: object.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
                     bytes: object.size.and_then(|size| size.try_into().ok()).unwrap_or_default(),
                 })
@@ -121,33 +179,30 @@ impl ObjectStore for Bucket {
     }
 
     async fn put(&self, key: &str, body: String) -> Result<(), StoreError> {
-        self.client
+        let put = self
+            .client
             .put_object()
             .bucket(&self.name)
             .key(key)
             .content_type("application/json")
-            .body(ByteStream::from(body.into_bytes()))
-            .send()
-            .await
-            .map_err(|error| self.error("put", key, error))?;
-        Ok(())
+            .body(ByteStream::from(body.into_bytes()));
+        self.call("put", key, put.send()).await.map(drop)
     }
 
     async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError> {
         if parts::COPY_BYTES_MAX < object.bytes {
             return self.copy_in_parts(object, to).await;
         }
-        let copied = self
+        let copy = self
             .client
             .copy_object()
             .bucket(&self.name)
             .key(to)
             .copy_source(copy_source(&self.name, &object.key))
             .set_copy_source_if_match(object.quoted_etag())
-            .send()
-            .await
-            .map_err(|error| self.error("copy", &object.key, error));
-        match copied {
+            .customize()
+            .config_override(taking(copy_time_max(object.bytes)));
+        match self.call("copy", &object.key, copy.send()).await {
             // What S3 says of a source that is too large for it; another store may take less.
             Err(error @ StoreError::Refused { .. }) if 0 < object.bytes && is_too_large(&error) => {
                 self.copy_in_parts(object, to).await.map_err(|_| error)
@@ -157,29 +212,20 @@ impl ObjectStore for Bucket {
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.client
-            .delete_object()
-            .bucket(&self.name)
-            .key(key)
-            .send()
-            .await
-            .map_err(|error| self.error("delete", key, error))?;
-        Ok(())
+        let delete = self.client.delete_object().bucket(&self.name).key(key);
+        self.call("delete", key, delete.send()).await.map(drop)
     }
 
     /// S3 User Guide, "How to perform conditional deletes": 412 if it was written anew, 409 or 404
     /// if somebody was faster.
     async fn remove(&self, object: &StoredObject) -> Result<bool, StoreError> {
-        let removed = self
+        let remove = self
             .client
             .delete_object()
             .bucket(&self.name)
             .key(&object.key)
-            .set_if_match(object.quoted_etag())
-            .send()
-            .await
-            .map_err(|error| self.error("delete", &object.key, error));
-        match removed {
+            .set_if_match(object.quoted_etag());
+        match self.call("delete", &object.key, remove.send()).await {
             Ok(_) => Ok(true),
             Err(StoreError::NoObject { .. } | StoreError::Changed { .. }) => Ok(false),
             // Not every store that speaks S3 knows conditional deletes.
@@ -189,6 +235,27 @@ impl ObjectStore for Bucket {
             Err(error) => Err(error),
         }
     }
+}
+
+/// A key as it is. S3 API Reference, "ListObjectsV2": XML has no words for some characters that a
+/// key may have, so `encoding-type=url` is asked for; a blank is a plus sign there.
+fn listed_key(key: String, is_encoded: bool) -> String {
+    if !is_encoded {
+        return key;
+    }
+    let key = key.replace('+', " ");
+    percent_decode_str(&key).decode_utf8_lossy().into_owned()
+}
+
+/// How long S3 may take to copy so many bytes, before it is asked again.
+fn copy_time_max(bytes: u64) -> Duration {
+    ATTEMPT_TIMEOUT + Duration::from_secs(bytes / COPIED_PER_SECOND_MIN)
+}
+
+/// Settings of one call, whose attempts may take so long each.
+fn taking(attempt_time_max: Duration) -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt_time_max).build();
+    aws_sdk_s3::config::Builder::new().timeout_config(timeouts)
 }
 
 /// Whether a copy was refused as one is that is too large for a single call.
@@ -219,7 +286,19 @@ fn copy_source(bucket: &str, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::copy_source;
+    use super::{copy_source, listed_key};
+
+    #[test]
+    fn a_listed_key_is_read_as_it_was_written() {
+        for (listed, expected) in [
+            ("a/b.json", "a/b.json"),
+            ("a+b%2Bc%2520.json", "a b+c%20.json"),
+            ("%01%C3%BC%0A", "\u{1}ü\n"),
+        ] {
+            assert_eq!(listed_key(listed.to_owned(), true), expected);
+        }
+        assert_eq!(listed_key("a+b%20".to_owned(), false), "a+b%20");
+    }
 
     #[test]
     fn the_source_of_a_copy_is_encoded_byte_by_byte_but_for_slashes() {

@@ -57,7 +57,7 @@ pub struct Summary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stopped {
-    /// Before it held the ledger: another run may be loading.
+    /// Before it held the ledger: another run may be loading, or Redshift did not answer.
     WaitingForTheLedger,
     /// When one load was complete and another had not begun.
     BetweenLoads,

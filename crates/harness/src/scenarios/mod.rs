@@ -7,6 +7,8 @@ mod dead_letters_away;
 mod duplicates;
 mod empty;
 mod expired_receipts;
+mod full_stdout;
+mod held_services;
 mod hostile_bodies;
 mod in_flight_limit;
 mod kill_consumer;
@@ -21,6 +23,7 @@ mod lost_answers;
 mod many_consumers;
 mod many_objects;
 mod moved_doubles;
+mod nameless_events;
 mod no_dead_letter_queue;
 mod overlapping_uploads;
 mod partial_failures;
@@ -31,6 +34,7 @@ mod redshift_away;
 mod refusals;
 mod rejected_denied;
 mod repaired_objects;
+mod rewritten_objects;
 mod secrets;
 mod serializable;
 mod services_away;
@@ -136,6 +140,10 @@ pub const SCENARIOS: &[Scenario] = &[
     repaired_objects::SCENARIO,
     lock_wait::SCENARIO,
     wrong_counts::SCENARIO,
+    held_services::SCENARIO,
+    full_stdout::SCENARIO,
+    rewritten_objects::SCENARIO,
+    nameless_events::SCENARIO,
     large_copies::SCENARIO,
     rejected_denied::SCENARIO,
     dead_letters_away::SCENARIO,

@@ -35,7 +35,7 @@ const PROVISION: &str = "make it: run-pipeline provision";
 
 /// An object that was written to see whether it can be.
 pub(super) struct Probe {
-    s3: aws_sdk_s3::Client,
+    pub(super) s3: aws_sdk_s3::Client,
     pub(super) bucket: String,
     pub(super) key: String,
 }
@@ -135,6 +135,11 @@ async fn queues(report: &mut Report, sqs: &aws_sdk_sqs::Client, settings: &Queue
     let Some(dead_letters) = dead_letters else {
         let text = format!("there is no queue {dead_name}: malformed events go to the bucket");
         report.warn("dead-letter queue", text, PROVISION);
+        let differences = queue.flatten().map(|queue| queue.differences(None)).unwrap_or_default();
+        if !differences.is_empty() {
+            let hint = "make the dead-letter queue, then: run-pipeline provision --update";
+            report.warn("queue", format!("{name}: {}", differences.join("; ")), hint);
+        }
         return;
     };
     let waiting = dead_letters.number(Name::ApproximateNumberOfMessages).unwrap_or_default();

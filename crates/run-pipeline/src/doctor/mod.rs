@@ -1,10 +1,11 @@
 //! Says what is missing, unreachable or forbidden, with the cure, before anything starts.
 //!
 //! Changes nothing that lasts: permissions are asked for with calls that SQS and S3 refuse for
-//! another reason once they are allowed, and the one object that is written, under `runs/doctor/`,
-//! is deleted. No message is received.
+//! another reason once they are allowed, the empty objects that are written are deleted, and what a
+//! load does in Redshift is rolled back. No message is received.
 
 mod aws;
+mod folders;
 mod report;
 mod settings;
 mod warehouse;
@@ -32,6 +33,9 @@ pub async fn examine(shared: &SharedArgs, given: &Given) -> Report {
     settings::list(&mut report, &file, given);
     let probe = aws::examine(&mut report, shared, &file).await;
     let upload = upload(&mut report, given);
+    if let (Some(upload), Some(probe)) = (&upload, &probe) {
+        folders::examine(&mut report, probe, &upload.bucket.prefix, upload.after_load).await;
+    }
     let create_table = read_create_table(&mut report, shared, &file);
     if let (Some(upload), Some(create_table)) = (upload, create_table) {
         warehouse::examine(&mut report, &upload, &create_table, probe.as_ref()).await;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use events::Table;
 use runtime::redshift::{ConnectError, Session, quote_literal};
 use runtime::settings::SslMode;
+use upload_data::error::LoadError;
+use upload_data::rehearsal::{self, Ledger};
 
 use super::aws::Probe;
 use super::report::Report;
@@ -46,7 +48,7 @@ pub(super) async fn examine(
         }
     }
     let has_table = examine_table(report, &session, config, create_table).await;
-    examine_ledger(report, &session, config).await;
+    rehearse(report, config, has_table).await;
     match (has_table, probe) {
         (true, Some(probe)) => examine_role(report, &session, config, probe).await,
         _ => {
@@ -88,18 +90,37 @@ async fn examine_table(
     true
 }
 
-async fn examine_ledger(report: &mut Report, session: &Session, config: &upload_data::Config) {
-    let schema = config.statements.target().schema.as_deref();
-    let name = config.statements.ledger();
-    let columns = table::columns(session, schema, upload_data::copy_sql::LEDGER).await;
-    match report.accept("ledger", columns, ToString::to_string, cannot_look) {
-        None => {}
-        Some(columns) if columns.is_empty() => {
-            let text = format!("there is no table {name} yet: the first upload makes it");
+/// What a load would meet in the table and in the ledger.
+async fn rehearse(report: &mut Report, config: &upload_data::Config, has_table: bool) {
+    let ledger = config.statements.ledger();
+    let tried = rehearsal::rehearse(&config.redshift, &config.statements).await;
+    let text = |error: &ConnectError| chain(error);
+    let Some(tried) = report.accept("redshift", tried, text, |error| error.hint().to_owned())
+    else {
+        return;
+    };
+    match tried.table {
+        _ if !has_table => {}
+        Ok(()) => report.ok("table", "rows can be read and inserted"),
+        Err(error) => report.fail("table", chain(&error), hint(&error)),
+    }
+    match tried.ledger {
+        Ok(Ledger::Ready) => {
+            report.ok("ledger", format!("{ledger} is there, and can be locked, read and written"));
+        }
+        Ok(Ledger::ToBeMade) => {
+            let text = format!("there is no table {ledger} yet: the first upload makes it");
             report.warn("ledger", text, PROVISION);
         }
-        Some(_) => report.ok("ledger", format!("{name} is there")),
+        Err(error @ LoadError::Locked { .. }) => {
+            report.warn("ledger", format!("not tried: {error}"), "ask again later");
+        }
+        Err(error) => report.fail("ledger", chain(&error), hint(&error)),
     }
+}
+
+fn hint(error: &LoadError) -> &'static str {
+    error.hint().unwrap_or("see what redshift says")
 }
 
 fn cannot_look(_: &StatementError) -> String {

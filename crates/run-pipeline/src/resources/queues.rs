@@ -15,6 +15,9 @@ pub const RECEIVES_MAX: u64 = 100;
 /// SQS's own default. Consumers pass theirs on receive; below this others would get messages twice.
 pub const VISIBILITY_TIMEOUT_MIN: u64 = 30;
 
+/// Seconds below which messages end before anybody has noticed that no consumer runs.
+pub const RETENTION_MIN: u64 = 86_400;
+
 /// How [`Queue::differences`] names the want of one.
 pub const NO_REDRIVE_POLICY: &str = "it has no redrive policy";
 
@@ -76,11 +79,19 @@ impl Queue {
         redrive(self.attributes.get(&Name::RedrivePolicy)?)
     }
 
-    /// How it differs from a queue with this dead-letter queue; `None`: there is none.
+    /// How it differs from a queue with this dead-letter queue; `None`: there is none, or it is the
+    /// dead-letter queue itself.
     pub fn differences(&self, dead_letters: Option<&Queue>) -> Vec<String> {
         let mut found = Vec::new();
         match (self.redrive(), dead_letters) {
-            (_, None) => {}
+            (None, None) => {}
+            (Some(redrive), None) => {
+                let Redrive { target, receives_max } = redrive;
+                found.push(format!(
+                    "it gives messages up to {target} after {receives_max} receives, which is not \
+                     the dead-letter queue of the settings"
+                ));
+            }
             (None, Some(_)) => found.push(NO_REDRIVE_POLICY.to_owned()),
             (Some(redrive), Some(dead_letters)) => {
                 if redrive.target != dead_letters.arn() {
@@ -101,6 +112,14 @@ impl Queue {
         {
             let least = VISIBILITY_TIMEOUT_MIN;
             found.push(format!("VisibilityTimeout is {seconds} s, less than {least} s"));
+        }
+        if let Some(seconds) = self.number(Name::MessageRetentionPeriod)
+            && seconds < RETENTION_MIN
+        {
+            found.push(format!(
+                "MessageRetentionPeriod is {seconds} s, less than {RETENTION_MIN} s: what nobody \
+                 takes so long is lost"
+            ));
         }
         found
     }
@@ -155,5 +174,17 @@ mod tests {
         let plain = queue(&[]);
         assert_eq!(plain.differences(Some(&dead_letters)), ["it has no redrive policy"]);
         assert_eq!(plain.differences(None), Vec::<String>::new());
+        let half_made = r#"{"deadLetterTargetArn":"arn:gone","maxReceiveCount":1}"#;
+        let half_made =
+            queue(&[(Name::RedrivePolicy, half_made), (Name::MessageRetentionPeriod, "60")]);
+        assert_eq!(
+            half_made.differences(None),
+            [
+                "it gives messages up to arn:gone after 1 receives, which is not the dead-letter \
+                 queue of the settings",
+                "MessageRetentionPeriod is 60 s, less than 86400 s: what nobody takes so long is \
+                 lost",
+            ]
+        );
     }
 }

@@ -101,6 +101,7 @@ impl ObjectStore for FakeStore<'_> {
                 .all(|suffix| world.objects.contains_key(&format!("rejected/{key}{suffix}")));
             let is_hopeless = body.contains("broken")
                 || body.contains("hopeless")
+                || body.contains("nameless")
                 || body.split_whitespace().all(|id| id == "bad");
             if !(is_set_aside && is_hopeless) {
                 world.must_be_in_ledger(key);

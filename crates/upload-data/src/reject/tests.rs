@@ -53,6 +53,38 @@ pub(super) fn take_rejected(world: &mut World) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_with_an_event_without_an_id_is_set_aside_and_the_rest_is_loaded() {
+    let world = RefCell::new(world_with(&[(BAD_KEY, "5 nameless")]));
+    let summary = upload(&config(), &world).await.unwrap();
+    assert_eq!((summary.objects, summary.rejected, summary.rows_rejected), (2, 1, 0));
+    let mut world = world.into_inner();
+    let reasons = &world.objects[&format!("rejected/{BAD_KEY}.errors.json")];
+    insta::assert_snapshot!(reasons, @r#"
+    [
+      {
+        "filename": "s3://lake/events/20260101/113000-x.json",
+        "line_number": "",
+        "colname": "id",
+        "raw_field_value": "",
+        "err_reason": "1 events to load have no id"
+      }
+    ]
+    "#);
+    assert_eq!(take_rejected(&mut world).len(), 2);
+    assert_converged(&world, "one object with an event without an id");
+}
+
+#[tokio::test(start_paused = true)]
+async fn if_no_object_has_ids_the_settings_are_to_blame() {
+    let bodies = [(BAD_KEY, "nameless"), ("events/20260101/113001-y.json", "nameless")];
+    let world = RefCell::new(world_of(&bodies));
+    let config = Config { rejects_max: None, ..config() };
+    let error = upload(&config, &world).await.unwrap_err().to_string();
+    assert!(error.contains("refused every row at column id"), "{error}");
+    assert_untouched(&world.into_inner(), "no ids");
+}
+
+#[tokio::test(start_paused = true)]
 async fn good_rows_beside_bad_ones_are_loaded_and_the_bad_ones_are_kept_with_their_reasons() {
     let world = RefCell::new(world_with(&[(BAD_KEY, "4 bad 1 bad 3")]));
     let summary = upload(&config(), &world).await.unwrap();

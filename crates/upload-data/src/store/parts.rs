@@ -8,7 +8,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{Bucket, StoredObject, copy_source};
+use super::{Bucket, StoredObject, copy_source, copy_time_max, taking};
 use crate::error::StoreError;
 
 /// Bytes of an object that one `CopyObject` copies.
@@ -30,23 +30,23 @@ impl Bucket {
         // An answer to HEAD does not say why it is a refusal; the parts' answers do.
         let head = self.client.head_object().bucket(&self.name).key(&object.key).send().await.ok();
         let of_head = |field: fn(HeadObjectOutput) -> Option<String>| head.clone().and_then(field);
-        let begun = self
+        let begin = self
             .client
             .create_multipart_upload()
             .bucket(&self.name)
             .key(to)
             .set_content_type(of_head(|it| it.content_type))
             .set_content_encoding(of_head(|it| it.content_encoding))
-            .set_metadata(head.clone().and_then(|it| it.metadata))
-            .send()
-            .await
-            .map_err(|error| self.error("copy in parts", &object.key, error))?;
+            .set_metadata(head.clone().and_then(|it| it.metadata));
+        let key = &object.key;
+        let begun = self.call("copy in parts", key, begin.send()).await?;
         let upload_id = begun.upload_id.unwrap_or_default();
-        let copied = self.copy_parts(object, to, &upload_id).await;
+        let copying = self.copy_parts(object, to, &upload_id);
+        let copied = self.unless_given_up("copy", key, copying).await;
         if copied.is_err() {
             let abort = self.client.abort_multipart_upload().bucket(&self.name).key(to);
-            if let Err(error) = abort.upload_id(upload_id).send().await {
-                let error = self.error("abort the copy in parts of", &object.key, error);
+            let abort = abort.upload_id(upload_id).send();
+            if let Err(error) = self.call("abort the copy in parts of", key, abort).await {
                 tracing::warn!(%error, "parts of a copy are left in the bucket");
             }
         }
@@ -72,6 +72,8 @@ impl Bucket {
                     .copy_source(copy_source(&self.name, &object.key))
                     .copy_source_range(range)
                     .set_copy_source_if_match(object.quoted_etag())
+                    .customize()
+                    .config_override(taking(copy_time_max(part_bytes(object.bytes))))
                     .send()
                     .await
                     .map_err(|error| self.error("copy a part of", &object.key, error))?;
@@ -87,6 +89,8 @@ impl Bucket {
             .key(to)
             .upload_id(upload_id)
             .multipart_upload(parts)
+            .customize()
+            .config_override(taking(copy_time_max(object.bytes)))
             .send()
             .await
             .map_err(|error| self.error("complete the copy in parts of", &object.key, error))?;
@@ -94,9 +98,14 @@ impl Bucket {
     }
 }
 
+/// How many bytes a part of such an object has, the last one aside.
+fn part_bytes(bytes: u64) -> u64 {
+    PART_BYTES.max(bytes.div_ceil(PARTS_MAX))
+}
+
 /// The parts of an object of so many bytes, as the header `x-amz-copy-source-range` has them.
 fn ranges(bytes: u64) -> impl Iterator<Item = String> {
-    let part_bytes = PART_BYTES.max(bytes.div_ceil(PARTS_MAX));
+    let part_bytes = part_bytes(bytes);
     let count = bytes.div_ceil(part_bytes);
     (0..count).map(move |index| {
         let first = index * part_bytes;

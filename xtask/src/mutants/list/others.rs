@@ -11,6 +11,36 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["events were sent"],
     },
     Mutant {
+        name: "no-attempt-timeout",
+        file: "crates/runtime/src/aws.rs",
+        edits: &[(
+            "TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build()",
+            "TimeoutConfig::builder().build()",
+        )],
+        scenario: "held-services",
+        caught_by: &["one batch without an answer", "still runs after"],
+    },
+    Mutant {
+        name: "generator-waits-for-sqs",
+        file: "crates/generate-events/src/run.rs",
+        edits: &[(
+            "() = &mut time_is_up, if !given_up.is_cancelled() =>",
+            "() = &mut time_is_up, if false && !given_up.is_cancelled() =>",
+        )],
+        scenario: "held-services",
+        caught_by: &["Before SendMessageBatch on *: it still runs"],
+    },
+    Mutant {
+        name: "print-error-ends-the-rest",
+        file: "crates/run-pipeline/src/run.rs",
+        edits: &[(
+            "self.settle(GENERATE, outcome, &mut codes);",
+            "outcome.and_then(|sums| self.print(GENERATE, &sums.value()))?;",
+        )],
+        scenario: "full-stdout",
+        caught_by: &["to its limit"],
+    },
+    Mutant {
         name: "log-the-password",
         file: "crates/runtime/src/redshift.rs",
         edits: &[(

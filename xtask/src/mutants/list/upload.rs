@@ -278,6 +278,54 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["the second upload still waits for the ledger"],
     },
     Mutant {
+        name: "archive-without-if-match",
+        file: "crates/upload-data/src/store.rs",
+        edits: &[(".set_copy_source_if_match(object.quoted_etag())", "")],
+        scenario: "rewritten-objects",
+        caught_by: &["before COMMIT", "is in the archive: true, and it was written anew"],
+    },
+    Mutant {
+        name: "remove-without-if-match",
+        file: "crates/upload-data/src/store.rs",
+        edits: &[(".set_if_match(object.quoted_etag())", "")],
+        scenario: "rewritten-objects",
+        caught_by: &["before DeleteObject", "was written anew and is gone"],
+    },
+    Mutant {
+        name: "no-id-ends-the-run",
+        file: "crates/upload-data/src/error.rs",
+        edits: &[(
+            "Self::BadRows { .. } | Self::NoGoodRows { .. } | Self::NoId { .. } => {",
+            "Self::BadRows { .. } | Self::NoGoodRows { .. } => {",
+        )],
+        scenario: "nameless-events",
+        caught_by: &["upload-data met no id and ended with exit status: 1"],
+    },
+    Mutant {
+        name: "upload-waits-for-s3",
+        file: "crates/upload-data/src/store.rs",
+        edits: &[("tokio::time::sleep(STOP_GRACE).await;", "std::future::pending::<()>().await;")],
+        scenario: "held-services",
+        caught_by: &["Before PutObject on */manifests/*: it still runs"],
+    },
+    Mutant {
+        name: "listing-heeds-no-stop",
+        file: "crates/upload-data/src/lib.rs",
+        edits: &[(
+            "shutdown.run_until_cancelled(Box::pin(pending.next(config.limits)));",
+            "async { Some(pending.next(config.limits).await) };",
+        )],
+        scenario: "held-services",
+        caught_by: &["Before ListObjectsV2 on *: upload-data ended with exit status: 1"],
+    },
+    Mutant {
+        name: "login-heeds-no-stop",
+        file: "crates/upload-data/src/load.rs",
+        edits: &[("tokio::time::sleep(grace).await;", "std::future::pending::<()>().await;")],
+        scenario: "held-services",
+        caught_by: &["a mute Redshift: it still runs"],
+    },
+    Mutant {
         name: "ledger-by-key-alone",
         file: "crates/upload-data/src/ledger.rs",
         edits: &[(

@@ -1,0 +1,149 @@
+//! SQS, S3 and Redshift accept calls and connections, and do not answer.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use blueshift::Need;
+use blueshift::faults::Release;
+use blueshift::faults::plan::{Action, Moment, Rule};
+use tokio::net::TcpListener;
+
+use super::stage::POLLING_TIMEOUT;
+use super::steps::Point;
+use super::{Run, Scenario};
+use crate::pipeline::Running;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "held-services",
+    about: "SQS, S3 or Redshift accept and do not answer: SIGTERM ends all soon, without one they go on",
+    default: false,
+    needs: &[Need::ServiceFaults, Need::StatementFaults],
+    expected_warnings: &[],
+    body: |run| Box::pin(run_scenario(run)),
+};
+
+/// How long a program may take to end after SIGTERM. Shorter than one attempt of the SDK, so that a
+/// program which only waits for that is caught.
+const ENDS_WITHIN: Duration = Duration::from_secs(25);
+
+/// Batches that are open when the stop comes.
+const PIPELINE: [&str; 7] = [
+    "--parts",
+    "generate-events,consume-events",
+    "--flat-out",
+    "--events",
+    "2000",
+    "--batch-age-max",
+    "600",
+];
+
+async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
+    run.pipeline.set_variable("AWS_SQS_POLLING_TIMEOUT", Some(POLLING_TIMEOUT));
+    let count = run.events(300).to_string();
+    run.generate(&["--flat-out", "--count", &count, "--malformed", "0.02"]).await?;
+    run.consume().await?;
+    let waiting = run.probe.objects("events/").await?;
+
+    let ended = stop_at_mute_redshift(run).await.context("a mute Redshift")?;
+    ensure!(ended.success(), "a mute Redshift: upload-data ended with {ended}");
+    // Nothing is begun when the listing is cut short, nothing is loaded without a manifest, and
+    // after COMMIT the rows are there.
+    let listing = Point::before("ListObjectsV2", "*");
+    let (ended, _) = stop_at(run, "upload-data", &[], &listing).await?;
+    ensure!(ended.success(), "{listing}: upload-data ended with {ended}");
+    for (point, is_loaded) in [
+        (Point::before("PutObject", "*/manifests/*"), false),
+        (Point::before("CopyObject", "*/archive/*"), true),
+    ] {
+        let (ended, said) = stop_at(run, "upload-data", &[], &point).await?;
+        ensure!(ended.code() == Some(1), "{point}: upload-data ended with {ended}");
+        ensure!(said.contains("none within 5s of the stop"), "{point}: it said {said}");
+        let rows = run.probe.row_count().await?;
+        ensure!((rows != 0) == is_loaded, "{point}: {rows} rows are in the table");
+        let left = run.probe.objects("events/").await?;
+        ensure!(left == waiting, "{point}: {left:?} are left of {waiting:?}");
+    }
+    run.upload().await?;
+
+    let sending = Point::before("SendMessageBatch", "*");
+    let flags = ["--flat-out", "--count", "200"];
+    let (ended, said) = stop_at(run, "generate-events", &flags, &sending).await?;
+    ensure!(ended.code() == Some(1), "{sending}: generate-events ended with {ended}");
+    ensure!(said.contains("not answered within 5s of the stop"), "{sending}: it said {said}");
+
+    // The consumers behind a generator that hangs give back what they hold.
+    run.generate(&["--flat-out", "--count", "100"]).await?;
+    // What comes back sooner than in an hour was given back.
+    run.pipeline.set_variable("EVENTS_VISIBILITY_TIMEOUT", Some("3600"));
+    let (ended, _) = stop_at(run, "run-pipeline", &PIPELINE, &sending).await?;
+    run.pipeline.set_variable("EVENTS_VISIBILITY_TIMEOUT", None);
+    ensure!(ended.code() == Some(1), "{sending}: run-pipeline ended with {ended}");
+    let depth = run.probe.queue_depth().await?;
+    ensure!(depth.in_flight == 0, "{} messages are hidden after a stop", depth.in_flight);
+    run.consume().await?;
+
+    // One call that is never answered costs an attempt, and no more.
+    let manifest = hold("manifest", "PutObject").on("*/manifests/*").at_most(1);
+    run.set_faults(vec![manifest, hold("batch", "SendMessageBatch").at_most(1)]);
+    let mut upload = run.pipeline.start("upload-data", &[])?;
+    run.until_held(&mut upload, "manifest").await?;
+    run.generate(&["--flat-out", "--count", "100"]).await.context("one batch without an answer")?;
+    let finished = upload.finish().await.context("after one PutObject without an answer")?;
+    let loaded = finished.count("rows_loaded")?;
+    run.note("upload-data", loaded + finished.count("duplicates")?, loaded, finished.seconds);
+    run.ensure_all_hit()?;
+    run.faults.release(Release::Cut);
+    run.faults.clear();
+    run.consume().await?;
+    run.upload().await?;
+    run.visualize().await
+}
+
+/// Starts an upload before a Redshift that accepts connections and says nothing, and stops it.
+async fn stop_at_mute_redshift(run: &mut Run) -> anyhow::Result<ExitStatus> {
+    let mute = TcpListener::bind(("127.0.0.1", 0)).await.context("listen")?;
+    let port = mute.local_addr()?.port().to_string();
+    let names = ["REDSHIFT_HOST", "REDSHIFT_PORT"];
+    let own = names.map(|name| run.pipeline.variable(name));
+    for (name, value) in names.into_iter().zip(["127.0.0.1", port.as_str()]) {
+        run.pipeline.set_variable(name, Some(value));
+    }
+    let mut upload = run.pipeline.start("upload-data", &[])?;
+    for (name, value) in names.into_iter().zip(&own) {
+        run.pipeline.set_variable(name, value.as_deref());
+    }
+    let accepted = async { mute.accept().await.context("accept a connection") };
+    let _connection = upload.meanwhile(accepted).await?;
+    Ok(stop(upload).await?.0)
+}
+
+fn hold(name: &str, operation: &str) -> Rule {
+    Rule::new(name, operation, Action::Hold(Moment::Before))
+}
+
+/// Starts a program, holds every call at that point, and sends SIGTERM: it must end soon all the
+/// same. What is held has no effect. Returns how it ended and what it said.
+async fn stop_at(
+    run: &Run,
+    program: &str,
+    flags: &[&str],
+    point: &Point,
+) -> anyhow::Result<(ExitStatus, String)> {
+    run.set_faults(vec![hold("held", point.operation).on(point.resource)]);
+    let mut running = run.pipeline.start(program, flags)?;
+    run.until_held(&mut running, "held").await.with_context(|| point.to_string())?;
+    let ended = stop(running).await.with_context(|| point.to_string());
+    run.faults.release(Release::Cut);
+    run.faults.clear();
+    ended
+}
+
+/// SIGTERM, and how it ends.
+async fn stop(running: Running) -> anyhow::Result<(ExitStatus, String)> {
+    running.ask_to_stop()?;
+    let said = running.log().with_extension("txt");
+    let ended = tokio::time::timeout(ENDS_WITHIN, running.until_ended()).await;
+    let ended = ended.with_context(|| format!("it still runs {ENDS_WITHIN:?} after SIGTERM"))??;
+    Ok((ended, std::fs::read_to_string(&said).context("read what it said")?))
+}
