@@ -190,6 +190,7 @@ impl Session {
                 }
             }
         }
+        self.begun = None; // The Query ended with a ReadyForQuery of its own.
         Ok(())
     }
 

@@ -29,10 +29,10 @@ Examples:
   upload-data --dry-run                    show the objects and the SQL, change nothing
 
 Permissions:
-  bucket    s3:ListBucket, GetObject, PutObject, DeleteObject; s3:AbortMultipartUpload for objects of
-            more than 5 GB
-  redshift  SELECT and INSERT on the table; CREATE in its schema for the ledger, the first time; TEMP
-            in the database; the role of COPY needs s3:GetObject and s3:ListBucket
+  bucket    s3:ListBucket, GetObject, PutObject, DeleteObject; s3:AbortMultipartUpload for objects
+            of more than 5 GB
+  redshift  SELECT and INSERT on the table; CREATE in its schema for the ledger, the first time;
+            TEMP in the database; the role of COPY needs s3:GetObject and s3:ListBucket
 
 Exit codes:
   0  everything that waited is loaded; or SIGTERM or SIGINT ended the run between two loads or while

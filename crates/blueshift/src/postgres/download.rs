@@ -2,7 +2,9 @@
 //!
 //! From the builds of <https://github.com/theseus-rs/postgresql-binaries>, or a mirror laid out like
 //! them: `<source>/<version>/postgresql-<version>-<target>.tar.gz`, and beside it the same name with
-//! `.sha256`. What arrives is used only if its checksum is right; it lies in the cache, once.
+//! `.sha256`. What arrives is used only if its checksum is right; it lies in the cache, once. As the
+//! checksum comes from the same server, it tells a broken transfer, not a server that lies: against
+//! that stands TLS, and a mirror that one names has to be trusted.
 
 use std::fs::File;
 use std::io::Write;
@@ -136,7 +138,9 @@ pub(crate) async fn ensure(source: &str, cache: &Path) -> Result<Binaries, Downl
     let archive = making.path().join("archive.tar.gz");
     let mut file = File::create(&archive).map_err(unwritable(&archive))?;
     let answer = successful(fetcher.get(&url).await?, &url)?;
-    let found = save(answer, &mut file, &archive, &url).await?;
+    let bar = progress_bar(length(&answer));
+    let found = save(answer, &mut file, &archive, &url, &bar).await?;
+    bar.finish_and_clear();
     if found != expected {
         return Err(DownloadError::WrongChecksum { url, expected, found });
     }
@@ -193,10 +197,8 @@ async fn save(
     file: &mut File,
     path: &Path,
     url: &str,
+    bar: &ProgressBar,
 ) -> Result<String, DownloadError> {
-    let length = answer.headers().get(CONTENT_LENGTH).and_then(|text| text.to_str().ok());
-    let length = length.and_then(|text| text.parse().ok());
-    let bar = progress_bar(length);
     let mut body = answer.into_body();
     let mut hash = Sha256::new();
     let mut bytes = 0;
@@ -219,8 +221,12 @@ async fn save(
         bar.set_position(bytes);
     }
     file.flush().map_err(unwritable(path))?;
-    bar.finish_and_clear();
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// How many bytes are to come, if the server says so.
+fn length(answer: &Response<Incoming>) -> Option<u64> {
+    answer.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Drawn on a terminal only; others get a line in the log.

@@ -122,6 +122,31 @@ async fn nobody_there_is_said_with_the_reason() {
     assert!(text.contains("does not answer: ") && text.contains("refused"), "{text}");
 }
 
+#[tokio::test]
+async fn the_progress_ends_where_the_server_said_or_where_it_broke_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let body = vec![7; 100_000];
+    let broken = &body[..60_000];
+    let answers = [("/whole", ok(&body, 100_000)), ("/broken", ok(broken, 100_000))];
+    let answers = answers.map(|(path, answer)| (path.to_owned(), answer));
+    let url = serve(HashMap::from(answers)).await;
+    for (asked, arrived) in [("/whole", 100_000), ("/broken", 60_000)] {
+        let answer = Fetcher::new(WAIT).get(&format!("{url}{asked}")).await.expect("answered");
+        let bar = progress_bar(length(&answer));
+        let mut file = File::create(&path).expect("created");
+        let outcome = save(answer, &mut file, &path, asked, &bar).await;
+        assert_eq!((bar.position(), bar.length()), (arrived, Some(100_000)), "{asked}");
+        match outcome {
+            Ok(found) => assert_eq!((asked, found), ("/whole", digits(&body))),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(text.starts_with("/broken broke off after 60000 bytes: "), "{text}");
+            }
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_is_said_with_the_file() {
@@ -130,7 +155,8 @@ async fn a_full_disk_is_said_with_the_file() {
     let answer = Fetcher::new(WAIT).get(&format!("{url}/a")).await.expect("answered");
     let full = Path::new("/dev/full");
     let mut file = File::options().write(true).open(full).expect("it opens");
-    let error = save(answer, &mut file, full, "URL").await.expect_err("no space");
+    let bar = ProgressBar::hidden();
+    let error = save(answer, &mut file, full, "URL", &bar).await.expect_err("no space");
     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     assert_eq!(error.to_string(), "cannot write /dev/full");
     assert!(source.contains("No space left"), "{source}");

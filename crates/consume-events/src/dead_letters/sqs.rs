@@ -27,7 +27,8 @@ pub trait DeadLetterQueue: Queue {
         wait: Duration,
     ) -> impl Future<Output = Result<Vec<DeadLetter>, CallError>> + Send;
 
-    /// Sends messages that are nothing but their bodies, at most [`ENTRIES_MAX`](crate::queue::ENTRIES_MAX).
+    /// Sends messages that are nothing but their bodies, at most
+    /// [`ENTRIES_MAX`](crate::queue::ENTRIES_MAX).
     fn send_bodies(
         &self,
         bodies: &[&str],

@@ -317,6 +317,7 @@ fn ends_value(statement: &Statement<'_>, at: usize) -> bool {
         Kind::Word => is_any(statement, at, BEHIND_VALUE),
         Kind::Symbol(b'=') => !adjoins(b'>'), // The name of an argument.
         Kind::Symbol(b':') => adjoins(b':'),
+        Kind::Symbol(b')') => !adjoins(b'.'), // A table's: (t).a
         Kind::Symbol(symbol) => b"),][+-*/%^<>!|&~".contains(&symbol),
         _ => false,
     }

@@ -154,6 +154,12 @@ fn read_instead(statement: &Statement<'_>, relations: &[&str], prefix: &str, edi
         let Some(name) = relations.iter().find(is) else { continue };
         let qualified = 2 <= index && statement.matches(index - 2, "pg_catalog .");
         let first = if qualified { index - 2 } else { index };
+        if qualified && statement.is_symbol(index + 1, b'.') {
+            // pg_catalog.pg_class.relname: the view goes by the table's name alone.
+            let schema = statement.tokens[first].start()..statement.tokens[index].start();
+            edits.blank(statement.sql, schema);
+            continue;
+        }
         let is_relation = first.checked_sub(1).is_some_and(|before| {
             is_any(statement, before, &["from", "join"]) || statement.is_symbol(before, b',')
         });

@@ -92,6 +92,16 @@ fn who_lists_indexes_does_not_see_zone_maps() {
     same("select xmin from pg_class");
 }
 
+#[test]
+fn a_column_with_all_its_names_is_the_views() {
+    check(
+        "select pg_catalog.pg_class.relname from pg_catalog.pg_class join pg_catalog.pg_namespace n \
+         on n.\"oid\" = pg_catalog.pg_class.relnamespace",
+        "select            pg_class.relname from pg_catalog.blueshift_listed_pg_class AS pg_class \
+         join pg_catalog.pg_namespace n on n.\"oid\" =            pg_class.relnamespace",
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_it_panic(

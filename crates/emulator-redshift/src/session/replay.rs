@@ -22,7 +22,7 @@ impl Session {
         }
         let mut case_sensitive = self.case_sensitive;
         self.note(&script);
-        let mut begun = self.relay.in_transaction;
+        let mut begun = self.begun.unwrap_or(self.relay.in_transaction);
         let shared = self.relay.in_transaction || is_script(&script);
         for mut reading in script {
             if !reading.questions.is_empty() {

@@ -218,6 +218,28 @@ async fn what_cannot_be_told_is_an_error() {
 }
 
 #[tokio::test]
+async fn tables_are_found_by_all_their_names() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run(TABLES).await;
+    session.run("create table #kept (a int); insert into #kept values (1)").await;
+    let database = &kit.database;
+    for (from, expected) in [
+        ("#kept", "a,b,?column? | 1,1,2".to_owned()),
+        ("\"#kept\" k", "a,b,?column? | 1,1,2".to_owned()),
+        (&format!("{database}.public.p"), "42703".to_owned()),
+    ] {
+        let sql = format!("select a, a as b, b + 1 from {from}");
+        assert_eq!(answer(&session, &sql).await, expected, "{sql}");
+    }
+    let sql = format!("select q as b, b + 1 as c, (p).q as d from {database}.public.p");
+    assert_eq!(answer(&session, &sql).await, "b,c,d | 7,8,7");
+    let sql =
+        format!("select 1 as p, (p).q, b.q as r from public.p join {database}.public.p b on true");
+    assert_eq!(answer(&session, &sql).await, "p,q,r | 1,7,7");
+}
+
+#[tokio::test]
 async fn no_list_grows_without_end() {
     let kit = Kit::start().await;
     let session = kit.connect().await;

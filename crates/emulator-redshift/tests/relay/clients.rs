@@ -60,6 +60,21 @@ async fn sqlalchemy_reflects_columns() {
 }
 
 #[tokio::test]
+async fn sqlalchemy_lists_tables() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table orders (id int); create temp table passing (id int)").await;
+    let sql = "SELECT pg_catalog.pg_class.relname FROM pg_catalog.pg_class \
+        JOIN pg_catalog.pg_namespace \
+        ON pg_catalog.pg_namespace.\"oid\" = pg_catalog.pg_class.relnamespace \
+        WHERE pg_catalog.pg_class.relkind = ANY (ARRAY['r', 'p']) \
+        AND pg_catalog.pg_class.relpersistence != 't' \
+        AND pg_catalog.pg_table_is_visible(pg_catalog.pg_class.\"oid\") \
+        AND pg_catalog.pg_namespace.nspname != 'pg_catalog'";
+    assert_eq!(rows(&session, sql).await, "orders\n");
+}
+
+#[tokio::test]
 async fn redshift_connector_finds_primary_keys() {
     let kit = Kit::start().await;
     let session = kit.connect().await;

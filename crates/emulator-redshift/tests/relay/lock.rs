@@ -40,6 +40,10 @@ async fn a_lock_behind_the_end_of_a_transaction_is_outside_of_it() {
         raw.statement("begin").sync().statement("lock a").statement(end).statement("lock a").sync();
         assert_eq!(raw.tags(2).await, "12nCZt 12nC12nC12nCZi ", "{end}");
     }
+    // A Query ends what was begun before it, without a Sync.
+    let mut raw = Raw::connect(&kit).await;
+    raw.statement("begin").query("lock a; commit; lock a").statement("lock a").sync();
+    assert_eq!(raw.tags(2).await, "12nCCCCZi 12nCZi ");
     // The text of a LOCK is quoted by what it does not contain.
     session.run("lock \"we$blueshift$x\"").await;
     session.client.execute("lock \"we$blueshift$x\"", &[]).await.unwrap();
