@@ -5,7 +5,6 @@ use blueshift::Need;
 use blueshift::faults::plan::{Action, Moment, Rule};
 
 use super::rejected_denied::STAY;
-use super::steps::refuse;
 use super::{Run, Scenario};
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -18,6 +17,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
         "service unavailable, trying on",
         "dead letters refused, storing them in the bucket",
         "bucket does not take malformed messages",
+        "messages given back to the queue",
         "malformed messages stay in the queue",
     ],
     body: |run| Box::pin(run_scenario(run)),
@@ -43,16 +43,18 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     ensure!(run.faults.hits(RULE) != 0, "no letter was sent");
     let rejected = run.probe.stored_events("rejected/messages/").await?.len();
     ensure!(rejected != 0, "nothing is in the bucket");
-    // It hangs, and the other place is refused: valid events pass all the same.
+    // It hangs, and so does the other place: valid events pass all the same.
     run.set_faults(vec![
         letters(Action::Hold(Moment::Before)),
-        refuse("rejected too", "PutObject", 403, "AccessDenied").on("*/rejected/*"),
+        Rule::new("rejected too", "PutObject", Action::Hold(Moment::Before)).on("*/rejected/*"),
     ]);
     let stored = run.probe.stored_events("events/").await?.len() as u64;
+    // More than all hands on the way can hold.
+    run.generate(&flags).await?;
     run.generate(&flags).await?;
     run.generate(&["--flat-out", "--count", &count.to_string()]).await?;
-    // All of the second lot, and half of the first less what chance makes of a half.
-    run.until_stored(&mut consumer, stored + count + count / 3).await?;
+    // All of the last lot, and half of those before less what chance makes of a half.
+    run.until_stored(&mut consumer, stored + count + count * 2 / 3).await?;
     run.faults.clear();
     let finished = consumer.terminate().await?;
     run.note_consumed("consume-events", &finished)?;
