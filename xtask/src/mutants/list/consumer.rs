@@ -153,7 +153,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "puts: shared.persist(&shared.s3).for_at_most(rejected::PATIENCE * 60),",
         )],
         scenario: "rejected-denied",
-        caught_by: &["in vain until valid events do not wait"],
+        caught_by: &["service refuses, trying on"],
     },
     Mutant {
         name: "refused-rejected-end-the-run",
