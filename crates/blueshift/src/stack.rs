@@ -29,6 +29,8 @@ pub enum Need {
     /// Redshift's databases are isolated SERIALIZABLE
     /// ([`InProcess::redshift_isolation`](crate::InProcess::redshift_isolation)).
     Serializable,
+    /// S3's DeleteObject heeds `If-Match` (S3 User Guide, "How to perform conditional deletes").
+    ConditionalDelete,
     /// SQS and S3 listen on an address without TLS, so that a proxy can stand in front of them.
     PlainAddress,
 }
@@ -91,6 +93,13 @@ fn lacks(kind: Kind, need: Need) -> Option<&'static str> {
         }
         (Kind::Compose, Need::Clock) => {
             Some("its clock is in a container, and minutes are too long to wait")
+        }
+        (Kind::Aws, Need::ConditionalDelete) => None,
+        (Kind::Containers, Need::ConditionalDelete) => {
+            Some("LocalStack's DeleteObject heeds no condition")
+        }
+        (Kind::Compose, Need::ConditionalDelete) => {
+            Some("it may be LocalStack, whose DeleteObject heeds no condition")
         }
         (Kind::Aws, Need::PlainAddress) => Some("AWS is reached over TLS, by names"),
         (Kind::Aws, Need::ServiceFaults | Need::StatementFaults) => {
@@ -252,24 +261,25 @@ mod tests {
             Need::Clock,
             Need::InFlightLimit,
             Need::Serializable,
+            Need::ConditionalDelete,
         ];
-        let rows: [(Kind, [bool; 6], &str, &str); 4] = [
-            (Kind::InProcess, [true; 6], "`in-process`", "none"),
+        let rows: [(Kind, [bool; 7], &str, &str); 4] = [
+            (Kind::InProcess, [true; 7], "`in-process`", "none"),
             (
                 Kind::Containers,
-                [true, true, true, false, false, false],
+                [true, true, true, false, false, false, false],
                 "`containers`",
-                "those that move the clock, lower SQS's limits or isolate SERIALIZABLE",
+                "those that move the clock, lower SQS's limits, isolate SERIALIZABLE or delete on a condition",
             ),
             (
                 Kind::Compose,
-                [true, false, true, false, false, false],
+                [true, false, true, false, false, false, false],
                 "`compose`",
                 "those, and what holds Redshift's statements",
             ),
             (
                 Kind::Aws,
-                [false; 6],
+                [false, false, false, false, false, false, true],
                 "`aws --i-pay`",
                 "those, all others with faults, and those that put a proxy in front",
             ),

@@ -28,7 +28,7 @@ const RULE: &str = "dead letters away";
 async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     let count = run.events(600);
     let flags = ["--flat-out", "--count", &count.to_string(), "--malformed", "0.5"];
-    let letters = |action| Rule::new(RULE, "SendMessageBatch", action).on("*dead-letter*");
+    let letters = |action| Rule::new(RULE, "SendMessageBatch", action).on("*-dead-letter");
     let throttle = Action::Refuse { status: 400, code: "RequestThrottled".to_owned() };
     // Until ten seconds are over the first letters are held; all others pass them by.
     run.set_faults(vec![letters(throttle)]);

@@ -78,6 +78,9 @@ async fn die_and_go_on(
         is_safe |= run.probe.get_object(key).await.is_ok_and(|kept| kept == bytes);
     }
     ensure!(is_safe, "{point}: {key} is lost");
+    // LocalStack knows no conditional DeleteObject: the first one of a program has no effect there.
+    let is_kept = point.operation == "DeleteObject" && run.probe.get_object(&key).await.is_ok();
+    let is_open = is_open || (is_kept && run.sqs.is_none());
     let ended = run.pipeline.start("upload-data", &[])?.until_ended().await?;
     let expected = if is_open { LOOK } else { 0 };
     ensure!(ended.code() == Some(expected), "{point}: the next upload-data ended with {ended}");

@@ -13,7 +13,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "rewritten-objects",
     about: "an object is written anew during COPY, COMMIT, archive copy and delete: what is new is loaded too",
     default: false,
-    needs: &[Need::ServiceFaults, Need::StatementFaults],
+    needs: &[Need::ServiceFaults, Need::StatementFaults, Need::ConditionalDelete],
     expected_warnings: &[],
     body: |run| Box::pin(run_scenario(run)),
 };
