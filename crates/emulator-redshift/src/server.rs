@@ -158,7 +158,7 @@ async fn serve_session(
         cancel_key: opened.cancel_key,
     };
     let relay = Relay::new(Wires::new(client, opened.wire), journal);
-    let mut session = Session::new(relay, shared, identity);
+    let mut session = Session::new(relay, shared, identity, request.case_sensitive);
     let farewell = match shutdown.run_until_cancelled(session.run()).await {
         Some(Ok(())) => None,
         Some(Err(error)) => {

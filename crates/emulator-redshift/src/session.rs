@@ -65,14 +65,19 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(relay: Relay, shared: Arc<Shared>, identity: Identity) -> Self {
+    pub(crate) fn new(
+        relay: Relay,
+        shared: Arc<Shared>,
+        identity: Identity,
+        case_sensitive: bool,
+    ) -> Self {
         let records = Records { last_copy_count: 0, last_copy_id: -1, last_query_id: -1 };
         Self {
             relay,
             shared,
             identity,
             records,
-            case_sensitive: false,
+            case_sensitive,
             begun: None,
             steps: 0,
             withheld: None,

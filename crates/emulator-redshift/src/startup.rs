@@ -9,7 +9,7 @@ use pgwire::messages::startup::{Authentication, NegotiateProtocolVersion};
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::SqlError;
-
+use crate::rewrite::settings::startup_options;
 use crate::wire::Fields;
 use crate::wire::stream::Wire;
 
@@ -54,6 +54,8 @@ pub(crate) struct SessionRequest {
     /// What is passed to Postgres; holds `user`.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) database: String,
+    /// Whether `options` turn `enable_case_sensitive_identifier` on.
+    pub(crate) case_sensitive: bool,
 }
 
 impl SessionRequest {
@@ -154,6 +156,7 @@ fn session_request(mut fields: Fields<'_>) -> Result<(SessionRequest, Vec<String
     let malformed = || protocol("invalid startup packet layout".to_owned());
     let mut parameters = Vec::new();
     let mut extensions = Vec::new();
+    let mut case_sensitive = false;
     loop {
         let name = fields.text().ok_or_else(malformed)?;
         if name.is_empty() {
@@ -161,10 +164,14 @@ fn session_request(mut fields: Fields<'_>) -> Result<(SessionRequest, Vec<String
         }
         let value = fields.text().ok_or_else(malformed)?;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| malformed());
-        let (name, value) = (text(name)?, text(value)?);
+        let (name, mut value) = (text(name)?, text(value)?);
         if name.starts_with("_pq_.") {
             extensions.push(name);
         } else if PARAMETERS_PASSED.contains(&name.to_ascii_lowercase().as_str()) {
+            if name == "options" {
+                let (options, sensitive) = startup_options(&value);
+                (value, case_sensitive) = (options, sensitive.unwrap_or(case_sensitive));
+            }
             parameters.push((name, value));
         } else {
             tracing::debug!(parameter = name, "start-up parameter dropped");
@@ -178,7 +185,7 @@ fn session_request(mut fields: Fields<'_>) -> Result<(SessionRequest, Vec<String
         return Err(protocol("no user name in the startup packet".to_owned()));
     };
     let database = find("database").unwrap_or(user);
-    Ok((SessionRequest { parameters, database }, extensions))
+    Ok((SessionRequest { parameters, database, case_sensitive }, extensions))
 }
 
 #[cfg(test)]
@@ -200,6 +207,7 @@ mod tests {
                     .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                     .collect(),
                 database: database.to_owned(),
+                case_sensitive: false,
             })
             .map_err(str::to_owned);
         assert_eq!(actual, expected, "{body:?}");

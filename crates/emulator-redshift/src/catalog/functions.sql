@@ -26,31 +26,6 @@ BEGIN
 END
 $body$;
 
-CREATE FUNCTION pg_catalog.date_add(text, int8, timestamp)
-RETURNS timestamp LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
-SELECT $3 + pg_catalog.blueshift_span($1, $2)
-$body$;
-
-CREATE FUNCTION pg_catalog.date_add(text, int8, date)
-RETURNS timestamp LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
-SELECT $3 + pg_catalog.blueshift_span($1, $2)
-$body$;
-
-CREATE FUNCTION pg_catalog.date_add(text, int8, timestamptz)
-RETURNS timestamptz LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $body$
-SELECT $3 + pg_catalog.blueshift_span($1, $2)
-$body$;
-
-CREATE FUNCTION pg_catalog.date_add(text, int8, time)
-RETURNS time LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
-SELECT $3 + pg_catalog.blueshift_span($1, $2)
-$body$;
-
-CREATE FUNCTION pg_catalog.date_add(text, int8, text)
-RETURNS timestamp LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $body$
-SELECT $3::timestamp + pg_catalog.blueshift_span($1, $2)
-$body$;
-
 CREATE FUNCTION pg_catalog.date_diff(text, timestamp, timestamp)
 RETURNS int8 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
 DECLARE
@@ -328,14 +303,22 @@ RETURNS varchar LANGUAGE sql IMMUTABLE STRICT AS $body$
 SELECT pg_catalog.blueshift_json_path($1, ARRAY[$2, $3, $4, $5, $6], $7)
 $body$;
 
+-- JSON without the blanks between its tokens.
+CREATE FUNCTION pg_catalog.blueshift_compact(text)
+RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT pg_catalog.regexp_replace(
+    $1, translate('("(?:[^"~~]|~~.)*")|[[:space:]]+', '~', chr(92)), chr(92) || '1', 'g'
+)
+$body$;
+
 CREATE FUNCTION pg_catalog.json_parse(text)
 RETURNS super LANGUAGE sql IMMUTABLE STRICT AS $body$
-SELECT $1::json::text::pg_catalog.super
+SELECT pg_catalog.blueshift_compact($1::json::text)::pg_catalog.super
 $body$;
 
 CREATE FUNCTION pg_catalog.json_serialize(super)
 RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
-SELECT $1::text::varchar
+SELECT pg_catalog.blueshift_compact($1::text)::varchar
 $body$;
 
 CREATE FUNCTION pg_catalog.split_to_array(text, text DEFAULT ',')

@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 /// (`views.sql`); what tables declare, and the views that show it ("PG_TABLE_DEF",
 /// "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what drivers and tools ask the
 /// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); SHOW (`show.sql`);
-/// Redshift's functions (`functions.sql`); at the end the event trigger (`triggers.sql`).
+/// Redshift's functions (`functions.sql`; of times `dates.sql`; AVG and others `aggregates.sql`);
+/// at the end the event trigger (`triggers.sql`).
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
@@ -46,6 +47,10 @@ pub fn template_sql() -> &'static str {
         include_str!("show.sql"),
         "\n",
         include_str!("functions.sql"),
+        "\n",
+        include_str!("dates.sql"),
+        "\n",
+        include_str!("aggregates.sql"),
         "\n",
         include_str!("triggers.sql")
     )

@@ -6,6 +6,7 @@ mod leader_node;
 mod refusal_rows;
 pub(crate) mod refusals;
 pub(crate) mod types;
+mod windows;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::error::SqlError;
 use crate::rewrite::declared::MARK;
 use crate::rewrite::lateral::{Columns, Question};
 use crate::rewrite::rewrite;
+use crate::rewrite::settings::{CASE_SENSITIVE, is_on};
 use crate::sql::statement::{Statement, split};
 use crate::sql::tokens::Kind;
 use crate::system_tables::SystemViews;
@@ -219,7 +221,7 @@ fn is_query(statement: &Statement<'_>, catalog: bool) -> bool {
 
 /// What a SET or RESET makes of `enable_case_sensitive_identifier`.
 fn case_sensitivity(statement: &Statement<'_>) -> Option<bool> {
-    const NAME: &str = "enable_case_sensitive_identifier";
+    const NAME: &str = CASE_SENSITIVE;
     let scoped = statement.leads("set session") || statement.leads("set local");
     if statement.leads("reset") && (statement.is_word(1, NAME) || statement.is_word(1, "all")) {
         return Some(false);
@@ -228,8 +230,7 @@ fn case_sensitivity(statement: &Statement<'_>) -> Option<bool> {
     if !statement.leads("set") || !statement.is_word(at, NAME) {
         return None;
     }
-    let value = statement.text(at + 2).trim_matches('\'').to_ascii_lowercase();
-    Some(["on", "true", "t", "yes", "y", "1"].contains(&value.as_str()))
+    Some(is_on(statement.text(at + 2).trim_matches('\'')))
 }
 
 /// The bare name of the view that a statement makes.

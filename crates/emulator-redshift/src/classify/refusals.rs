@@ -13,6 +13,7 @@ use super::refusal_rows::Place::{
 };
 use super::refusal_rows::{NOT_EMULATED, REFUSALS, Refusal};
 use super::types::{self, Unavailable};
+use super::windows;
 use crate::error::SqlError;
 use crate::rewrite::table::TableStatement;
 use crate::sql::statement::Statement;
@@ -59,6 +60,7 @@ pub(crate) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
     judge_procedure(statement)?;
     if !names.catalog {
         judge_operators(statement)?;
+        windows::judge(statement)?;
     }
     Ok(names)
 }
@@ -95,8 +97,12 @@ fn names_used(statement: &Statement<'_>, views: &SystemViews) -> NamesUsed {
 
 /// What Redshift lacks, with what to do instead; and what this stand-in lacks.
 pub(crate) fn rows() -> (Vec<(&'static str, &'static str)>, Vec<&'static str>) {
-    let unsupported = REFUSALS.iter().map(|row| (row.feature, row.instead)).collect();
-    (unsupported, NOT_EMULATED.iter().map(|row| row.feature).collect())
+    let unsupported = REFUSALS.iter().map(|row| (row.feature, row.instead));
+    let not_yet = NOT_EMULATED.iter().map(|row| row.feature);
+    (
+        unsupported.chain(windows::UNSUPPORTED.iter().copied()).collect(),
+        not_yet.chain(windows::NOT_EMULATED.iter().map(|(feature, _)| *feature)).collect(),
+    )
 }
 
 /// The rows with a pattern that begins with `word`; the flag is false for what is not emulated.

@@ -63,6 +63,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("PG_SLEEP", "select pg_sleep(1)"),
     ("DIV, SETSEED and WIDTH_BUCKET", "select div(9, 4)"),
     ("string functions of PostgreSQL", "select format('%s', a) from t"),
+    ("INTERSECT ALL and EXCEPT ALL", "select a from t intersect all select a from u"),
+    ("INTERSECT ALL and EXCEPT ALL", "select a from t except all select a from u"),
     ("GEN_RANDOM_UUID", "select gen_random_uuid()"),
     ("functions of arrays", "select array_length(a, 1) from t"),
     ("functions of enumerated types", "select enum_first(a) from t"),
@@ -140,6 +142,13 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 const NOT_YET: &[(&str, &str)] = &[
+    ("URLENCODE", "select urlencode(a) from t"),
+    ("GROUPING_ID", "select grouping_id(a, b) from t group by cube (a, b)"),
+    ("DB_COLLATION", "select db_collation()"),
+    ("SLICE_NUM", "select slice_num() from t"),
+    ("IGNORE NULLS", "select lag(a) ignore nulls over (order by b) from t"),
+    ("functions of hashes", "select farmfingerprint64(a) from t"),
+    ("functions of hashes", "select murmur3_32_hash(a), checksum(b) from t"),
     ("UNLOAD", "unload ('select 1') to 's3://b/k' iam_role default"),
     ("Spectrum", "create external schema s from data catalog database 'd'"),
     ("datashares", "create datashare d"),

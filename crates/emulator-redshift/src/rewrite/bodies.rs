@@ -276,8 +276,8 @@ mod tests {
         );
         check(
             "begin for r in select sysdate from t loop delete t where a = r.a; end loop; end;",
-            "begin for r in select LOCALTIMESTAMP from t loop delete FROM t where a = r.a; \
-             end loop; end;",
+            "begin for r in select pg_catalog.\"timestamp\"() from t loop \
+             delete FROM t where a = r.a; end loop; end;",
         );
         check("begin truncate t; end", "begin truncate t; COMMIT; end");
         check(

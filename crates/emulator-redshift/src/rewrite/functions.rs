@@ -16,11 +16,15 @@ pub(crate) const REWRITTEN: &[&str] = &[
     "CONVERT(type, …)",
     "DATEADD",
     "DATEDIFF",
+    "DATE_PART, PGDATE_PART",
     "DECODE",
+    "EXTRACT",
+    "ISNULL(a, b)",
     "LISTAGG … WITHIN GROUP",
     "MEDIAN",
     "NVL",
     "NVL2",
+    "RESPECT NULLS",
     "SELECT TOP",
     "SYSDATE",
 ];
@@ -93,6 +97,8 @@ fn rewrite_within(
     while at < statement.tokens.len() {
         if statement.matches(at, "approximate count ( distinct") {
             blank(statement, at..at + 1, edits); // Exact is within the error it may have.
+        } else if statement.matches(at, "respect nulls over") {
+            blank(statement, at..at + 2, edits); // What Postgres always does.
         }
         at = match Call::at(statement, at) {
             Some(call) => call.rewrite(depth, edits)?,
@@ -115,6 +121,13 @@ fn date_part(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     let found = DATE_PARTS.iter().find(|(_, names)| names.contains(&name.as_str()));
     found.map(|(part, _)| *part)
+}
+
+/// Postgres' name of a part that can be extracted; of a TIMESTAMPTZ also its zone.
+fn extracted(name: &str) -> Option<&'static str> {
+    const ZONES: &[&str] = &["timezone", "timezone_hour", "timezone_minute"];
+    let zone = ZONES.iter().find(|zone| name.eq_ignore_ascii_case(zone));
+    zone.copied().or_else(|| date_part(name))
 }
 
 /// A call of one of the functions.
@@ -141,10 +154,12 @@ impl<'a, 'b> Call<'a, 'b> {
             "date_trunc",
             "decode",
             "extract",
+            "isnull",
             "listagg",
             "median",
             "nvl",
             "nvl2",
+            "pgdate_part",
         ];
         const DEFINES: &[&str] = &["function", "procedure", "into", "table", "view", "exists"];
         if !NAMES.iter().any(|name| statement.is_word(name_at, name))
@@ -187,10 +202,10 @@ impl<'a, 'b> Call<'a, 'b> {
     fn rewrite(&self, depth: usize, edits: &mut Edits) -> Result<usize, SqlError> {
         let inside = self.name_at + 1;
         match (self.name.as_str(), self.arguments.len()) {
-            ("nvl", _) => self.rename("COALESCE", edits),
+            ("nvl", _) | ("isnull", 2) => self.rename("COALESCE", edits),
             ("dateadd" | "date_add", 3) => self.date_part("date_add", edits),
             ("datediff" | "date_diff", 3) => self.date_part("date_diff", edits),
-            ("date_part", 2) => self.date_part("date_part", edits),
+            ("date_part" | "pgdate_part", 2) => self.date_part("pgdate_part", edits),
             ("date_trunc", 2) => self.date_part("date_trunc", edits),
             ("extract", 1) => self.extract(edits),
             ("nvl2", 3) | ("convert", 2) | ("decode", 3..) | ("listagg", 1 | 2) | ("median", 1) => {
@@ -221,14 +236,17 @@ impl<'a, 'b> Call<'a, 'b> {
         self.rename(name, edits);
     }
 
-    /// `EXTRACT(part FROM …)`, whose part Postgres knows by fewer names.
+    /// `EXTRACT(part FROM …)`: an integer, in a column of the name `date_part`. The type of the
+    /// first argument tells it from Postgres' own ("EXTRACT function"; `catalog/dates.sql`).
     fn extract(&self, edits: &mut Edits) {
         let part = self.arguments[0].start;
-        if self.statement.is_word(part + 1, "from")
-            && let Some(known) = date_part(self.statement.text(part))
-        {
-            edits.replace(bytes(self.statement, &(part..part + 1)), known);
+        if !self.statement.is_word(part + 1, "from") || self.arguments[0].end <= part + 2 {
+            return;
         }
+        let Some(known) = extracted(self.statement.text(part).trim_matches('\'')) else { return };
+        let kind = if known == "epoch" { "bpchar" } else { "name" };
+        let head = bytes(self.statement, &(self.name_at..part + 2));
+        edits.replace(head, format!("pg_catalog.date_part('{known}'::pg_catalog.{kind},"));
     }
 
     fn replace(&self, depth: usize, edits: &mut Edits) -> Result<usize, SqlError> {
@@ -355,17 +373,24 @@ mod tests {
         );
         check(
             "select date_part(dw, d), date_trunc('mon', d)",
-            "select date_part('dow', d), date_trunc('month', d)",
+            "select pgdate_part('dow', d), date_trunc('month', d)",
         );
-        check("select extract(weekday from d)", "select extract(dow from d)");
+        check(
+            "select extract(weekday from d), extract('epoch' from extract(timezone from d))",
+            "select pg_catalog.date_part('dow'::pg_catalog.name, d), \
+             pg_catalog.date_part('epoch'::pg_catalog.bpchar, \
+             pg_catalog.date_part('timezone'::pg_catalog.name, d))",
+        );
+        check("select extract(julian from d)", "select extract(julian from d)");
         check("select datediff(part, a, b)", "select date_diff(part, a, b)");
     }
 
     #[test]
     fn conditions_become_expressions() {
         check(
-            "select nvl(a, nvl2(b, 1, 2))",
-            "select COALESCE(a, CASE WHEN (b) IS NOT NULL THEN 1 ELSE 2 END)",
+            "select nvl(a, nvl2(b, 1, 2)), isnull(a, 2) from t where (a isnull)",
+            "select COALESCE(a, CASE WHEN (b) IS NOT NULL THEN 1 ELSE 2 END), COALESCE(a, 2) \
+             from t where (a isnull)",
         );
         check(
             "select decode(a, 1, 'x', null, nvl(b, 'y'), 'z')",

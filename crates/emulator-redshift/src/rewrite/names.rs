@@ -189,6 +189,7 @@ const WORD_FIRST: &[&str] = &[
     "datediff",
     "datepart",
     "extract",
+    "pgdate_part",
     "timestampadd",
     "timestampdiff",
 ];

@@ -272,7 +272,7 @@ fn temporary_names_and_sysdate_are_translated() {
     insta::assert_snapshot!(rewritten("create table #Stage (a int)"),
         @r##"create TEMP table "#stage" (a int)"##);
     insta::assert_snapshot!(rewritten("insert into t select a # b, sysdate from #stage, #x"),
-        @r##"insert into t select a # b, LOCALTIMESTAMP from "#stage", "#x""##);
+        @r##"insert into t select a # b, pg_catalog."timestamp"() from "#stage", "#x""##);
     insta::assert_snapshot!(rewritten("select t.sysdate, 'sysdate' from t"), @"(unchanged)");
 }
 

@@ -76,8 +76,8 @@ fn word(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
     let is = |wanted: &str| text.eq_ignore_ascii_case(wanted);
     let behind_dot = 0 < index && statement.is_symbol(index - 1, b'.');
     if is("sysdate") && !behind_dot && !statement.is_symbol(index + 1, b'(') {
-        // The start of the transaction, without a zone ("SYSDATE function").
-        edits.replace(range, "LOCALTIMESTAMP");
+        // The start of the transaction; its column is called timestamp ("SYSDATE function").
+        edits.replace(range, "pg_catalog.\"timestamp\"()");
     } else if is("minus") && !behind_dot && begins_query(statement, index + 1) {
         edits.replace(range, "EXCEPT");
     } else if is("current_user_id") && !behind_dot && !statement.is_symbol(index + 1, b'(') {

@@ -183,7 +183,7 @@ async fn words_of_the_syntax_are_no_names() {
         let sql = format!(
             "select 1 as {word}, sum(price) over (order by day asc nulls first \
              rows between unbounded preceding and current row), \
-             sum(price) over (order by clicks desc nulls last range between current row and \
+             sum(price) over (order by clicks desc nulls last rows between current row and \
              unbounded following) as r, extract(day from date '2024-01-09') as e, \
              datediff(day, day, timestamp '2024-03-04 00:00:00') as f, \
              cast(price as double precision)::int as g, 'x'::character varying(3) as h, \

@@ -27,6 +27,10 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("DATEADD", "dateadd(month, 18, '2008-02-28')", "2009-08-28 00:00:00"),
     ("DATEADD", "dateadd(day, 30, date '2008-01-31')", "2008-03-01 00:00:00"),
     ("DATEADD", "dateadd(m, 30, timestamp '2008-01-31 00:00')", "2008-01-31 00:30:00"),
+    ("DATEADD", "dateadd(year, 1, '2016-02-29')", "2017-03-01 00:00:00"),
+    ("DATEADD", "dateadd(year, 4, date '2016-02-29')", "2020-02-29 00:00:00"),
+    ("DATEADD", "dateadd(month, 12, '2016-02-29')", "2017-02-28 00:00:00"),
+    ("DATEADD", "dateadd(minute, 5, timetz '05:58:00+00')", "06:03:00+00"),
     ("DATEADD", "dateadd(minute, 5, time '00:58:00')", "01:03:00"),
     ("DATEDIFF", "datediff(week, '2009-01-01', '2009-12-31')", "52"),
     ("DATEDIFF", "datediff(year, date '2008-12-31', date '2009-01-01')", "1"),
@@ -37,9 +41,41 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "datediff(hours, timestamptz '2019-01-01 00:00+00', getdate()::timestamptz) > 0",
         "t",
     ),
+    ("DATEDIFF", "datediff(hours, timetz '20:00:00 PST', timetz '00:00:00 EST')", "1"),
+    ("DATE_PART", "date_part(sec, timestamp '2009-09-21 11:10:03.189717')", "3.189717"),
+    ("DATE_PART", "pgdate_part('year', timestamp '2008-01-01')", "2008"),
+    ("DATE_PART", "date_part(week, '20220502 04:05:06.789')", "18"),
     ("DATE_PART", "date_part(w, timestamp '2008-06-17 09:44:54')", "25"),
     ("DATE_PART", "date_part(dow, timestamp '2008-06-17 09:44:54')", "2"),
     ("EXTRACT", "extract(qtrs from timestamp '2008-06-17 09:44:54')", "2"),
+    ("EXTRACT", "extract(sec from timestamp '2009-09-21 11:10:03.989717')", "3"),
+    ("EXTRACT", "extract(ms from timestamp '2009-09-09 12:08:43.101')", "101"),
+    ("EXTRACT", "extract('us' from time '12:08:43.189717')", "717"),
+    ("EXTRACT", "extract(hour from timetz '04:00:00-02')", "6"),
+    ("EXTRACT", "extract(month from interval '10 years 5 months')", "5"),
+    ("EXTRACT", "extract(day from '2009-09-08')", "8"),
+    ("EXTRACT", "extract(epoch from timestamp '9999-12-31')", "253402214400"),
+    ("EXTRACT", "extract(decade from timestamp '1999-02-16 20:38:40')", "200"),
+    ("EXTRACT", "extract(decade from timestamp '2010-02-16 20:38:40')", "202"),
+    ("EXTRACT", "extract(century from timestamp '2000-12-16 12:21:13')", "20"),
+    ("EXTRACT", "extract(timezone_hour from timestamptz '2008-01-05 00:00+00')", "0"),
+    ("TO_DATE", "to_date('02 Oct 2001', 'DD Mon YYYY')", "2001-10-02"),
+    ("TO_DATE", "to_date('20010631', 'YYYYMMDD', FALSE)", "2001-07-01"),
+    (
+        "TO_TIMESTAMP",
+        "to_timestamp('2011-12-18 24:38:15', 'YYYY-MM-DD HH24:MI:SS')",
+        "2011-12-19 00:38:15+00",
+    ),
+    ("TO_TIMESTAMP", "to_timestamp('2017', 'YYYY')", "2017-01-01 00:00:00+00"),
+    ("TO_TIMESTAMP", "to_timestamp(sysdate, 'YYYY-MM-DD') <= sysdate", "t"),
+    ("ISNULL", "isnull(null, 'b')", "b"),
+    ("SOUNDEX", "soundex('AWS Amazon') || soundex('+-*/%') || soundex('smyth')", "A252S530"),
+    ("DIFFERENCE", "difference('%', '@') || ' ' || difference('Amazon', '')", "1 0"),
+    ("DIFFERENCE", "difference('Amazon', 'Ama')", "2"),
+    ("DIFFERENCE", "difference('Amazon', '+-*/%Amazon')", "4"),
+    ("OCTETINDEX", "octetindex('q', 'Amazon Redshift') || '' || octetindex('', 'Amazon')", "01"),
+    ("OCTETINDEX", "octetindex('Redshift', 'Άμαζον Amazon Redshift')", "21"),
+    ("FLOOR", "dfloor(-2.5) || ' ' || dceil(-2.5) || ' ' || dround(2.4)", "-3 -2 2"),
     ("DATE_TRUNC", "date_trunc('week', date '2008-06-17')", "2008-06-16 00:00:00"),
     ("TRUNC", "trunc(timestamp '2011-07-21 10:32:38.248109')", "2011-07-21"),
     ("LAST_DAY", "last_day('2004-02-10')", "2004-02-29"),
@@ -111,6 +147,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "json_serialize(json_parse('[10001,10002,\"abc\"]'))",
         "[10001,10002,\"abc\"]",
     ),
+    (
+        "JSON_SERIALIZE",
+        r#"json_serialize(json_parse('{"b": [1, 2], "a c" : "x\\\\" }'))"#,
+        r#"{"b":[1,2],"a c":"x\\"}"#,
+    ),
     ("SPLIT_TO_ARRAY", "split_to_array('12|345|6789', '|')", "[\"12\",\"345\",\"6789\"]"),
     ("GET_ARRAY_LENGTH", "get_array_length(split_to_array('1,2,3'))", "3"),
 ];
@@ -141,6 +182,17 @@ async fn functions_of_rows_answer_as_in_the_guide() {
         ("select listagg(a) within group (order by a) from t", "1225"),
         ("select nvl(listagg(b), 'none') from t where a = 0", "none"),
         ("select median(a) from t", "2"),
+        ("select avg(a) from t", "2"), // 10 / 4
+        ("select avg(-a) from t", "-2"),
+        ("select avg(a::bigint) from t", "2"),
+        ("select avg(distinct a::smallint) from t", "2"), // 8 / 3
+        ("select avg(a::decimal(8, 2)) from t", "2.50"),
+        ("select avg(a::decimal(8, 2)) from t where a < 5", "1.66"),
+        ("select avg(a::float) from t", "2.5"),
+        ("select nvl(avg(a), -1) from t where a = 0", "-1"),
+        ("select max(v) from (select avg(a) over (partition by b) as v from t)", "3"),
+        ("select any_value(b) from t where a = 1", "x"),
+        ("select max(v) from (select lag(a) respect nulls over (order by a) as v from t)", "2"),
         ("select top 1 a from t order by a desc", "5"),
         ("select count(*) from (select top 2 a from t order by a)", "2"),
         ("select approximate count(distinct a) from t", "3"),
@@ -157,8 +209,76 @@ async fn functions_of_rows_answer_as_in_the_guide() {
     let sql = "select dateadd(day, 1, c), datediff(day, c, c), nvl(a, 1), median(a) from t \
                group by a, c";
     assert_eq!(columns(sql).await, "date_add date_diff coalesce median");
+    let sql = "select extract(day from c), date_part(day, c), sysdate, avg(a) from t group by c";
+    assert_eq!(columns(sql).await, "date_part pgdate_part timestamp avg");
+    let types = session.client.prepare(sql).await.unwrap();
+    let types: Vec<_> = types.columns().iter().map(|column| column.type_().name()).collect();
+    assert_eq!(types, ["int4", "float8", "timestamp", "int8"]);
     let error = session.client.batch_execute("select datediff(fortnight, c, c) from t").await;
     assert!(error.is_err());
     let error = session.client.query("select listagg(b) over () from t", &[]).await.unwrap_err();
     assert_eq!(said(&error).0, "0A000");
+}
+
+#[tokio::test]
+async fn what_is_not_taken_is_said_by_name() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int, b int)").await;
+    for (sql, code, message) in [
+        (
+            "select to_date('20010631', 'YYYYMMDD', TRUE)",
+            "22008",
+            "date/time field value out of range: \"20010631\"",
+        ),
+        (
+            "select sum(a) over (order by b) from t",
+            "0A000",
+            "Aggregate window functions with an ORDER BY clause require a frame clause",
+        ),
+        (
+            "select sum(a) over (order by b range unbounded preceding) from t",
+            "0A000",
+            "RANGE clause of window functions not yet implemented",
+        ),
+        (
+            "select a from t except all select b from t",
+            "0A000",
+            "Redshift does not support INTERSECT ALL and EXCEPT ALL",
+        ),
+        (
+            "select * exclude (a) from t",
+            "0A000",
+            "SELECT * EXCLUDE: not emulated yet by this Redshift stand-in",
+        ),
+        ("select urlencode('a')", "0A000", "URLENCODE: not emulated yet by this Redshift stand-in"),
+    ] {
+        let error = session.client.simple_query(sql).await.expect_err(sql);
+        let (said_code, said_message) = said(&error);
+        assert_eq!((said_code.as_str(), said_message.as_str()), (code, message), "{sql}");
+    }
+    // Queries of the catalog run on the leader node.
+    session.run("select sum(relpages) over (order by relname) from pg_class").await;
+}
+
+#[tokio::test]
+async fn settings_are_taken_at_the_start_too() {
+    let kit = Kit::start().await;
+    let options = "-c query_group=abc -c enable_case_sensitive_identifier=true";
+    let session = Kit::connected(kit.config().options(options)).await;
+    assert_eq!(session.value("show query_group").await, "abc");
+    assert_eq!(session.value("select \"A\" from (select 1 as \"A\", 2 as \"a\")").await, "1");
+    let session = kit.connect().await;
+    for name in [
+        "activate_aqua",
+        "auto_mv",
+        "enable_case_sensitive_super_attribute",
+        "interval_forbid_composite_literals",
+        "json_parse_truncate_strings",
+        "navigate_super_null_on_error",
+        "parse_super_null_on_error",
+    ] {
+        session.run(&format!("set {name} to true")).await;
+        assert_eq!(session.value(&format!("show {name}")).await, "true", "{name}");
+    }
 }
