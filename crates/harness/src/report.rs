@@ -51,7 +51,7 @@ pub struct ScenarioReport {
     pub duplicates_absorbed: u64,
     /// The programs, in the order they ran.
     pub stages: Vec<Stage>,
-    /// Paths of the charts.
+    /// Paths of the charts, and of the HTML report.
     pub charts: Vec<PathBuf>,
     /// Why this stack cannot run it, if it was skipped.
     pub skipped_because: Option<String>,

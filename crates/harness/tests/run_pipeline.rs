@@ -143,6 +143,7 @@ fn signal(child: &Child, signal: Signal) {
 async fn so_many_events_go_all_the_way_to_the_charts() {
     let stage = Stage::provisioned().await;
     let flags = ["--events=500", "--flat-out", "--seed=7", "--malformed=0.02", "--duplicates=0.02"];
+    let flags = [&flags[..], &["--charts-prefix=charts"]].concat();
     let (code, output) = stage.run(&[&flags[..], &["--output=json"]].concat()).await;
     assert_eq!(code, Some(0), "{}", stage.log());
     let sent = &results(&output, "generate-events")[0];
@@ -158,8 +159,10 @@ async fn so_many_events_go_all_the_way_to_the_charts() {
     assert!(0 < duplicates && duplicates < good, "{output}");
     assert_eq!(loaded, good - duplicates, "{output}");
     assert_eq!(stage.row_count().await, i64::try_from(loaded).expect("small"));
-    let charts = &results(&output, "visualize").pop().expect("a last run")["charts"];
-    assert_eq!(charts.as_array().map(Vec::len), Some(4), "{output}");
+    let drawn = results(&output, "visualize").pop().expect("a last run");
+    assert_eq!(drawn["charts"].as_array().map(Vec::len), Some(4), "{output}");
+    assert!(drawn["report"].is_string(), "{output}");
+    assert_eq!(drawn["objects"].as_array().map(Vec::len), Some(5), "{output}");
     stage.stack.shutdown().await;
 }
 

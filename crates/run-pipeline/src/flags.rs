@@ -230,6 +230,11 @@ pub struct PassedArgs {
     /// environment, else report_events in the settings file].
     #[arg(long, value_name = "NAMES")]
     pub report_events: Option<String>,
+    /// Put charts and report into the bucket too, under <S3_PREFIX><PREFIX>/ [default:
+    /// AWS_CHARTS_PREFIX in the environment, else charts_prefix in the settings file, else only
+    /// into the directory].
+    #[arg(long, value_name = "PREFIX")]
+    pub charts_prefix: Option<String>,
 }
 
 /// Where everything is: each part takes the flags that it has.

@@ -66,9 +66,11 @@ pub(crate) fn latest(
     Ok(latest)
 }
 
-/// For people: `rows 7, seconds 1.2`.
+/// For people: `rows 7, seconds 1.2`. What is empty is left out.
 pub(crate) fn human(result: &Value) -> String {
-    let shown = result.as_object().into_iter().flatten().map(|(key, value)| match value {
+    let said = result.as_object().into_iter().flatten();
+    let said = said.filter(|(_, value)| !value.is_null() && value.as_array() != Some(&Vec::new()));
+    let shown = said.map(|(key, value)| match value {
         Value::String(text) => format!("{key} {text}"),
         Value::Number(number) if number.is_f64() => {
             format!("{key} {:.1}", number.as_f64().unwrap_or_default())
@@ -113,5 +115,6 @@ mod tests {
     fn a_result_reads_as_a_line() {
         let line = human(&json!({"charts": ["a.png", "b.svg"], "rows": 7, "seconds": 1.25}));
         assert_eq!(line, "charts a.png b.svg, rows 7, seconds 1.2");
+        assert_eq!(human(&json!({"objects": [], "report": null, "rows": 0})), "rows 0");
     }
 }

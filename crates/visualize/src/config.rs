@@ -10,23 +10,26 @@ use runtime::run_record::{Place, RunRecordFlags};
 use runtime::schedule::ScheduleFlags;
 use runtime::settings::{
     AwsArgs, BucketArgs, CreateTableArgs, EventColumnArgs, EventsArgs, RedshiftArgs,
-    RedshiftSettings, SettingsArgs, TableArgs, TableNameArgs, TableSettings, TimeColumnArgs,
+    RedshiftSettings, SettingsArgs, SettingsFile, TableArgs, TableNameArgs, TableSettings,
+    TimeColumnArgs, keys,
 };
 use runtime::telemetry::OutputArgs;
 
 use crate::error::VisualizeError;
+use crate::publish::{self, Target};
 
 /// Shown at the end of `--help`.
 const AFTER_HELP: &str = "\
 Examples:
   visualize                              draw once into charts/, with ./settings.ini
   visualize --out /srv/charts --report-events signup,login
+  visualize --charts-prefix charts       also put all files into the bucket, under charts/
   visualize --schedule '0 */2 * * *'     stay, and draw every two hours
 
 Exit codes:
-  0  all charts are drawn; or SIGTERM or SIGINT ended the run before Redshift answered, which the
-     result says
-  1  failed; what was drawn before stays
+  0  all charts are drawn and, if asked for, in the bucket; or SIGTERM or SIGINT ended the run
+     before that, which the result says
+  1  failed; what was drawn before stays, also if the bucket does not take it
   2  the flags are wrong
 With --schedule a failing run is logged and the next one tries again; at the end the exit code is
 the worst of all runs.";
@@ -36,6 +39,7 @@ the worst of all runs.";
 /// Runs once and ends; start it from cron or systemd, or give it a --schedule. Asks Redshift once,
 /// then draws a grouped bar chart for each event: <EVENT>-<YYYYMMDD-HHMMSS>.png
 /// and .svg (the time is UTC). An event without rows gets a picture that says so.
+/// report-<YYYYMMDD-HHMMSS>.html has all charts and the counts behind them in one file.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "visualize", version, after_help = AFTER_HELP)]
 pub struct Args {
@@ -54,6 +58,10 @@ pub struct Args {
     /// [default: submission_success, registration_initiated].
     #[arg(long, value_name = "NAMES", env = "EVENTS_REPORT_EVENTS", help_heading = "Settings")]
     pub report_events: Option<String>,
+    /// Put all files into the bucket too, under <S3_PREFIX><PREFIX>/ [default: only into the
+    /// directory].
+    #[arg(long, value_name = "PREFIX", env = "AWS_CHARTS_PREFIX", help_heading = "Settings")]
+    pub charts_prefix: Option<String>,
     /// When to run.
     #[command(flatten)]
     pub schedule: ScheduleFlags,
@@ -63,7 +71,7 @@ pub struct Args {
     /// The AWS account of the bucket.
     #[command(flatten)]
     pub aws: AwsArgs,
-    /// Where records of runs go.
+    /// Where records of runs go, and charts if they are to.
     #[command(flatten)]
     pub bucket: BucketArgs,
     /// Where Redshift is.
@@ -103,6 +111,8 @@ pub struct Config {
     pub events: Vec<String>,
     /// The directory for the charts.
     pub out: PathBuf,
+    /// Where they go beside it, if anywhere.
+    pub target: Option<Target>,
 }
 
 /// The table, and the columns that are counted by.
@@ -150,7 +160,20 @@ impl Args {
             ..TableArgs::default()
         };
         let columns = columns(&table.resolve(&file), &self.group_by)?;
-        Ok(Config { redshift, columns, events, out: self.out.clone() })
+        let target = self.target(&file)?;
+        Ok(Config { redshift, columns, events, out: self.out.clone(), target })
+    }
+
+    fn target(&self, file: &SettingsFile) -> Result<Option<Target>, VisualizeError> {
+        let given = self.charts_prefix.as_deref().filter(|prefix| !prefix.is_empty());
+        let Some(given) = given.or_else(|| file.value(&keys::CHARTS_PREFIX)) else {
+            return Ok(None);
+        };
+        let prefix = publish::checked_prefix(given)
+            .map_err(|why| VisualizeError::Prefix { prefix: given.to_owned(), why })?;
+        let bucket = self.bucket.resolve(file)?;
+        let prefix = format!("{}{prefix}", bucket.prefix);
+        Ok(Some(Target { aws: self.aws.resolve(file), bucket: bucket.bucket, prefix }))
     }
 }
 
@@ -261,6 +284,23 @@ report_events = a, b,a ,
         insta::assert_snapshot!(refused(&no_names), @r"
         there is no event to draw: report_events names none
         ");
+    }
+
+    #[test]
+    fn charts_go_into_the_bucket_only_if_told_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = |flags: &[&str]| {
+            let flags = [&["--group-by", "os"], flags].concat();
+            args(directory.path(), SETTINGS, &flags).resolve().map(|config| config.target)
+        };
+        let lake = "--s3-bucket=lake";
+        assert!(target(&[lake]).unwrap().is_none());
+        assert!(target(&[lake, "--charts-prefix="]).unwrap().is_none(), "blank is not set");
+        let given = target(&[lake, "--s3-prefix=a", "--charts-prefix=charts"]).unwrap().unwrap();
+        assert_eq!((given.bucket.as_str(), given.prefix.as_str()), ("lake", "a/charts/"));
+        let refused = |flags| target(flags).unwrap_err().to_string();
+        assert!(refused(&["--charts-prefix=charts"]).starts_with("no s3_bucket is set"));
+        insta::assert_snapshot!(refused(&[lake, "--charts-prefix=events/x"]), @r#"charts_prefix (--charts-prefix) is "events/x": events, archive, manifests, rejected and runs are for other objects"#);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use aws_sdk_s3::error::BoxError;
 use events::SchemaError;
+use runtime::aws::{NoCredentials, UNREACHABLE_HINT};
 use runtime::redshift::ConnectError;
 use runtime::settings::SettingsError;
 use tokio_postgres::error::SqlState;
@@ -83,6 +85,40 @@ pub enum VisualizeError {
         #[source]
         source: std::io::Error,
     },
+    /// There is no such place for files in the bucket.
+    #[error("charts_prefix (--charts-prefix) is {prefix:?}: {why}")]
+    Prefix {
+        /// What was given.
+        prefix: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// There is nobody to be towards S3. The directory has the files.
+    #[error(transparent)]
+    NoCredentials(#[from] NoCredentials),
+    /// S3 does not take a file. The directory has it.
+    #[error("put object {key} into bucket {bucket}: {code}: {message}")]
+    Refused {
+        /// The bucket's name.
+        bucket: String,
+        /// The object's key.
+        key: String,
+        /// S3's error code.
+        code: String,
+        /// S3's words.
+        message: String,
+    },
+    /// S3 does not answer, after the SDK's retries. The directory has the file.
+    #[error("put object {key} into bucket {bucket}: no answer")]
+    Unreachable {
+        /// The bucket's name.
+        bucket: String,
+        /// The object's key.
+        key: String,
+        /// What stood in the way.
+        #[source]
+        source: BoxError,
+    },
 }
 
 impl VisualizeError {
@@ -105,6 +141,15 @@ impl VisualizeError {
             Self::Directory { .. } | Self::Write { .. } => {
                 Some("give a directory this user may write to with --out")
             }
+            Self::NoCredentials(error) => Some(error.hint()),
+            Self::Refused { code, .. } if code == "NoSuchBucket" => Some(
+                "make the bucket with: run-pipeline provision, or set s3_bucket in section [aws] \
+                 of the settings; the files are in the directory",
+            ),
+            Self::Refused { .. } => Some(
+                "may these credentials write there (s3:PutObject)? The files are in the directory",
+            ),
+            Self::Unreachable { .. } => Some(UNREACHABLE_HINT),
             _ => None,
         }
     }

@@ -11,6 +11,43 @@ use crate::error::VisualizeError;
 /// Of the event's name in a file's name: well below every file system's limit of 255 (or 143).
 const NAME_BYTES_MAX: usize = 80;
 
+/// What is in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Png,
+    Svg,
+    Html,
+}
+
+impl Format {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Svg => "svg",
+            Self::Html => "html",
+        }
+    }
+
+    /// As HTTP has it.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Svg => "image/svg+xml",
+            Self::Html => "text/html; charset=utf-8",
+        }
+    }
+}
+
+/// A file that the directory has.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// The directory and the name.
+    pub(crate) path: PathBuf,
+    pub(crate) name: String,
+    pub(crate) format: Format,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// The names of one run's files, without their endings.
 pub(crate) struct Stems {
     time: String,
@@ -38,6 +75,11 @@ impl Stems {
         }
         format!("{name}-{}", self.time)
     }
+
+    /// `report-<YYYYMMDD-HHMMSS>`. An event may have that name too: no chart has a report's ending.
+    pub(crate) fn report(&self) -> String {
+        format!("report-{}", self.time)
+    }
 }
 
 fn safe(event: &str) -> String {
@@ -60,14 +102,20 @@ pub(crate) fn make_directory(path: &Path) -> Result<(), VisualizeError> {
         .map_err(|source| VisualizeError::Directory { path: path.to_owned(), source })
 }
 
-/// Writes a file that others see whole or not at all. Returns its path.
-pub(crate) fn write(directory: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, VisualizeError> {
-    let path = directory.join(name);
+/// Writes a file that others see whole or not at all.
+pub(crate) fn write(
+    directory: &Path,
+    stem: &str,
+    format: Format,
+    bytes: Vec<u8>,
+) -> Result<Written, VisualizeError> {
+    let name = format!("{stem}.{}", format.ending());
+    let path = directory.join(&name);
     let unfinished = directory.join(format!(".{name}.{}.part", std::process::id()));
     let written =
-        std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, &path));
+        std::fs::write(&unfinished, &bytes).and_then(|()| std::fs::rename(&unfinished, &path));
     match written {
-        Ok(()) => Ok(path),
+        Ok(()) => Ok(Written { path, name, format, bytes }),
         Err(source) => {
             // The first error is the one that counts; there may be nothing to remove.
             let _ = std::fs::remove_file(&unfinished);
@@ -86,6 +134,7 @@ mod tests {
     fn charts_are_named_as_the_prototype_names_them() {
         let mut stems = Stems::at(datetime!(2019-03-05 07:08:09 UTC));
         assert_eq!(stems.take("submission_success"), "submission_success-20190305-070809");
+        assert_eq!(stems.report(), "report-20190305-070809");
     }
 
     #[test]
@@ -122,8 +171,9 @@ mod tests {
         make_directory(&directory.path().join("a/b")).unwrap();
         let at = directory.path().join("a/b");
         for text in ["first", "second"] {
-            let path = write(&at, "x.svg", text.as_bytes()).unwrap();
-            assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+            let written = write(&at, "x", Format::Svg, text.into()).unwrap();
+            assert_eq!(written.name, "x.svg");
+            assert_eq!(std::fs::read_to_string(written.path).unwrap(), text);
         }
         assert_eq!(std::fs::read_dir(&at).unwrap().count(), 1);
     }
@@ -135,7 +185,7 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         for error in [
             make_directory(&file.join("charts")).unwrap_err(),
-            write(&directory.path().join("absent"), "x.svg", b"").unwrap_err(),
+            write(&directory.path().join("absent"), "x", Format::Png, Vec::new()).unwrap_err(),
         ] {
             assert!(error.to_string().contains(directory.path().to_str().unwrap()), "{error}");
             assert!(error.hint().unwrap().contains("--out"), "{error}");

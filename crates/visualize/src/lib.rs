@@ -1,7 +1,7 @@
 //! Draws, for each event in `report_events`, how often it happened per day and device type.
 //!
 //! One query, then pure functions up to the bytes of each picture, then files that appear whole or
-//! not at all. Invariants: nothing in Redshift is changed; the same rows give the same pictures;
+//! not at all; then, if asked for, the same files in the bucket. Invariants: nothing in Redshift is changed; the same rows give the same pictures;
 //! no name out of the data decides where a file is written. Deliberately unknown here: how the
 //! rows got into the table.
 //!
@@ -9,17 +9,20 @@
 //! - `query` the SQL and its answer
 //! - [`series`] rows → steps of time × groups (pure)
 //! - [`charts`] series → SVG and PNG (pure)
+//! - `report` series and their SVGs → one HTML page (pure)
 //! - `files` safe names, whole files
+//! - [`publish`] files → objects
 
 pub mod charts;
 pub mod config;
 pub mod error;
 mod files;
+pub mod publish;
 mod query;
+mod report;
 pub mod series;
 mod summary;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use runtime::failure::WithHint;
@@ -28,9 +31,11 @@ use runtime::periodic::Done;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use config::Config;
+use config::{Columns, Config};
 use error::VisualizeError;
-use files::Stems;
+use files::{Format, Stems, Written};
+use publish::Published;
+use report::Report;
 use series::{DayCount, Series};
 
 pub use summary::{Figures, Summary};
@@ -45,7 +50,7 @@ pub async fn run_counted(
     figures: &Figures,
 ) -> anyhow::Result<Done<Summary>> {
     let summary = run(config, OffsetDateTime::now_utc(), shutdown).await.or_else(hinted)?;
-    if !summary.stopped {
+    if summary.report.is_some() {
         figures.add(&summary);
     }
     Ok(Done { summary, exit_code: 0 })
@@ -62,10 +67,15 @@ pub fn hinted<T>(error: VisualizeError) -> anyhow::Result<T> {
     }
 }
 
-/// Counts, draws and writes one picture per event, as PNG and SVG. `now` is in the files' names.
+/// Counts, draws and writes one picture per event, as PNG and SVG, and a page of all; puts them into
+/// the bucket if the configuration names a place there. `now` is in the files' names.
 ///
-/// An event without rows gets a picture that says so. A stop is heeded while Redshift is asked, and
-/// is no failure: the summary says so. Charts once begun are finished.
+/// An event without rows gets a picture that says so. A stop is heeded while Redshift is asked and
+/// while S3 does not answer, and is no failure: the summary says so. Charts once begun are finished.
+///
+/// # Errors
+/// If there is nothing to draw from or no place to write to; or if S3 does not take all files, which
+/// stay in the directory.
 pub async fn run(
     config: &Config,
     now: OffsetDateTime,
@@ -76,20 +86,21 @@ pub async fn run(
     let Some(asked) = shutdown.run_until_cancelled(ask(config)).await else {
         tracing::info!("stopped before redshift answered, no charts drawn");
         let took = started.elapsed();
-        return Ok(Summary { charts: Vec::new(), rows: 0, stopped: true, took });
+        return Ok(Summary { stopped: true, took, ..Summary::default() });
     };
     let rows = asked?;
     let of_run = config.clone();
-    let charts = tokio::task::spawn_blocking(move || draw(&of_run, &rows, now));
-    let (charts, rows) = charts.await.expect("drawing neither panics nor is aborted")?;
-    let summary = Summary { charts, rows, stopped: false, took: started.elapsed() };
-    tracing::info!(
-        chart_count = config.events.len(),
-        row_count = summary.rows,
-        directory = %config.out.display(),
-        "charts drawn"
-    );
-    Ok(summary)
+    let drawn = tokio::task::spawn_blocking(move || draw(&of_run, &rows, now));
+    let (files, rows) = drawn.await.expect("drawing neither panics nor is aborted")?;
+    let directory = config.out.display();
+    tracing::info!(chart_count = config.events.len(), row_count = rows, %directory, "charts drawn");
+    let Published { urls, stopped } = match &config.target {
+        Some(target) => publish::put_all(target, &files, shutdown).await?,
+        None => Published::default(),
+    };
+    let mut charts: Vec<_> = files.into_iter().map(|file| file.path).collect();
+    let report = charts.pop();
+    Ok(Summary { charts, report, objects: urls, rows, stopped, took: started.elapsed() })
 }
 
 async fn ask(config: &Config) -> Result<Vec<DayCount>, VisualizeError> {
@@ -97,20 +108,28 @@ async fn ask(config: &Config) -> Result<Vec<DayCount>, VisualizeError> {
     query::count(&session.client, &config.columns, &config.events).await
 }
 
+/// All files, the report last, and how many rows they show.
 fn draw(
     config: &Config,
     rows: &[DayCount],
     now: OffsetDateTime,
-) -> Result<(Vec<PathBuf>, u64), VisualizeError> {
+) -> Result<(Vec<Written>, u64), VisualizeError> {
     let all = series::assemble(rows, &config.events);
     let mut stems = Stems::at(now);
     let mut written = Vec::new();
+    let mut drawings = Vec::new();
     for series in &all {
         let picture = charts::grouped_bars(series, &config.columns.group);
         let stem = stems.take(&series.event);
-        written.push(files::write(&config.out, &format!("{stem}.png"), &picture.png)?);
-        written.push(files::write(&config.out, &format!("{stem}.svg"), picture.svg.as_bytes())?);
+        let svg = picture.svg.clone().into_bytes();
+        written.push(files::write(&config.out, &stem, Format::Png, picture.png)?);
+        written.push(files::write(&config.out, &stem, Format::Svg, svg)?);
+        drawings.push(picture.svg);
     }
+    let Columns { table, group, .. } = &config.columns;
+    let charts: Vec<_> = all.iter().zip(drawings.iter().map(String::as_str)).collect();
+    let page = Report { table, group_by: group, drawn_at: now }.html(&charts);
+    written.push(files::write(&config.out, &stems.report(), Format::Html, page.into_bytes())?);
     Ok((written, all.iter().map(Series::total).fold(0, u64::saturating_add)))
 }
 

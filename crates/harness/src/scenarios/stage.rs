@@ -113,12 +113,13 @@ impl Run {
         Ok(())
     }
 
-    /// Draws the charts of what is in the table.
+    /// Draws the charts of what is in the table, and the report that has them all.
     pub(super) async fn visualize(&mut self) -> anyhow::Result<()> {
         let folder = self.pipeline.folder().join("charts").display().to_string();
         let finished = self.pipeline.run("visualize", &["--out", &folder]).await?;
         let charts = finished.result["charts"].as_array().context("visualize lists no charts")?;
-        for chart in charts {
+        let drawn = charts.len() as u64;
+        for chart in charts.iter().chain([&finished.result["report"]]) {
             let path = self.pipeline.folder().join(chart.as_str().unwrap_or_default());
             let bytes = std::fs::metadata(&path)
                 .with_context(|| format!("look at the chart {}", path.display()))?
@@ -126,7 +127,6 @@ impl Run {
             ensure!(bytes != 0, "the chart {} is empty", path.display());
             self.report.charts.push(path);
         }
-        let drawn = self.report.charts.len() as u64;
         ensure!(drawn != 0, "no chart was drawn");
         self.note("visualize", finished.count("rows")?, drawn, finished.seconds);
         Ok(())

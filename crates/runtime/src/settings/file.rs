@@ -207,7 +207,7 @@ report_events=submission_success,registration_initiated
 
     #[test]
     fn what_is_wrong_is_named_with_file_section_key_and_what_is_allowed() {
-        insta::assert_snapshot!(refused("[aws]\nqueue = x\n"), @"settings file settings.ini, section [aws]: unknown key queue; allowed are aws_access_key_id, aws_secret_access_key, region, sqs_name, sqs_dead_letter_name, sqs_polling_timeout, s3_bucket, s3_prefix, compression, after_load");
+        insta::assert_snapshot!(refused("[aws]\nqueue = x\n"), @"settings file settings.ini, section [aws]: unknown key queue; allowed are aws_access_key_id, aws_secret_access_key, region, sqs_name, sqs_dead_letter_name, sqs_polling_timeout, s3_bucket, s3_prefix, compression, after_load, charts_prefix");
         insta::assert_snapshot!(refused("[azure]\nx = y\n"), @"settings file settings.ini: unknown section [azure]; allowed are [aws], [redshift], [events]");
         insta::assert_snapshot!(refused("[azure]\n"), @"settings file settings.ini: unknown section [azure]; allowed are [aws], [redshift], [events]");
         insta::assert_snapshot!(refused("[aws]\nsqs_polling_timeout = 21\n"), @r#"settings file settings.ini, section [aws], key sqs_polling_timeout: "21" is not a whole number of seconds from 0 to 20"#);

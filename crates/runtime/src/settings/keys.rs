@@ -156,6 +156,8 @@ pub const COMPRESSION: Key =
     Key::defaulting(Section::Aws, "compression", "gzip", Kind::Compression);
 /// `[aws] after_load`: what becomes of objects once they are loaded.
 pub const AFTER_LOAD: Key = Key::defaulting(Section::Aws, "after_load", "archive", Kind::AfterLoad);
+/// `[aws] charts_prefix`: where in the bucket charts go too; blank means nowhere.
+pub const CHARTS_PREFIX: Key = Key::text(Section::Aws, "charts_prefix");
 /// `[redshift] user`.
 pub const REDSHIFT_USER: Key = Key::text(Section::Redshift, "user");
 /// `[redshift] password`.
@@ -241,6 +243,7 @@ pub const KEYS: &[Key] = &[
     S3_PREFIX,
     COMPRESSION,
     AFTER_LOAD,
+    CHARTS_PREFIX,
     REDSHIFT_USER,
     REDSHIFT_PASSWORD,
     REDSHIFT_HOST,

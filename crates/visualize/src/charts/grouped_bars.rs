@@ -81,6 +81,15 @@ impl Plot {
     }
 }
 
+/// The colour of a group as the SVG names it.
+///
+/// # Panics
+/// If the index is above [`crate::series::GROUPS_MAX`].
+pub(crate) fn color(color_index: usize) -> String {
+    let RGBColor(red, green, blue) = PALETTE[color_index];
+    format!("#{red:02X}{green:02X}{blue:02X}")
+}
+
 /// Draws the whole picture.
 pub(super) fn draw<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
@@ -114,7 +123,8 @@ pub(super) fn draw<B: DrawingBackend>(
     draw_time_axis(canvas, plot, series)
 }
 
-fn subtitle(series: &Series, group_by: &str) -> String {
+/// How many events happened, when, and what the chart counts them by.
+pub(crate) fn subtitle(series: &Series, group_by: &str) -> String {
     let Some((first, last)) = series.span else { return "0 events".to_owned() };
     let total = series.total();
     let events = if total == 1 { "event" } else { "events" };

@@ -16,6 +16,10 @@ use crate::series::Series;
 use bitmap::Bitmap;
 use canvas::Canvas;
 
+pub(crate) use grouped_bars::{color, subtitle};
+pub(crate) use scale::grouped;
+pub(crate) use text::drawable;
+
 /// Width and height of every picture, in pixels.
 pub const SIZE: (u32, u32) = (1600, 900);
 

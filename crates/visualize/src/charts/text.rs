@@ -69,7 +69,7 @@ pub(super) fn fit(text: &str, em: f64, room_max: f64) -> String {
 
 /// Control characters have no shape and XML forbids most of them; those that turn the direction of
 /// writing would mix up what stands beside them.
-fn drawable(character: char) -> char {
+pub(crate) fn drawable(character: char) -> char {
     match character {
         '\n' | '\t' => ' ',
         '\u{61c}' | '\u{200e}' | '\u{200f}' => '\u{fffd}',
