@@ -132,59 +132,6 @@ BEGIN
 END
 $body$;
 
-CREATE FUNCTION pg_catalog.blueshift_append(target oid, source_name text, mode text)
-RETURNS void LANGUAGE plpgsql AS $body$
-DECLARE
-    source oid := to_regclass(source_name);
-    extra text;
-    lacking text;
-    shared text;
-BEGIN
-    IF source IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'undefined_table', MESSAGE = format('relation %s does not exist', source_name);
-    END IF;
-    IF NOT (
-        SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE')
-        FROM pg_catalog.pg_class AS c WHERE c.oid = source
-    ) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('must be owner of relation %s', source_name);
-    END IF;
-    SELECT
-        min(s.attname) FILTER (WHERE t.attname IS NULL),
-        min(t.attname) FILTER (WHERE s.attname IS NULL),
-        string_agg(quote_ident(s.attname), ', ') FILTER (WHERE t.attname = s.attname)
-    INTO extra, lacking, shared
-    FROM (
-        SELECT * FROM pg_catalog.pg_attribute
-        WHERE attrelid = source AND 0 < attnum AND NOT attisdropped
-    ) AS s
-    FULL JOIN (
-        SELECT * FROM pg_catalog.pg_attribute
-        WHERE attrelid = target AND 0 < attnum AND NOT attisdropped
-    ) AS t ON t.attname = s.attname AND t.atttypid = s.atttypid;
-    IF extra IS NOT NULL AND mode IS DISTINCT FROM 'ignoreextra' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_table_definition',
-            MESSAGE = format('source table has column "%s", which the target table lacks', extra),
-            HINT = 'use IGNOREEXTRA';
-    END IF;
-    IF lacking IS NOT NULL AND mode IS DISTINCT FROM 'filltarget' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_table_definition',
-            MESSAGE = format('target table has column "%s", which the source table lacks', lacking),
-            HINT = 'use FILLTARGET';
-    END IF;
-    EXECUTE format(
-        'INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s',
-        target::regclass, shared, shared, source::regclass
-    );
-    EXECUTE format('DELETE FROM %s', source::regclass);
-END
-$body$;
-
 CREATE FUNCTION pg_catalog.blueshift_declare(relid oid, declared json)
 RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
@@ -246,6 +193,7 @@ BEGIN
     FROM json_each(declared->'columns') AS d
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = $1 AND a.attname = d.key
     WHERE c.relid = $1 AND c.attnum = a.attnum;
+    PERFORM pg_catalog.blueshift_judge_encodings($1, declared->'columns');
     SELECT format('column "%s" of type %s cannot be a distribution key or a sort key',
         a.attname, format_type(a.atttypid, NULL))
     INTO refused

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 /// SQL for `template1`, file by file: lengths of VARCHAR and CHAR in bytes ("Character types"),
 /// `version()`, `pg_last_copy_count()` and its like; types; VARBYTE (`varbyte.sql`); system
 /// tables of loads; views and what CREATE TABLE AS makes
-/// (`views.sql`); what tables declare, and the views that show it ("PG_TABLE_DEF",
-/// "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what drivers and tools ask the
+/// (`views.sql`); what tables declare, what of it may be changed (`alterations.sql`), and the views
+/// that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what drivers and tools ask the
 /// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); SHOW (`show.sql`);
 /// Redshift's functions (`functions.sql`; of times `dates.sql`; AVG and others `aggregates.sql`);
 /// at the end the event trigger (`triggers.sql`).
@@ -35,6 +35,8 @@ pub fn template_sql() -> &'static str {
         include_str!("views.sql"),
         "\n",
         include_str!("declared.sql"),
+        "\n",
+        include_str!("alterations.sql"),
         "\n",
         include_str!("zone_maps.sql"),
         "\n",

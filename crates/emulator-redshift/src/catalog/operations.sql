@@ -322,3 +322,18 @@ SELECT
     ARRAY(SELECT m.member FROM pg_catalog.pg_auth_members AS m WHERE m.roleid = r.oid) AS grolist
 FROM pg_catalog.pg_authid AS r
 WHERE NOT r.rolcanlogin AND r.rolname !~ '^(pg|blueshift)_';
+
+-- "DECLARE": a session has one cursor at a time.
+CREATE FUNCTION pg_catalog.blueshift_one_cursor()
+RETURNS void LANGUAGE plpgsql STABLE AS $body$
+BEGIN
+    IF 1 < (
+        SELECT count(*) FROM pg_catalog.pg_cursors AS c
+        WHERE c.name <> '' AND c.statement ~* '^[^'']*declare[[:space:]]'
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_cursor_state',
+            MESSAGE = 'opening multiple cursors from within the same client connection is not allowed.';
+    END IF;
+END
+$body$;

@@ -25,11 +25,15 @@ BEGIN
 END
 $body$;
 
+-- No function of SQL: with its body in the place of the cast, a table that is made of a query would
+-- not know the length.
 CREATE FUNCTION pg_catalog.blueshift_varchar(varchar, int4, bool)
-RETURNS varchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
-SELECT CASE
-    WHEN $2 < 4 OR octet_length($1) <= $2 - 4 THEN $1
-    ELSE pg_catalog.blueshift_cut($1::text, $2 - 4, $3, 'character varying')::varchar
+RETURNS varchar LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+BEGIN
+    IF $2 < 4 OR octet_length($1) <= $2 - 4 THEN
+        RETURN $1;
+    END IF;
+    RETURN pg_catalog.blueshift_cut($1::text, $2 - 4, $3, 'character varying');
 END
 $body$;
 
@@ -48,15 +52,19 @@ END
 $body$;
 
 CREATE FUNCTION pg_catalog.blueshift_bpchar(bpchar, int4, bool)
-RETURNS bpchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
-SELECT CASE
-    WHEN $2 < 4 OR octet_length($1) = $2 - 4 THEN $1
-    WHEN octet_length($1::text) = char_length($1::text) THEN pg_catalog.bpchar($1, $2, $3)
-    WHEN NOT $3 THEN pg_catalog.blueshift_single_bytes($1::text)::bpchar
-    ELSE (
-        SELECT (kept || repeat(' ', $2 - 4 - octet_length(kept)))::bpchar
-        FROM (SELECT pg_catalog.blueshift_cut($1::text, $2 - 4, $3, 'character') AS kept) AS cut
-    )
+RETURNS bpchar LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+DECLARE
+    kept text;
+BEGIN
+    IF $2 < 4 OR octet_length($1) = $2 - 4 THEN
+        RETURN $1;
+    ELSIF octet_length($1::text) = char_length($1::text) THEN
+        RETURN pg_catalog.bpchar($1, $2, $3);
+    ELSIF NOT $3 THEN
+        RETURN pg_catalog.blueshift_single_bytes($1::text);
+    END IF;
+    kept := pg_catalog.blueshift_cut($1::text, $2 - 4, $3, 'character');
+    RETURN kept || repeat(' ', $2 - 4 - octet_length(kept));
 END
 $body$;
 

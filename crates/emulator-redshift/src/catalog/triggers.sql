@@ -5,3 +5,7 @@ WHEN TAG IN (
     'CREATE MATERIALIZED VIEW', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW'
 )
 EXECUTE FUNCTION pg_catalog.blueshift_remember();
+
+CREATE EVENT TRIGGER blueshift_judge_resize ON ddl_command_start
+WHEN TAG IN ('ALTER TABLE')
+EXECUTE FUNCTION pg_catalog.blueshift_judge_resize();

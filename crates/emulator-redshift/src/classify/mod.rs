@@ -2,6 +2,7 @@
 //!
 //! Pure. Works on tokens, so that strings and comments never decide anything.
 
+mod alterations;
 mod leader_node;
 mod refusal_rows;
 pub(crate) mod refusals;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use crate::copy::statement::{self as copy_statement, CopyStatement};
 use crate::error::SqlError;
-use crate::rewrite::declared::MARK;
+use crate::rewrite::declared::{MARK, resized};
 use crate::rewrite::lateral::{Columns, Question};
 use crate::rewrite::rewrite;
 use crate::rewrite::settings::{CASE_SENSITIVE, is_on};
@@ -179,6 +180,9 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         {
             // "ALTER TABLE APPEND", usage notes.
             reading.action = Action::PassAlone("ALTER TABLE APPEND");
+        } else if resized(&statement).is_some() {
+            // "ALTER TABLE", ALTER COLUMN TYPE.
+            reading.action = Action::PassAlone("ALTER TABLE ALTER COLUMN");
         } else if let Some(then) = rewritten.then {
             reading.action = Action::PassThen(Arc::from(then));
         }
@@ -326,6 +330,8 @@ mod tests {
         check("/* x */ truncate t", "PassThen");
         check("lock table a, b; lock c", "Lock Lock");
         check("alter table a.b append from c", "PassAlone");
+        check("alter table a alter column type type varchar(9)", "PassAlone");
+        check("alter table a alter column type encode lzo", "Pass");
         check("create database d isolation level snapshot", "PassThen");
         check("begin; copy t from 's3://b/k' iam_role default; end", "Pass Copy Pass");
     }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use super::alterations;
 use super::leader_node::names_catalog;
 use super::refusal_rows::Place::{
     Anywhere, Call, Clause, Column, In, Nested, Outside, Start, UserData,
@@ -55,7 +56,7 @@ pub(crate) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
         }
     }
     judge_column_types(statement)?;
-    judge_actions(statement)?;
+    alterations::judge(statement)?;
     judge_merge(statement)?;
     judge_procedure(statement)?;
     if !names.catalog {
@@ -292,50 +293,6 @@ fn judge_column_types(statement: &Statement<'_>) -> Result<(), SqlError> {
 
 /// "Unsupported PostgreSQL features": names that no column may have.
 const SYSTEM_COLUMNS: &[&str] = &["oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
-
-/// Of a column, ALTER TABLE changes the length of a VARCHAR and the encoding, nothing else; and it
-/// adds one column at a time ("ALTER TABLE").
-fn judge_actions(statement: &Statement<'_>) -> Result<(), SqlError> {
-    if !statement.leads("alter table") {
-        return Ok(());
-    }
-    let refuse = |feature: &str, instead: &str, at: usize| {
-        let message = format!("Redshift does not support {feature}");
-        Err(SqlError::new("0A000", message).with_hint(instead).at(statement, at))
-    };
-    let mut added = 0;
-    let mut depth = 0_usize;
-    for at in 2..statement.tokens.len() {
-        depth += usize::from(statement.is_symbol(at, b'('));
-        depth = depth.saturating_sub(usize::from(statement.is_symbol(at, b')')));
-        let begins = statement.is_symbol(at - 1, b',') || statement.is_identifier(at - 1);
-        if 0 < depth || !begins {
-            continue;
-        }
-        if statement.is_word(at, "add") && (added == 0 || statement.is_symbol(at - 1, b',')) {
-            added += 1;
-            if 1 < added {
-                return refuse("ALTER TABLE with several ADD", "add one column at a time", at);
-            }
-        }
-        if !statement.matches(at, "alter column") {
-            continue;
-        }
-        let change = at + 3;
-        if statement.is_word(change, "set") || statement.is_word(change, "drop") {
-            let instead = "make a new column, and copy the values into it";
-            return refuse("ALTER COLUMN … SET and DROP", instead, change);
-        }
-        const CHARACTER: &[&str] = &["varchar", "nvarchar", "character", "text"];
-        if statement.is_word(change, "type")
-            && !CHARACTER.iter().any(|word| statement.is_word(change + 1, word))
-        {
-            let instead = "only the length of a VARCHAR can be changed";
-            return refuse("ALTER COLUMN … TYPE of other types than VARCHAR", instead, change);
-        }
-    }
-    Ok(())
-}
 
 /// MERGE always says what becomes of both kinds of rows, and its target has no other name
 /// ("MERGE").

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::column_types::column_type;
-use super::declared::concerns_storage_only;
+use super::declared::{concerns_storage_only, resized};
 use super::edits::Edits;
 use super::table::{Column, Constraint, Form, TableStatement, constraint};
 use crate::error::SqlError;
@@ -35,6 +35,11 @@ pub(super) fn rewrite(
             storage(statement, table.attributes.clone(), edits);
         }
         Form::Alter { action } => alter(statement, table, action, edits),
+    }
+    if let Some(name) = resized(statement) {
+        // Its type is where that of a column definition would be.
+        let column = Column { tokens: name + 1..statement.tokens.len() };
+        column_type(statement, &column, edits)?;
     }
     for column in table.columns(statement) {
         column_type(statement, &column, edits)?;

@@ -50,6 +50,11 @@ struct Declaration {
     like: Vec<String>,
     append: Option<String>,
     mode: Option<&'static str>,
+    /// The column whose type is changed, and its table as it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resize: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<String>,
     /// The query of a view, as it was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     view: Option<String>,
@@ -103,6 +108,8 @@ pub(super) fn rewrite(
         }
         Form::Alter { action } => {
             read_actions(statement, action, &mut declared)?;
+            declared.resize = resized(statement).and_then(|at| statement.identifier(at));
+            declared.written = declared.resize.is_some().then(|| quoted_name(statement, 2));
             if declared.declares_nothing() {
                 return Ok(());
             }
@@ -179,6 +186,7 @@ impl Declaration {
             && self.distkey.is_none()
             && self.sortstyle.is_none()
             && self.append.is_none()
+            && self.resize.is_none()
             && self.columns.is_empty()
             && self.keys.is_empty()
     }
@@ -385,7 +393,16 @@ pub(super) fn concerns_storage_only(statement: &Statement<'_>, action: usize) ->
     actions.peek().is_some() && actions.all(|at| is_storage_action(statement, at))
 }
 
-fn is_storage_action(statement: &Statement<'_>, at: usize) -> bool {
+/// The column of which an ALTER TABLE changes the type.
+pub(crate) fn resized(statement: &Statement<'_>) -> Option<usize> {
+    let action = statement.leads("alter table").then(|| statement.after_name(2))?;
+    let changes =
+        statement.matches(action, "alter column") && statement.is_word(action + 3, "type");
+    changes.then_some(action + 2)
+}
+
+/// Whether an action of ALTER TABLE concerns storage only.
+pub(crate) fn is_storage_action(statement: &Statement<'_>, at: usize) -> bool {
     const STORAGE: &[&str] = &[
         "alter sortkey",
         "alter compound sortkey",
@@ -401,7 +418,10 @@ fn is_storage_action(statement: &Statement<'_>, at: usize) -> bool {
 }
 
 /// Where the actions of an ALTER TABLE begin.
-fn actions<'a>(statement: &'a Statement<'_>, first: usize) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn actions<'a>(
+    statement: &'a Statement<'_>,
+    first: usize,
+) -> impl Iterator<Item = usize> + 'a {
     let mut next = Some(first).filter(|at| *at < statement.tokens.len());
     std::iter::from_fn(move || {
         let action = next?;

@@ -104,7 +104,10 @@ fn what_is_declared_travels_in_a_comment() {
         json!({"table": "t", "columns": {"c": {"encoding": "az64"}}}),
     );
     check("alter table t rename to u", json!("nothing"));
-    check("alter table t alter column a type varchar(9)", json!("nothing"));
+    check(
+        "alter table s.t alter column a type varchar(9)",
+        json!({"table": "t", "resize": "a", "written": "\"s\".\"t\""}),
+    );
 }
 
 #[test]
@@ -321,7 +324,14 @@ fn changes_of_storage_change_nothing() {
     ] {
         assert_eq!(rewritten(sql), "alter table t REPLICA IDENTITY DEFAULT");
     }
-    assert_eq!(rewritten("alter table t alter column a type varchar(9)"), "(unchanged)");
+    assert_eq!(
+        rewritten("alter table t alter column a type varchar(9)"),
+        "alter table t alter column a type varchar(9)"
+    );
+    assert_eq!(
+        rewritten("alter table t alter column a type text"),
+        "alter table t alter column a type varchar(256)"
+    );
 }
 
 #[test]

@@ -319,3 +319,168 @@ async fn char_holds_single_bytes() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_cast_tells_the_length_of_a_new_tables_column() {
+    // "CREATE TABLE AS": the table has the query's column names and types.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    let types = |table: &str| {
+        format!(
+            "select listagg(type, ', ') within group (order by attnum) from (select attnum, \
+             format_type(atttypid, atttypmod) as type from pg_attribute where attrelid = \
+             '{table}'::regclass and 0 < attnum and not attisdropped) as q"
+        )
+    };
+    let expected = "character varying(20), character(3), character varying(7), \
+                    character varying(2), character varying(65535), character varying(9)";
+    let select = "select i::varchar(20) a, cast(v as char(3)) b, v c, substring(v, 1, 5)::varchar(2) d, \
+                  substring(v, 1, 5) e, w from (select i, v, v::varchar(9) as w from b union all \
+                  select 2, 'é', null::varchar(9)) as q";
+    check(
+        &session,
+        &[
+            ("create table b (i int, v varchar(7)); insert into b values (1, 'aébcde')", ""),
+            (&format!("create table q as {}", select.replace("'é'", "'x'::varchar(7)")), ""),
+            (&types("q"), expected),
+            ("create view s as select i::varchar(20) from b", ""),
+            ("create table q2 as select * from s", ""),
+            (&types("q2"), "character varying(20)"),
+            ("select listagg(d, ',') within group (order by d) from q", "a,x"),
+            ("select 'aé'::varchar(2) || coalesce(null::varchar(3), '-')", "a-"),
+            ("select octet_length('aé'::char(4))", "4"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_schema_may_be_named_with_its_database() {
+    // What dbt sends.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    let own = session.value("select current_database()").await;
+    check(
+        &session,
+        &[
+            (&format!("create schema if not exists \"{own}\".\"made\""), ""),
+            (&format!("create table {own}.made.t (a int)"), ""),
+            ("create schema other.made2", "!cross-database references are not implemented"),
+            ("select count(*) from pg_namespace where nspname = 'made2'", "0"),
+            (&format!("drop schema if exists \"{}\".\"made\" cascade", own.to_uppercase()), ""),
+            ("select count(*) from pg_namespace where nspname = 'made'", "0"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn alter_column_changes_the_size_of_a_plain_varchar() {
+    // "ALTER TABLE", "Compression encodings".
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    let alone = "!ALTER TABLE ALTER COLUMN cannot run inside a transaction block";
+    check(
+        &session,
+        &[
+            (
+                "create table t (a varchar(3), b varchar(3) default 'x', c varchar(3) encode text255, \
+                 d varchar(3) unique, e int, f char(3), type varchar(5))",
+                "",
+            ),
+            ("insert into t (a) values ('abc')", ""),
+            ("alter table t alter column a type varchar(20)", ""),
+            ("alter table public.t alter column type type varchar(max)", ""),
+            (
+                "select listagg(type, ' ') within group (order by type) from pg_table_def where \
+                 tablename = 't' and \"column\" in ('a', 'type')",
+                "character varying(20) character varying(65535)",
+            ),
+            ("alter table t alter column a type varchar(2)", "!value too long"),
+            ("alter table t alter column b type varchar(9)", "!with default value"),
+            ("alter table t alter column c type varchar(9)", "!with encoding text255"),
+            ("alter table t alter column d type varchar(9)", "!UNIQUE, PRIMARY KEY or FOREIGN KEY"),
+            ("alter table t alter column e type varchar(9)", "!only the size of a VARCHAR column"),
+            ("alter table t alter column f type varchar(9)", "!only the size of a VARCHAR column"),
+            ("alter table t alter column z type varchar(9)", "!column \"z\" of relation"),
+            ("begin", ""),
+            ("alter table t alter column a type varchar(30)", alone),
+            ("rollback", ""),
+            (
+                "create table u (a boolean encode lzo)",
+                "!invalid encoding type specified for column \"a\"",
+            ),
+            ("create table u (a int encode text255)", "!invalid encoding type specified"),
+            ("create table u (a varchar(9) encode az64, b int encode az64)", "!for column \"a\""),
+            ("create table u (a int encode mostly16, b super encode zstd, c date encode delta)", ""),
+            ("alter table u alter column a encode mostly32", "!invalid encoding type specified"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn append_wants_tables_that_are_alike() {
+    // "ALTER TABLE APPEND".
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    let styles = "!The source table and the target table have different distribution styles. Make \
+                  sure both tables use the same distribution style: EVEN, ALL, or DISTKEY.";
+    let identity = "!both have an identity column";
+    check(
+        &session,
+        &[
+            ("create table t (a int distkey, b varchar(9), c int) sortkey (c)", ""),
+            ("alter table t append from t", "!are the same table"),
+            ("create temp table tmp (like t)", ""),
+            ("alter table t append from tmp", "!must be permanent tables"),
+            ("create table s1 (a int, b varchar(9), c int) sortkey (c)", ""),
+            ("alter table t append from s1", styles),
+            ("create table s2 (a int distkey, b varchar(9), c int) sortkey (c, a)", ""),
+            ("alter table t append from s2", "!different sort keys"),
+            ("create table s3 (a int distkey, b varchar(8), c int) sortkey (c)", ""),
+            ("alter table t append from s3 ignoreextra", "!Column \"b\" of the source table"),
+            ("create table s4 (a int distkey, b varchar(9) encode zstd, c int) sortkey (c)", ""),
+            ("alter table t append from s4", "!compression encoding"),
+            ("create table s5 (c int, a int distkey, b varchar(9)) sortkey (c)", ""),
+            ("insert into s5 values (1, 2, 'x')", ""),
+            ("alter table t append from s5", ""),
+            ("select a || b || c from t", "2x1"),
+            ("create table i (n int identity(1, 1), a int)", ""),
+            ("create table k (n int identity(1, 1), a int); insert into k (a) values (5)", ""),
+            ("alter table i append from k", identity),
+            ("create table l (a int)", ""),
+            ("alter table l append from k ignoreextra", ""),
+            ("alter table i append from l filltarget", ""),
+            ("select n || ' ' || a from i", "1 5"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_has_one_cursor_at_a_time() {
+    // "DECLARE"; sqlalchemy-redshift #317 has the words.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    let multiple =
+        "!opening multiple cursors from within the same client connection is not allowed";
+    check(
+        &session,
+        &[
+            ("begin", ""),
+            ("declare one cursor for select 1 as a", ""),
+            ("fetch 1 from one", "1"),
+            ("declare two cursor for select 2 as a", multiple),
+            ("rollback", ""),
+            ("begin; declare one cursor for select 1 as a; close one", ""),
+            ("declare two cursor for select 2 as a", ""),
+            ("fetch 1 from two", "2"),
+            ("commit", ""),
+            ("begin; declare one cursor for select 3 as a", ""),
+            ("fetch 1 from one", "3"),
+            ("commit", ""),
+        ],
+    )
+    .await;
+}
