@@ -1,9 +1,9 @@
 //! Draws, for each event in `report_events`, how often it happened per day and device type.
 //!
 //! One query, then pure functions up to the bytes of each picture, then files that appear whole or
-//! not at all; then, if asked for, the same files in the bucket. Invariants: nothing in Redshift is changed; the same rows give the same pictures;
-//! no name out of the data decides where a file is written. Deliberately unknown here: how the
-//! rows got into the table.
+//! not at all; then, if asked for, the same files in the bucket. Invariants: nothing in Redshift is
+//! changed; the same rows give the same pictures; no name out of the data decides where a file is
+//! written. Deliberately unknown here: how the rows got into the table.
 //!
 //! - [`config`] what to count and where to put the charts
 //! - `query` the SQL and its answer
