@@ -25,6 +25,9 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 const PUT_OFF_MIN: Duration = Duration::from_secs(10);
 const PUT_OFF_MAX: Duration = Duration::from_secs(300);
 
+/// How long the places may have no room without a warning.
+const BUSY_MAX: Duration = Duration::from_secs(10);
+
 /// How long a poller waits for SQS to hide messages. Without an answer they are hidden for the rest
 /// of their visibility timeout.
 const PUT_OFF_WITHIN: Duration = Duration::from_secs(2);
@@ -80,7 +83,8 @@ impl<Q: Queue> Handover<Q> {
         }
         if !left.is_empty() {
             // Whether it took effect matters little: they return in any case.
-            let _ = tokio::time::timeout(PUT_OFF_WITHIN, self.delay.put_off(left)).await;
+            let jam = self.ways.last().map_or(Duration::ZERO, |way| way.jam.closed_for());
+            let _ = tokio::time::timeout(PUT_OFF_WITHIN, self.delay.put_off(left, jam)).await;
         }
     }
 }
@@ -96,20 +100,42 @@ pub(crate) struct Delay<Q> {
 }
 
 impl<Q: Queue> Delay<Q> {
-    /// Hides the messages for a while; at a stop others may have them at once.
-    pub(crate) async fn put_off(&self, undeliverables: Vec<Undeliverable>) {
+    /// Hides the messages for a while; at a stop others may have them at once. `jam` is for how
+    /// long there has been no room for them.
+    pub(crate) async fn put_off(&self, undeliverables: Vec<Undeliverable>, jam: Duration) {
         let receipts: Vec<Receipt> =
             undeliverables.iter().map(|it| Arc::clone(&it.receipt_handle)).collect();
         if self.stop.is_cancelled() {
             return self.acknowledger.give_back(&receipts).await;
         }
-        let pause = self.bucket.closed_for().clamp(PUT_OFF_MIN, PUT_OFF_MAX);
-        if self.reminder.is_due() {
+        let trouble = self.bucket.closed_for();
+        let pause = trouble.clamp(PUT_OFF_MIN, PUT_OFF_MAX);
+        if is_worth_a_warning(trouble, jam) && self.reminder.is_due() {
             let (message_count, seconds) = (receipts.len(), pause.as_secs());
-            let hint = "neither a dead-letter queue nor rejected/messages/ takes them: look at \
-                        the warnings about these";
+            let hint = "neither a dead-letter queue nor rejected/messages/ takes them, or not as \
+                        fast as they come: look at the warnings about these";
             tracing::warn!(message_count, seconds, hint, "malformed messages stay in the queue");
         }
         self.acknowledger.put_off(&receipts, pause).await;
+    }
+}
+
+/// A place that is busy for a moment works; nobody has to look at it. `trouble` is for how long the
+/// last place has failed, `jam` for how long it has had no room.
+fn is_worth_a_warning(trouble: Duration, jam: Duration) -> bool {
+    !trouble.is_zero() || BUSY_MAX <= jam
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_busy_for_a_moment_is_no_cause_for_a_warning() {
+        let moment = Duration::from_secs(1);
+        assert!(!is_worth_a_warning(Duration::ZERO, Duration::ZERO));
+        assert!(!is_worth_a_warning(Duration::ZERO, moment));
+        assert!(is_worth_a_warning(Duration::ZERO, BUSY_MAX));
+        assert!(is_worth_a_warning(moment, Duration::ZERO));
     }
 }

@@ -120,7 +120,7 @@ impl<Q: Queue, S: ObjectStore> Shelf<Q, S> {
     /// take them.
     async fn keep(&self, rejected: Vec<Undeliverable>) {
         if !self.delay.bucket.may_try() {
-            return self.delay.put_off(rejected).await;
+            return self.delay.put_off(rejected, Duration::ZERO).await;
         }
         let mut object = ObjectWriter::new(Compression::Gzip);
         for undeliverable in &rejected {
@@ -136,7 +136,7 @@ impl<Q: Queue, S: ObjectStore> Shelf<Q, S> {
             if self.wants_an_end && !error.is_transient() {
                 self.failure.note(error);
             }
-            return self.delay.put_off(rejected).await;
+            return self.delay.put_off(rejected, Duration::ZERO).await;
         }
         if let Some(closed_for) = self.delay.bucket.open() {
             let seconds = closed_for.as_secs();
