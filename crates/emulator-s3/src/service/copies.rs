@@ -103,25 +103,28 @@ pub(super) async fn upload_part_copy(
     let content = source.content.slice(range);
     let (md5, checksum) = hash(content.clone(), algorithm).await;
     let part = Part { content, md5, checksum, modified_ms: store.now_ms() };
-    let fields = part.checksum.fields();
+    let (part_etag, modified_ms, fields) = (part.etag(), part.modified_ms, part.checksum.fields());
+    let (attributes, is_asked, replaced) = store.with(|buckets| {
+        let uploads = &mut buckets.bucket_mut(&input.bucket)?.uploads;
+        let replaced = uploads.put_part(&input.key, &input.upload_id, input.part_number, part)?;
+        let upload = uploads.upload(&input.key, &input.upload_id)?;
+        Ok((Arc::clone(&upload.attributes), upload.checksum.is_some(), replaced))
+    })?;
+    drop(replaced);
+    // Told if the upload was made with an algorithm (API_CopyPartResult), not if we chose it.
+    let fields = if is_asked { fields } else { Default::default() };
     let result = CopyPartResult {
         checksum_crc32: fields.checksum_crc32,
         checksum_crc32c: fields.checksum_crc32c,
         checksum_crc64nvme: fields.checksum_crc64nvme,
         checksum_sha1: fields.checksum_sha1,
         checksum_sha256: fields.checksum_sha256,
-        e_tag: Some(ETag::Strong(part.etag())),
-        last_modified: Some(timestamp(part.modified_ms)),
+        e_tag: Some(ETag::Strong(part_etag)),
+        last_modified: Some(timestamp(modified_ms)),
     };
-    let attributes = store.with(|buckets| {
-        let uploads = &mut buckets.bucket_mut(&input.bucket)?.uploads;
-        let replaced = uploads.put_part(&input.key, &input.upload_id, input.part_number, part)?;
-        let upload = uploads.upload(&input.key, &input.upload_id)?;
-        Ok((Arc::clone(&upload.attributes), replaced))
-    })?;
     Ok(UploadPartCopyOutput {
         copy_part_result: Some(result),
-        server_side_encryption: Some(encryption(&attributes.0)),
+        server_side_encryption: Some(encryption(&attributes)),
         ..Default::default()
     })
 }

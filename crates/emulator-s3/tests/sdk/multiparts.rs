@@ -153,13 +153,22 @@ async fn a_part_can_be_copied_from_an_object() {
         (2, format!("bytes={PART_BYTES}-{}", PART_BYTES + 99)),
     ] {
         let part = copy(number, range).await.unwrap();
-        let etag = part.copy_part_result().unwrap().e_tag().unwrap().to_owned();
+        let told = part.copy_part_result().unwrap();
+        assert_eq!(told.checksum_crc64_nvme(), None, "nobody has asked for a checksum");
+        let etag = told.e_tag().unwrap().to_owned();
         parts.push(CompletedPart::builder().part_number(number).e_tag(etag).build());
     }
     assert_refused(copy(3, "bytes=0-99999999".to_owned()).await, 400, "InvalidArgument");
     let complete = client.complete_multipart_upload().bucket("lake").key("key").upload_id(&id);
     complete.multipart_upload(list(parts)).send().await.unwrap();
     assert!(get(&client, "key").await == bytes);
+
+    let create = client.create_multipart_upload().bucket("lake").key("summed");
+    let create = create.checksum_algorithm(ChecksumAlgorithm::Crc32).send().await.unwrap();
+    let copy = client.upload_part_copy().bucket("lake").key("summed").part_number(1);
+    let copy = copy.upload_id(create.upload_id().unwrap()).copy_source("lake/key");
+    let part = copy.send().await.unwrap();
+    assert!(part.copy_part_result().unwrap().checksum_crc32().is_some(), "{part:?}");
 }
 
 #[tokio::test]

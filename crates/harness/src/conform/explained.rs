@@ -142,6 +142,7 @@ pub(super) const EXPLAINED: &[Explained] = &[
             "CopyObject: of none",
             "ListObjectsV2: of no bucket",
             "AbortMultipartUpload: of none",
+            "UploadPartCopy: of no such key",
         ],
         fields: &["body Error.HostId"],
         why: "kit: an error has RequestId and HostId, which support asks for (S3 User Guide, \

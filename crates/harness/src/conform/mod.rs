@@ -206,4 +206,68 @@ mod tests {
             assert!(found.failures.contains(&gone), "{found:?}");
         }
     }
+
+    /// The calls of a source that are, by their names, operations of SQS or S3.
+    fn operations(source: &str, found: &mut BTreeSet<String>) {
+        for call in source.split('.') {
+            let is_of_name = |it: char| it.is_ascii_lowercase() || it == '_' || it.is_ascii_digit();
+            let name = &call[..call.find(|it| !is_of_name(it)).unwrap_or(call.len())];
+            let nouns = ["bucket", "object", "part", "upload", "queue", "message"];
+            let verbs = [
+                "abort_",
+                "change_",
+                "complete_",
+                "copy_",
+                "create_",
+                "delete_",
+                "get_",
+                "head_",
+                "list_",
+                "purge_",
+                "put_",
+                "receive_",
+                "send_message",
+                "set_queue",
+                "upload_part",
+            ];
+            if call[name.len()..].starts_with("()")
+                && verbs.iter().any(|verb| name.starts_with(verb))
+                && nouns.iter().any(|noun| name.contains(noun))
+            {
+                found.insert(name.to_owned());
+            }
+        }
+    }
+
+    fn operations_below(folder: &std::path::Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                operations_below(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                operations(&std::fs::read_to_string(path).expect("readable"), found);
+            }
+        }
+    }
+
+    #[test]
+    fn the_script_has_every_operation_that_the_programs_call() {
+        let mut called = BTreeSet::new();
+        for program in [
+            "runtime",
+            "generate-events",
+            "consume-events",
+            "upload-data",
+            "visualize",
+            "run-pipeline",
+        ] {
+            let sources = crate::binaries::workspace_root().join("crates").join(program);
+            operations_below(&sources.join("src"), &mut called);
+        }
+        assert!(called.contains("upload_part_copy"), "it looks in the right place: {called:?}");
+        let mut played = BTreeSet::new();
+        operations(include_str!("script.rs"), &mut played);
+        let missing: Vec<_> = called.difference(&played).collect();
+        assert_eq!(missing, [""; 0], "conform/script.rs does not play what a program calls");
+    }
 }

@@ -37,6 +37,7 @@ pub(super) async fn play(stack: &Stack) -> anyhow::Result<Vec<Exchange>> {
     buckets(&s3, &recorder).await;
     objects(&s3, &recorder).await?;
     multipart(&s3, &recorder).await?;
+    copies_of_parts(&s3, &recorder).await;
     Ok(recorder.exchanges())
 }
 
@@ -258,4 +259,26 @@ async fn multipart(s3: &aws_sdk_s3::Client, recorder: &Recorder) -> anyhow::Resu
     let abort = s3.abort_multipart_upload().bucket("lake").key("given-up").upload_id("none");
     let _ = abort.send().await;
     Ok(())
+}
+
+/// Parts that are copied from what [`multipart`] has made.
+async fn copies_of_parts(s3: &aws_sdk_s3::Client, recorder: &Recorder) {
+    recorder.step("CreateMultipartUpload: of copies");
+    let created = s3.create_multipart_upload().bucket("lake").key("copied").send().await.ok();
+    let id = created.and_then(|created| created.upload_id).unwrap_or_default();
+    let copy = |number: i32, source: &str| {
+        let copy = s3.upload_part_copy().bucket("lake").key("copied").upload_id(&id);
+        copy.part_number(number).copy_source(source)
+    };
+    for (step, request) in [
+        ("UploadPartCopy", copy(1, "lake/big")),
+        ("UploadPartCopy: a range", copy(2, "lake/big").copy_source_range("bytes=1-9")),
+        ("UploadPartCopy: of no such key", copy(3, "lake/none")),
+    ] {
+        recorder.step(step);
+        let _ = request.send().await;
+    }
+    recorder.step("AbortMultipartUpload: of copies");
+    let abort = s3.abort_multipart_upload().bucket("lake").key("copied").upload_id(&id);
+    let _ = abort.send().await;
 }
