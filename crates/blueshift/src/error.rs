@@ -49,6 +49,16 @@ pub enum StackError {
     /// Only the in-process stack can be reset.
     #[error("only an in-process stack can be reset: lease names of your own instead")]
     NoReset,
+    /// A reset would drop under an init script what it makes, and a script that waits for one would
+    /// wait for itself.
+    #[error("no reset while init script {script} runs: ask again when the stack is ready")]
+    ScriptRuns {
+        /// The file's name.
+        script: String,
+    },
+    /// The stack ends, and what was asked for with it.
+    #[error("the stack stops")]
+    Stopping,
     /// A stack that should run already cannot be used.
     #[error(transparent)]
     Attach(#[from] crate::attached::AttachError),
@@ -83,6 +93,8 @@ impl StackError {
             Self::Listen { .. }
             | Self::Upstream { .. }
             | Self::NoReset
+            | Self::ScriptRuns { .. }
+            | Self::Stopping
             | Self::Provision(_)
             | Self::Init(_)
             | Self::Certificates(_) => None,

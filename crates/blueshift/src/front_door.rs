@@ -10,8 +10,9 @@ use emulator_sqs::Sqs;
 use http::{Method, StatusCode, header};
 use serde_json::json;
 
+use crate::error::StackError;
 use crate::localstack_pages::Used;
-use crate::readiness::Readiness;
+use crate::readiness::{Phase, Readiness};
 use crate::reset::Reset;
 use crate::{caller_identity, fault_pages, localstack_pages};
 
@@ -64,13 +65,13 @@ impl FrontDoor {
         match (method, page) {
             (&Method::GET | &Method::HEAD, "health") => {
                 let services = json!({ "sqs": "running", "s3": "running", "redshift": "running" });
-                let (status, word) = if self.readiness.is_ready() {
-                    (StatusCode::OK, "running")
-                } else {
-                    (StatusCode::SERVICE_UNAVAILABLE, "starting")
+                let phase = self.readiness.phase();
+                let status = match phase {
+                    Phase::Running => StatusCode::OK,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
                 };
                 let init = self.readiness.scripts();
-                answer(status, &json!({ "status": word, "services": services, "init": init }))
+                answer(status, &json!({ "status": phase, "services": services, "init": init }))
             }
             (&Method::GET | &Method::HEAD, "copies") => {
                 let mut copies = self.copies.copies();
@@ -96,8 +97,12 @@ async fn reset_page(reset: &Reset) -> Response {
             answer(StatusCode::OK, &json!({ "status": "running", "reset_seconds": seconds }))
         }
         Err(error) => {
-            let body = json!({ "error": format!("{:#}", anyhow::Error::from(error)) });
-            answer(StatusCode::INTERNAL_SERVER_ERROR, &body)
+            let status = match &error {
+                StackError::ScriptRuns { .. } => StatusCode::CONFLICT,
+                StackError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            answer(status, &json!({ "error": format!("{:#}", anyhow::Error::from(error)) }))
         }
     }
 }

@@ -150,9 +150,7 @@ impl InProcess {
         let Running::InProcess(servers) = &stack.running else {
             unreachable!("it was just made so");
         };
-        let provisioned = servers.reset.preparation.run().await?;
-        servers.reset.preparation.readiness.set_ready();
-        stack.provisioned = provisioned;
+        stack.provisioned = servers.reset.prepare().await?;
         Ok(stack)
     }
 
@@ -212,6 +210,8 @@ impl InProcess {
                 readiness: readiness.clone(),
             },
             turn: Arc::default(),
+            shutdown: shutdown.clone(),
+            tasks: tasks.clone(),
         };
         let faulty = |inner, dialect| Arc::new(Faulty::new(inner, dialect, faults.clone()));
         let front_door = Arc::new(FrontDoor {

@@ -155,7 +155,7 @@ mod tests {
             ],
         });
         assert_eq!(init(&readiness), expected);
-        readiness.set_ready();
+        readiness.enter(crate::readiness::Phase::Running);
         let ready = init_stage(&readiness, "ready").expect("a stage");
         assert_eq!((&ready["completed"], &ready["scripts"]), (&json!(true), &expected["scripts"]));
         assert_eq!(init_stage(&readiness, "nonsense"), None);

@@ -12,8 +12,23 @@ pub(crate) struct Readiness {
 
 #[derive(Debug, Default)]
 struct State {
-    is_ready: bool,
+    phase: Phase,
     scripts: Vec<ScriptReport>,
+}
+
+/// What a stack is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Phase {
+    /// It has not been ready yet.
+    #[default]
+    Starting,
+    /// Everything asked for is there.
+    Running,
+    /// Everything goes, and what was asked for is made again.
+    Resetting,
+    /// A reset failed: what was asked for is not there, or only in part.
+    Failed,
 }
 
 /// What became of one init script.
@@ -43,12 +58,32 @@ pub(crate) enum ScriptState {
 impl Readiness {
     /// Whether everything asked for is there.
     pub(crate) fn is_ready(&self) -> bool {
-        self.with(|state| state.is_ready)
+        self.phase() == Phase::Running
     }
 
-    /// Everything asked for is there.
-    pub(crate) fn set_ready(&self) {
-        self.with(|state| state.is_ready = true);
+    /// What the stack is about.
+    pub(crate) fn phase(&self) -> Phase {
+        self.with(|state| state.phase)
+    }
+
+    /// From now on it is about something else. Before a reset the scripts have not run.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.with(|state| {
+            state.phase = phase;
+            if phase == Phase::Resetting {
+                for script in &mut state.scripts {
+                    script.state = ScriptState::Unknown;
+                }
+            }
+        });
+    }
+
+    /// The init script that runs at this moment.
+    pub(crate) fn running_script(&self) -> Option<String> {
+        self.with(|state| {
+            let running = state.scripts.iter().find(|it| it.state == ScriptState::Running);
+            running.map(|script| script.name.clone())
+        })
     }
 
     /// The init scripts, in their order.

@@ -199,10 +199,11 @@ impl Stack {
 
     /// Back to how it was when it started: queues, buckets, faults, databases, users and journals go,
     /// Redshift's sessions end, and what the settings and init scripts ask for is made again.
-    /// `POST /_blueshift/reset` does the same. The clock stays where it is.
+    /// `POST /_blueshift/reset` does the same. The clock stays where it is. What has begun goes on to
+    /// its end if this future is dropped, and the stack is not ready until it has worked.
     ///
     /// # Errors
-    /// If Postgres refuses, or what had been made cannot be made again; always on a stack that is not
+    /// If an init script runs, or Postgres refuses, or what had been made cannot be made again; always on a stack that is not
     /// in this process.
     pub async fn reset(&self) -> Result<(), StackError> {
         match &self.running {

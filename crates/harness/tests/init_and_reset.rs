@@ -232,3 +232,80 @@ async fn wait_for_scripts_find_what_localstack_would_answer() {
     assert!(head.starts_with("HTTP/1.1 404") && body.contains("there are GET"), "{head} {body}");
     stack.shutdown().await;
 }
+
+/// Waits until `/_blueshift/health` says so, and gives its last answer.
+async fn until_health(url: &str, expected: &str) -> Value {
+    let waiting = async {
+        loop {
+            let (head, body) = request(url, "GET", "/_blueshift/health").await;
+            let health: Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!(head.starts_with("HTTP/1.1 200"), health["status"] == "running", "{head}");
+            if health["status"] == expected {
+                return health;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await;
+    waited.unwrap_or_else(|_| panic!("it never was {expected}"))
+}
+
+/// A stack whose second script ends only while there is `go`, and fails while there is `fail`.
+async fn gated(folder: &Path) -> Stack {
+    write(folder, "1.sql", "CREATE TABLE seeds (a INT); INSERT INTO seeds VALUES (1);");
+    write(folder, "2.sh", "until [ -e go ]; do sleep 0.02; done; [ ! -e fail ]");
+    write(folder, "go", "");
+    Stack::in_process().init(folder).start().await.expect("it starts")
+}
+
+#[tokio::test]
+async fn a_reset_that_nobody_waits_for_any_more_goes_on_to_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stack = gated(folder.path()).await;
+    let url = stack.endpoints().aws_url().expect("its own").to_owned();
+    for by_http in [true, false] {
+        std::fs::remove_file(folder.path().join("go")).expect("it is there");
+        let the_other = async {
+            let health = until_health(&url, "resetting").await;
+            assert_eq!(health["init"].as_array().map(Vec::len), Some(2), "{health}");
+            while until_health(&url, "resetting").await["init"][1]["state"] != "RUNNING" {
+                tokio::task::yield_now().await;
+            }
+            let (head, body) = request(&url, "POST", "/_blueshift/reset").await;
+            assert!(head.starts_with("HTTP/1.1 409"), "a script would wait for itself: {head}");
+            assert!(body.contains("no reset while init script 2.sh runs"), "{body}");
+        };
+        tokio::select! {
+            _ = request(&url, "POST", "/_blueshift/reset"), if by_http => panic!("it answered"),
+            _ = stack.reset(), if !by_http => panic!("it ended"),
+            () = the_other => {}
+        }
+        // Whoever asked is gone.
+        write(folder.path(), "go", "");
+        let health = until_health(&url, "running").await;
+        for script in health["init"].as_array().expect("a list") {
+            assert_eq!(script["state"], "SUCCESSFUL", "{health}");
+        }
+        let client = sql(&stack.endpoints().redshift_url()).await;
+        assert_eq!(count(&client, "SELECT COUNT(*) FROM seeds").await, 1);
+    }
+    stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stack_is_not_ready_after_a_reset_that_failed_until_one_works() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stack = gated(folder.path()).await;
+    let url = stack.endpoints().aws_url().expect("its own").to_owned();
+    write(folder.path(), "fail", "");
+    let (head, body) = request(&url, "POST", "/_blueshift/reset").await;
+    assert!(head.starts_with("HTTP/1.1 500") && body.contains("init script 2.sh"), "{head} {body}");
+    let health = until_health(&url, "failed").await;
+    assert_eq!(health["init"][1]["state"], "ERROR");
+    assert_eq!(page(&url, "/_localstack/init").await["completed"]["READY"], false);
+    std::fs::remove_file(folder.path().join("fail")).expect("it is there");
+    let (head, body) = request(&url, "POST", "/_blueshift/reset").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head} {body}");
+    until_health(&url, "running").await;
+    stack.shutdown().await;
+}
