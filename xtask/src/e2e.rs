@@ -45,9 +45,7 @@ pub(crate) fn run(flags: &E2e) -> anyhow::Result<ExitCode> {
         }
         return runtime.block_on(ground::sweep(&flags.stack_flags));
     }
-    if flags.stack == StackKind::Containers {
-        runtime.block_on(harness::ground::check_containers())?;
-    }
+    runtime.block_on(ground::check_presence(flags.stack, &flags.stack_flags))?;
     say("building the programs")?;
     let built_at = Instant::now();
     let binaries = binaries()?;
@@ -140,12 +138,14 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Scenario>> {
 }
 
 fn list() -> anyhow::Result<ExitCode> {
+    // Scripts take the first word of every line that has no other first character.
+    let width = SCENARIOS.iter().map(|scenario| scenario.name.len()).max().unwrap_or_default();
     for scenario in SCENARIOS {
         let mark = if scenario.default { '*' } else { ' ' };
-        writeln!(std::io::stdout(), "{mark} {:<22}{}", scenario.name, scenario.about)
+        writeln!(std::io::stdout(), "{mark} {:<width$}  {}", scenario.name, scenario.about)
             .context("print the list")?;
     }
-    writeln!(std::io::stdout(), "* runs when no scenario is named").context("print the list")?;
+    writeln!(std::io::stdout(), "(*) runs when no scenario is named").context("print the list")?;
     Ok(ExitCode::SUCCESS)
 }
 

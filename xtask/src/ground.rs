@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use harness::ground::{self, Ground};
+use harness::ground::{self, AwsAccount, Ground};
 
 use crate::flags::{StackFlags, StackKind};
 
@@ -51,7 +51,28 @@ pub(crate) fn arguments(kind: StackKind, flags: &StackFlags) -> String {
     text
 }
 
-/// Starts the stack, or attaches to it.
+/// Whether the stack can be there at all, before anybody waits for a build.
+pub(crate) async fn check_presence(kind: StackKind, flags: &StackFlags) -> anyhow::Result<()> {
+    match kind {
+        StackKind::InProcess => Ok(()),
+        StackKind::Containers => ground::check_containers().await,
+        StackKind::Compose => {
+            ground::check_compose(flags.compose_port, flags.compose_redshift_port).await
+        }
+        StackKind::Aws => paid(flags, &ground::aws(flags.settings.as_deref()).await?).map(|_| ()),
+    }
+}
+
+/// What is made, if it may be paid for.
+fn paid(flags: &StackFlags, aws: &AwsAccount) -> anyhow::Result<String> {
+    let announcement = aws.announcement();
+    if !flags.i_pay {
+        bail!("this costs money and needs --i-pay; it makes, {announcement}");
+    }
+    Ok(announcement)
+}
+
+/// Starts the stack, or attaches to it, after [`check_presence`].
 pub(crate) async fn find(kind: StackKind, flags: &StackFlags) -> anyhow::Result<Ground> {
     match kind {
         StackKind::InProcess => Ok(Ground::OwnStacks),
@@ -64,10 +85,7 @@ pub(crate) async fn find(kind: StackKind, flags: &StackFlags) -> anyhow::Result<
         }
         StackKind::Aws => {
             let aws = ground::aws(flags.settings.as_deref()).await?;
-            let announcement = aws.announcement();
-            if !flags.i_pay {
-                bail!("this costs money and needs --i-pay; it makes, {announcement}");
-            }
+            let announcement = paid(flags, &aws)?;
             writeln!(std::io::stderr(), "what is made, {announcement}").context("announce")?;
             aws.start().await
         }

@@ -67,7 +67,7 @@ impl AttachError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NotUp { .. } => {
-                "docker compose --file compose/compose.yaml --profile kit up --wait"
+                "docker compose -p blueshift -f compose/compose.yaml --profile kit up -d"
             }
             Self::Account { .. } => {
                 "look at the credentials: aws sts get-caller-identity needs no permission"
@@ -112,12 +112,7 @@ impl Compose {
     /// # Errors
     /// If it is not up.
     pub async fn start(self) -> Result<Stack, StackError> {
-        for (service, address) in [("SQS and S3", self.aws), ("Redshift", self.redshift)] {
-            let answer = tokio::time::timeout(ANSWER_WITHIN, TcpStream::connect(address)).await;
-            if !matches!(answer, Ok(Ok(_))) {
-                return Err(AttachError::NotUp { service, address }.into());
-            }
-        }
+        self.check().await?;
         // What is behind the proxy is the same place from one run to the next.
         let place = Endpoints::local(self.aws, self.redshift, None, self.region.clone());
         place.redshift.connect().await.map_err(AttachError::from)?;
@@ -137,6 +132,20 @@ impl Compose {
             running: Running::Compose(proxy),
             lessor: Lessor::journaled(run, None, journal),
         })
+    }
+
+    /// Whether it is up: somebody listens on both ports.
+    ///
+    /// # Errors
+    /// If nobody does.
+    pub async fn check(&self) -> Result<(), StackError> {
+        for (service, address) in [("SQS and S3", self.aws), ("Redshift", self.redshift)] {
+            let answer = tokio::time::timeout(ANSWER_WITHIN, TcpStream::connect(address)).await;
+            if !matches!(answer, Ok(Ok(_))) {
+                return Err(AttachError::NotUp { service, address }.into());
+            }
+        }
+        Ok(())
     }
 }
 

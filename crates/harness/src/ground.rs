@@ -178,15 +178,24 @@ struct ComposePorts {
 
 /// A compose project that runs; `None` is where its variables say.
 pub async fn compose(port: Option<u16>, redshift_port: Option<u16>) -> anyhow::Result<Ground> {
+    let compose = compose_project(port, redshift_port)?;
+    Ok(Ground::shared(said(compose.start().await)?))
+}
+
+/// Whether such a project is up, before anybody waits for a build.
+pub async fn check_compose(port: Option<u16>, redshift_port: Option<u16>) -> anyhow::Result<()> {
+    said(compose_project(port, redshift_port)?.check().await)
+}
+
+fn compose_project(port: Option<u16>, redshift_port: Option<u16>) -> anyhow::Result<Compose> {
     let ports = ComposePorts::try_parse_from(["e2e"]).context("read the environment")?;
     let on_loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let compose = Compose {
+    Ok(Compose {
         aws: on_loopback(port.unwrap_or(ports.port)),
         redshift: on_loopback(redshift_port.unwrap_or(ports.redshift_port)),
         region: REGION.to_owned(),
         ..Stack::compose()
-    };
-    Ok(Ground::shared(said(compose.start().await)?))
+    })
 }
 
 /// The outcome, or why not with the way out.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use testcontainers_modules::testcontainers::bollard::errors::Error;
 use testcontainers_modules::testcontainers::bollard::query_parameters::{
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -126,7 +127,6 @@ pub(super) async fn sweep(docker: &Docker) {
 
 /// Whether the image is here. What the daemon says otherwise comes with the attempt to start it.
 pub(super) async fn has_image(docker: &Docker, image: &str) -> bool {
-    use testcontainers_modules::testcontainers::bollard::errors::Error;
     let missing =
         |error: &Error| matches!(error, Error::DockerResponseServerError { status_code: 404, .. });
     !docker.inspect_image(image).await.is_err_and(|error| missing(&error))
@@ -172,9 +172,17 @@ async fn labelled(docker: &Docker, label: &str) -> Vec<Labelled> {
 async fn remove(docker: &Docker, id: &str) {
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     if let Err(error) = docker.remove_container(id, Some(options)).await {
-        // Somebody else may be removing it.
-        tracing::debug!(container = id, %error, "container not removed");
+        if is_removed_by_another(&error) {
+            tracing::debug!(container = id, %error, "container removed by another");
+        } else {
+            tracing::warn!(container = id, %error, "container not removed");
+        }
     }
+}
+
+/// Whether there is no such container any more, or somebody else is removing it.
+fn is_removed_by_another(error: &Error) -> bool {
+    matches!(error, Error::DockerResponseServerError { status_code: 404 | 409, .. })
 }
 
 #[cfg(test)]
