@@ -1,7 +1,7 @@
 //! One running cluster, from the copied data directory to its removal.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -18,6 +18,11 @@ use super::{Catalog, SOCKET_PORT, SUPERUSER, leftovers, making, template};
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How often readiness is asked.
 const ASK_EVERY: Duration = Duration::from_millis(10);
+
+/// How long one signal may take before the next.
+const SIGNAL_EVERY: Duration = Duration::from_millis(500);
+/// How often a server that has been told to end is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// What a throw-away cluster wants: no durability, no TCP, small, the log on stderr.
 const SERVER_OPTIONS: [&str; 13] = [
@@ -176,8 +181,7 @@ impl Server {
 
     /// Stops with a checkpoint, so that the data directory can be copied.
     pub(crate) fn stop_cleanly(mut self) -> Result<(), PostgresError> {
-        self.signal(Signal::INT);
-        let status = self.child.wait().map_err(|error| PostgresError::Program {
+        let status = self.end(Signal::INT).map_err(|error| PostgresError::Program {
             program: "postgres".to_owned(),
             output: error.to_string(),
         })?;
@@ -188,6 +192,23 @@ impl Server {
             program: "postgres".to_owned(),
             output: format!("ended with {status}"),
         })
+    }
+
+    /// Signals it until it has ended. Once is not enough: a process that inherits ignored signals,
+    /// as one started in the background by a script does, loses what comes before it has set up
+    /// its own handlers. Postgres heeds a repeated signal as it heeds the first.
+    #[expect(clippy::disallowed_methods, reason = "a destructor has to wait, and cannot await")]
+    fn end(&mut self, signal: Signal) -> std::io::Result<ExitStatus> {
+        loop {
+            self.signal(signal);
+            let again_at = Instant::now() + SIGNAL_EVERY;
+            while Instant::now() < again_at {
+                if let Some(status) = self.child.try_wait()? {
+                    return Ok(status);
+                }
+                std::thread::sleep(LOOK_EVERY);
+            }
+        }
     }
 
     fn signal(&self, signal: Signal) {
@@ -203,8 +224,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // SIGQUIT stops without a checkpoint: the data is thrown away anyway. Postgres itself kills
         // what does not heed it, so waiting ends.
-        self.signal(Signal::QUIT);
-        if let Err(error) = self.child.wait() {
+        if let Err(error) = self.end(Signal::QUIT) {
             tracing::warn!(%error, "postgres not waited for");
         }
         remove(&self.folder);
@@ -234,5 +254,28 @@ pub(super) async fn connect(
 fn remove(folder: &Path) {
     if let Err(error) = std::fs::remove_dir_all(folder) {
         tracing::warn!(folder = %folder.display(), %error, "folder not removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_misses_the_first_signal_is_told_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let owned = folder.path().join("owned");
+        std::fs::create_dir(&owned).unwrap();
+        let script = "trap '' QUIT; echo deaf; sleep 0.2; trap 'exit 7' QUIT; while :; do :; done";
+        let mut command = std::process::Command::new("sh");
+        let mut child = command.args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = [0; 4];
+        child.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        let mut server = Server { child, folder: owned.clone() };
+        assert_eq!(server.end(Signal::QUIT).unwrap().code(), Some(7));
+        drop(server);
+        assert!(!owned.exists(), "its folder goes with it");
     }
 }

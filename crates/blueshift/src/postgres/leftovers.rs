@@ -141,9 +141,10 @@ fn stop_server(data: &Path, account: Account) {
     let same = lines.next().is_some_and(|line| Path::new(line.trim()) == data);
     let process = process.filter(|process| same && is_alive(*process) && is_of(*process, account));
     let Some(process) = process else { return };
-    let _ = rustix::process::kill_process(process, Signal::QUIT);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
     while is_alive(process) && std::time::Instant::now() < deadline {
+        // Again and again: one that has just been started may miss the first.
+        let _ = rustix::process::kill_process(process, Signal::QUIT);
         pause();
     }
 }
