@@ -52,8 +52,8 @@ async fn expect(run: &Run, rules: Vec<Rule>, exit_code: i32) -> anyhow::Result<(
     let names: Vec<_> = rules.iter().map(|rule| rule.name.clone()).collect();
     run.set_faults(rules);
     let upload = run.pipeline.start("upload-data", &["--objects-max", "2"])?.until_ended().await?;
-    run.ensure_all_hit()?;
     ensure!(upload.code() == Some(exit_code), "{names:?}: upload-data ended with {upload}");
+    run.ensure_all_hit()?;
     let aside = run.probe.objects("rejected/").await?;
     ensure!(aside.is_empty(), "{names:?}: {aside:?} were set aside");
     Ok(())

@@ -59,12 +59,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["secrets stand in", "CanaryPasswordInAHost"],
     },
     Mutant {
-        name: "doctor-shows-the-endpoint",
-        file: "crates/run-pipeline/src/doctor/aws.rs",
-        edits: &[
-            ("without_user(sdk.endpoint_url()", "String::from(sdk.endpoint_url()"),
-            (", without_user}", "}"),
-        ],
+        name: "password-in-a-variable",
+        file: "crates/runtime/src/settings/environment.rs",
+        edits: &[("value.as_encoded_bytes().contains(&b'@').then", "value.is_empty().then")],
         scenario: "secrets",
         caught_by: &["secrets stand in", "CanaryPasswordInAnEndpoint"],
     },
