@@ -282,7 +282,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "crates/upload-data/src/store.rs",
         edits: &[(".set_copy_source_if_match(object.quoted_etag())", "")],
         scenario: "rewritten-objects",
-        caught_by: &["before COMMIT", "is in the archive: true, and it was written anew"],
+        caught_by: &["is in the archive: true, and it was written anew"],
     },
     Mutant {
         name: "remove-without-if-match",
