@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use emulator_core::serve::{Request, ResponseFuture, Service};
 use emulator_sqs::{Sqs, SqsConfig};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -133,6 +135,19 @@ async fn a_sweep_never_takes_a_journal_that_is_just_begun() {
     sweeper.await.expect("every sweep found nothing");
 }
 
+/// An SQS that tells of each call by a permit.
+struct Told {
+    sqs: Sqs,
+    calls: Semaphore,
+}
+
+impl Service for Told {
+    fn call(&self, request: Request) -> ResponseFuture {
+        self.calls.add_permits(1);
+        self.sqs.call(request)
+    }
+}
+
 #[tokio::test]
 async fn a_queue_that_is_listed_only_later_is_removed_all_the_same() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -143,13 +158,15 @@ async fn a_queue_that_is_listed_only_later_is_removed_all_the_same() {
         clock: emulator_core::clock::Clock::default(),
     });
     let shutdown = CancellationToken::new();
-    tokio::spawn(emulator_core::serve::serve(listener, Arc::new(sqs.clone()), shutdown.clone()));
+    let told = Arc::new(Told { sqs: sqs.clone(), calls: Semaphore::new(0) });
+    tokio::spawn(emulator_core::serve::serve(listener, told.clone(), shutdown.clone()));
     let endpoints = Endpoints::local(address, address, None, "us-east-1".to_owned());
     let client = aws_sdk_sqs::Client::new(&sdk_config(&endpoints).await);
     let thing = queue("late");
     let made = Made { thing: thing.clone(), at: SystemTime::now() };
     let (removed, ()) = tokio::join!(remove(&made, &endpoints), async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        // Whoever asks a second time was told by the first answer that it is not there.
+        told.calls.acquire_many(2).await.expect("open").forget();
         client.create_queue().queue_name("late").send().await.expect("made");
     });
     removed.expect("removed");

@@ -17,6 +17,7 @@ use crate::rewrite::declared::{MARK, resized};
 use crate::rewrite::lateral::{Columns, Question};
 use crate::rewrite::rewrite;
 use crate::rewrite::settings::{CASE_SENSITIVE, is_on};
+use crate::sql::quotes;
 use crate::sql::statement::{Statement, split};
 use crate::sql::tokens::Kind;
 use crate::system_tables::SystemViews;
@@ -196,15 +197,7 @@ fn lock_block(sql: &str) -> String {
     let (first, last) = (statement.tokens.first(), statement.tokens.last());
     let start = first.map_or(0, |token| token.start());
     let end = last.map_or(start, |token| token.end());
-    let lock = &sql[start..end];
-    // A quote that is not in the text.
-    let mut quote = "$blueshift$".to_owned();
-    let mut number = 0;
-    while lock.contains(&quote) {
-        number += 1;
-        quote = format!("$blueshift{number}$");
-    }
-    format!("DO {quote}BEGIN {lock}; END{quote}")
+    format!("DO {}", quotes::dollars(&format!("BEGIN {}; END", &sql[start..end])))
 }
 
 /// Whether it is one for `stl_query`: work for the compute nodes, which queries of the catalog and

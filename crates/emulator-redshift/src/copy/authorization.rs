@@ -2,7 +2,8 @@
 //!
 //! The stand-in checks only that there is exactly one family; it reads with its own credentials.
 
-use super::tokens::{CopySyntaxError, Cursor, quote_literal};
+use super::tokens::{CopySyntaxError, Cursor};
+use crate::sql::quotes;
 
 /// A text that is never shown: it prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,11 +82,11 @@ impl std::fmt::Display for Authorization {
         match self {
             Authorization::DefaultRole => formatter.write_str("IAM_ROLE default"),
             Authorization::Roles(roles) => {
-                write!(formatter, "IAM_ROLE {}", quote_literal(&roles.join(",")))
+                write!(formatter, "IAM_ROLE {}", quotes::literal(&roles.join(",")))
             }
             Authorization::Credentials(parts) => {
                 let parts: Vec<String> = parts.iter().map(show_credential).collect();
-                write!(formatter, "CREDENTIALS {}", quote_literal(&parts.join(";")))
+                write!(formatter, "CREDENTIALS {}", quotes::literal(&parts.join(";")))
             }
             Authorization::Keys { session_token, .. } => {
                 formatter.write_str("ACCESS_KEY_ID '***' SECRET_ACCESS_KEY '***'")?;

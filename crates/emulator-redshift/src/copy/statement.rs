@@ -7,7 +7,8 @@ use super::authorization::{Authorization, AuthorizationParts};
 use super::options::CopyOptions;
 use super::options::parse::parse_options;
 pub use super::tokens::CopySyntaxError;
-use super::tokens::{Cursor, Token, TokenKind, expected, first, quote_identifier, quote_literal};
+use super::tokens::{Cursor, Token, TokenKind, expected, first};
+use crate::sql::quotes;
 
 /// A COPY statement (Database Developer Guide, "COPY").
 ///
@@ -168,14 +169,15 @@ impl std::fmt::Display for CopyStatement {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("COPY ")?;
         for qualifier in [&self.database, &self.schema].into_iter().flatten() {
-            write!(formatter, "{}.", quote_identifier(qualifier))?;
+            write!(formatter, "{}.", quotes::identifier(qualifier))?;
         }
-        write!(formatter, "{}", quote_identifier(&self.table))?;
+        write!(formatter, "{}", quotes::identifier(&self.table))?;
         if let Some(columns) = &self.columns {
-            let columns: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
+            let columns: Vec<String> =
+                columns.iter().map(|name| quotes::identifier(name)).collect();
             write!(formatter, " ({})", columns.join(", "))?;
         }
-        let source = quote_literal(&self.source.to_string());
+        let source = quotes::literal(&self.source.to_string());
         write!(formatter, " FROM {source} {}{}", self.authorization, self.options)
     }
 }

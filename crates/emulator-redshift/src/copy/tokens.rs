@@ -161,27 +161,6 @@ pub(super) fn expected(what: &str, found: &Token<'_>) -> CopySyntaxError {
     CopySyntaxError::new(message, found.position)
 }
 
-/// Writes a string literal that reads back as `text`.
-pub(super) fn quote_literal(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('\'');
-    for character in text.chars() {
-        match character {
-            '\'' => quoted.push_str("''"),
-            '\\' => quoted.push_str("\\\\"),
-            '\0' => quoted.push_str("\\000"),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('\'');
-    quoted
-}
-
-/// Writes an identifier in quotes.
-pub(super) fn quote_identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 struct Lexer<'a> {
     rest: &'a str,
     position: usize,

@@ -11,6 +11,7 @@ use super::declared::{concerns_storage_only, resized};
 use super::edits::Edits;
 use super::table::{Column, Constraint, Form, TableStatement, constraint};
 use crate::error::SqlError;
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 
 /// Changes nothing and is answered `ALTER TABLE`.
@@ -160,8 +161,7 @@ fn alter(statement: &Statement<'_>, table: &TableStatement, action: usize, edits
             Some(Constraint::PrimaryKey { columns }) => {
                 let changes: Vec<String> = identifiers(statement, columns)
                     .into_iter()
-                    .map(|name| name.replace('"', "\"\""))
-                    .map(|name| format!("ALTER COLUMN \"{name}\" SET NOT NULL"))
+                    .map(|name| format!("ALTER COLUMN {} SET NOT NULL", quotes::identifier(&name)))
                     .collect();
                 edits.replace(behind_action, changes.join(", "));
             }

@@ -11,12 +11,10 @@ use super::edits::Edits;
 use super::names::items;
 use crate::classify::refusals;
 use crate::error::SqlError;
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 use crate::sql::tokens::{Kind, Token, tokens};
 use crate::system_tables::SystemViews;
-
-/// What encloses a body that was changed.
-const QUOTE: &str = "$blueshift_body$";
 
 /// Words that begin a statement of SQL.
 const VERBS: &[&str] = &[
@@ -77,8 +75,8 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Result<()
         let position = body.map(|at| statement.position(at + 1));
         SqlError { position, ..error }
     })?;
-    if changed != text && !changed.contains(QUOTE) {
-        edits.replace(token.start()..token.end(), format!("{QUOTE}{changed}{QUOTE}"));
+    if changed != text {
+        edits.replace(token.start()..token.end(), quotes::dollars(&changed));
     }
     Ok(())
 }
@@ -190,12 +188,12 @@ fn rewrite_piece(piece: &str, plpgsql: bool, case_sensitive: bool) -> Result<Str
     let rewritten = super::rewrite(&statement, &None)?;
     let mut result = rewritten.text.unwrap_or_else(|| text.clone());
     if sql.is_none() {
-        result = result[EXPRESSION.len()..].to_owned();
+        result = result.strip_prefix(EXPRESSION).unwrap_or(piece).to_owned();
     }
     if let Some(mark) = result.find(MARK) {
         let (json, rest) = result[mark + MARK.len()..].split_once("*/").unwrap_or_default();
-        let says = "PERFORM pg_catalog.set_config('blueshift.declared', $blueshift$";
-        result = format!("{says}{json}$blueshift$, false); {}{rest}", &result[..mark]);
+        let (says, json) = ("PERFORM pg_catalog.set_config", quotes::literal(json));
+        result = format!("{says}('blueshift.declared', {json}, false); {}{rest}", &result[..mark]);
     }
     if plpgsql && statement.leads("truncate") {
         result += "; COMMIT"; // "TRUNCATE", usage notes.
@@ -262,11 +260,10 @@ mod tests {
     #[test]
     fn the_sql_of_a_body_is_rewritten() {
         let check = |body: &str, expected: &str| {
-            let procedure = |quote: &str, body: &str| {
-                format!("create procedure p() as {quote}{body}{quote} language plpgsql")
-            };
-            let sql = procedure("$$", body);
-            assert_eq!(rewritten(&sql).unwrap(), procedure(QUOTE, expected));
+            let created =
+                |quoted: &str| format!("create procedure p() as {quoted} language plpgsql");
+            let sql = created(&format!("$${body}$$"));
+            assert_eq!(rewritten(&sql).unwrap(), created(&quotes::dollars(expected)));
         };
         check(
             "declare x int := nvl(a, 1); begin if nvl(x, 0) = 1 then x := 2; else \

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::edits::Edits;
 use super::table::{Column, Constraint, Form, TableStatement, constraint};
 use crate::error::SqlError;
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 
 /// How the comment begins.
@@ -249,7 +250,7 @@ pub(super) fn quoted_name(statement: &Statement<'_>, index: usize) -> String {
     let hash = if statement.is_symbol(index, b'#') { "#" } else { "" };
     let parts = (index..statement.after_name(index)).filter_map(|at| statement.identifier(at));
     let quoted: Vec<String> =
-        parts.map(|part| format!("\"{hash}{}\"", part.replace('"', "\"\""))).collect();
+        parts.map(|part| quotes::identifier(&format!("{hash}{part}"))).collect();
     quoted.join(".")
 }
 

@@ -13,6 +13,7 @@ use super::declared::quoted_name;
 use super::names::{after, alias, items};
 use super::queries::{AFTER_TABLE, is_any};
 use super::selects::{Queries, Select};
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
 
@@ -255,8 +256,8 @@ impl<'a, 'b> Judge<'a, 'b> {
             return None;
         }
         let database = (parts.len() == 3).then(|| parts.remove(0));
-        let quoted = |part: &String| format!("\"{}\"", part.replace('"', "\"\""));
-        let name = parts.iter().map(quoted).collect::<Vec<_>>().join(".");
+        let quoted = parts.iter().map(|part| quotes::identifier(part));
+        let name = quoted.collect::<Vec<_>>().join(".");
         scope.relations.insert(Relation { database, name });
         Some(())
     }

@@ -3,6 +3,7 @@
 //! The name loses the database; what is executed behind the statement fails if that is another one.
 
 use super::edits::Edits;
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 
 /// Rewrites the name. The value is what Postgres has to execute behind the statement.
@@ -19,10 +20,10 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Option<St
     if !statement.is_symbol(name + 1, b'.') || !statement.is_identifier(name + 2) {
         return None;
     }
-    let database = statement.identifier(name)?.replace('"', "\"\"");
+    let database = quotes::identifier(&statement.identifier(name)?);
     for at in [name, name + 1] {
         edits.blank(statement.sql, statement.tokens[at].start()..statement.tokens[at].end());
     }
     // Postgres refuses the name of another database.
-    Some(format!("SELECT FROM \"{database}\".pg_catalog.pg_class LIMIT 0"))
+    Some(format!("SELECT FROM {database}.pg_catalog.pg_class LIMIT 0"))
 }

@@ -5,6 +5,7 @@
 //! passes, and Postgres finds the error.
 
 use super::edits::Edits;
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
 
@@ -80,7 +81,7 @@ fn query(statement: &Statement<'_>, shown: &Shown) -> Option<String> {
         if shown.names < names.len() {
             return None;
         }
-        names.iter_mut().for_each(|name| *name = literal(name));
+        names.iter_mut().for_each(|name| *name = quotes::literal(name));
         if names.len() + 1 < shown.names {
             names.insert(0, "pg_catalog.current_schema()".to_owned());
         }
@@ -113,18 +114,14 @@ fn query(statement: &Statement<'_>, shown: &Shown) -> Option<String> {
     (at == statement.tokens.len()).then_some(query)
 }
 
-/// A name as a string.
-fn literal(name: &str) -> String {
-    format!("'{}'", name.replace('\\', "\\\\").replace('\'', "''"))
-}
-
 /// `SHOW TABLE` and `SHOW VIEW`, which answer a statement that would make it.
 fn definition(statement: &Statement<'_>, kind: &str, edits: &mut Edits) {
     if !statement.is_word(1, kind) || !statement.is_identifier(2) {
         return;
     }
     let last = statement.after_name(2).min(statement.tokens.len()) - 1;
-    let name = literal(&statement.sql[statement.tokens[2].start()..statement.tokens[last].end()]);
+    let name =
+        quotes::literal(&statement.sql[statement.tokens[2].start()..statement.tokens[last].end()]);
     let whole = statement.tokens[0].start()..statement.tokens[last].end();
     let call = format!("pg_catalog.blueshift_show_{kind}({name}::pg_catalog.regclass)");
     let title = if kind == "view" { "Show View DDL statement" } else { "Show Table DDL statement" };

@@ -7,6 +7,7 @@
 use super::declared::quoted_name;
 use super::edits::Edits;
 use super::queries::{AFTER_TABLE, is_any};
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 
 /// Ties the table in FROM to the target, row by row. Where a condition names the target as well, the
@@ -70,7 +71,7 @@ fn is_table(statement: &Statement<'_>, at: usize) -> bool {
 fn is_bare(statement: &Statement<'_>, at: usize, target: &str) -> bool {
     let name = statement.identifier(at).unwrap_or_default();
     let hash = if 0 < at && statement.is_symbol(at - 1, b'#') { "#" } else { "" };
-    format!("\"{hash}{}\"", name.replace('"', "\"\"")) == target
+    quotes::identifier(&format!("{hash}{name}")) == target
 }
 
 /// Where a word stands outside all parentheses.

@@ -2,6 +2,7 @@
 //! ("CREATE USER", "GRANT", "REVOKE", "DELETE").
 
 use super::edits::Edits;
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 
 /// Rewrites CREATE USER, ALTER USER, SET SESSION AUTHORIZATION, GRANT, REVOKE and DELETE. The value
@@ -49,7 +50,7 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Option<St
 /// CREATEUSER makes a superuser ("Superusers"): a member of the role that every other user's role
 /// has for a member. Where there is no such role, nobody is one.
 fn superuser(statement: &Statement<'_>, edits: &mut Edits) -> Option<String> {
-    let name = format!("\"{}\"", statement.identifier(2)?.replace('"', "\"\""));
+    let name = quotes::identifier(&statement.identifier(2)?);
     let find = |word: &str| (3..statement.tokens.len()).find(|at| statement.is_word(*at, word));
     let mut replace = |at: usize, words: &str| {
         edits.replace(statement.tokens[at].start()..statement.tokens[at].end(), words);
@@ -77,10 +78,11 @@ fn superuser(statement: &Statement<'_>, edits: &mut Edits) -> Option<String> {
             (true, _) => format!("GRANT {name} TO blueshift_superusers;"),
         }
     };
-    Some(format!(
-        "DO $blueshift$BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = \
-         'blueshift_superusers') THEN {grants} END IF; END$blueshift$"
-    ))
+    let block = format!(
+        "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = \
+         'blueshift_superusers') THEN {grants} END IF; END"
+    );
+    Some(format!("DO {}", quotes::dollars(&block)))
 }
 
 /// `SET SESSION AUTHORIZATION user`, which only Postgres' superusers may say; a superuser of

@@ -7,6 +7,7 @@ use super::copy_execution::FAILED_UPSTREAM;
 use crate::copy::statement::CopyStatement;
 use crate::copy::target::{ColumnType, Identity, TargetColumn, TargetTable};
 use crate::error::{SessionError, SqlError};
+use crate::sql::quotes;
 use crate::system_tables::copies::Recording;
 use crate::wire::Frame;
 
@@ -225,14 +226,10 @@ fn read_destination(rows: &[Frame]) -> Option<Destination> {
     destination
 }
 
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 pub(super) fn qualified(schema: Option<&str>, table: &str) -> String {
     match schema {
-        Some(schema) => format!("{}.{}", quoted(schema), quoted(table)),
-        None => quoted(table),
+        Some(schema) => format!("{}.{}", quotes::identifier(schema), quotes::identifier(table)),
+        None => quotes::identifier(table),
     }
 }
 

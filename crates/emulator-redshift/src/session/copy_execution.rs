@@ -13,13 +13,14 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Session;
-use super::copy_destination::{Constants, qualified, quoted};
+use super::copy_destination::{Constants, qualified};
 use crate::copy::failure::{CopyFailure, Refusal};
 use crate::copy::load::{CopyContext, LoadReport, load};
 use crate::copy::statement::CopyStatement;
 use crate::copy::target::{TargetColumn, TargetTable, load_columns};
 use crate::error::{SessionError, SqlError, info_notice};
 use crate::relay::pipeline::Audience;
+use crate::sql::quotes;
 use crate::system_tables::copies::Recording;
 use crate::system_tables::queries::Outcome;
 
@@ -221,7 +222,7 @@ async fn transfer(
 /// The rows come as UTF-8, whatever encoding the client has set.
 fn upstream_copy(table: &TargetTable, columns: &[&TargetColumn], constants: &Constants) -> String {
     let names = columns.iter().map(|column| &column.name).chain(&constants.columns);
-    let columns: Vec<String> = names.map(|name| quoted(name)).collect();
+    let columns: Vec<String> = names.map(|name| quotes::identifier(name)).collect();
     format!(
         "COPY {} ({}) FROM STDIN WITH (ENCODING 'UTF8')",
         qualified(Some(&table.schema), &table.name),

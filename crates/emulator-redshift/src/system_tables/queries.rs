@@ -10,6 +10,7 @@ use super::SystemTables;
 use crate::copy::rejects::timestamp_text;
 use crate::error::SqlError;
 use crate::isolation;
+use crate::sql::quotes;
 use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
 use crate::wire::Frame;
@@ -195,12 +196,12 @@ fn target(statement: &Statement<'_>) -> Option<String> {
         .map(|at| statement.identifier(at))
         .collect();
     let names = names.filter(|names| (1..4).contains(&names.len()))?;
-    let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
     if marked {
-        return Some(quoted(&format!("#{}", names[0])));
+        return Some(quotes::identifier(&format!("#{}", names[0])));
     }
     // The database can only be the session's own.
-    let names: Vec<String> = names.iter().rev().take(2).rev().map(quoted).collect();
+    let names: Vec<String> =
+        names.iter().rev().take(2).rev().map(|name| quotes::identifier(name)).collect();
     Some(names.join("."))
 }
 

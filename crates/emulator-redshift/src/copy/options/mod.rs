@@ -11,7 +11,7 @@ use std::fmt::{Display, Formatter, Result as FormatResult};
 
 use super::authorization::Secret;
 use super::statement::CopySource;
-use super::tokens::quote_literal;
+use crate::sql::quotes;
 
 /// Every option but the authorization. `Default` is a COPY without options: delimited text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -267,7 +267,7 @@ impl Display for CopyOptions {
             ("TIMEFORMAT", self.time_format.clone()),
         ] {
             if let Some(text) = text {
-                write!(formatter, " {keyword} AS {}", quote_literal(&text))?;
+                write!(formatter, " {keyword} AS {}", quotes::literal(&text))?;
             }
         }
         for (keyword, number) in [
@@ -301,7 +301,7 @@ impl Display for Format {
             Format::Text => Ok(()),
             Format::Csv => formatter.write_str(" FORMAT AS CSV"),
             Format::FixedWidth(widths) => {
-                write!(formatter, " FORMAT AS FIXEDWIDTH {}", quote_literal(widths))
+                write!(formatter, " FORMAT AS FIXEDWIDTH {}", quotes::literal(widths))
             }
             Format::Json(mapping) => write!(formatter, " FORMAT AS JSON {mapping}"),
             Format::Avro(mapping) => write!(formatter, " FORMAT AS AVRO {mapping}"),
@@ -314,7 +314,7 @@ impl Display for Format {
                     formatter.write_str(" AUTO")?;
                 }
                 match &simplify.tolerance {
-                    Some(tolerance) => write!(formatter, " {}", quote_literal(tolerance)),
+                    Some(tolerance) => write!(formatter, " {}", quotes::literal(tolerance)),
                     None => Ok(()),
                 }
             }
@@ -328,7 +328,7 @@ impl Display for Mapping {
             Mapping::Auto => formatter.write_str("'auto'"),
             Mapping::AutoIgnoreCase => formatter.write_str("'auto ignorecase'"),
             Mapping::NoShred => formatter.write_str("'noshred'"),
-            Mapping::Paths(source) => formatter.write_str(&quote_literal(&source.to_string())),
+            Mapping::Paths(source) => formatter.write_str(&quotes::literal(&source.to_string())),
         }
     }
 }
