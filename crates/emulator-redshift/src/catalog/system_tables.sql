@@ -41,9 +41,12 @@ WHERE table_id <> 0;
 
 CREATE VIEW pg_catalog.sys_load_detail AS
 SELECT
-    user_id, query_id, left(file->>'url', 256)::char(256) AS file_name,
-    (file->>'bytes')::int8 AS bytes_scanned, (file->>'lines')::int8 AS lines_scanned,
-    end_time AS record_time, 1 AS splits_scanned, start_time, end_time
+    user_id, query_id::int4 AS query_id, left(file->>'url', 256)::char(256) AS file_name,
+    least((file->>'bytes')::int8, 2147483647)::int4 AS bytes_scanned,
+    least((file->>'lines')::int8, 2147483647)::int4 AS lines_scanned,
+    end_time AS record_time, 1 AS splits_scanned, start_time, end_time,
+    left(file->>'entity_tag', 256)::char(256) AS file_etag,
+    (file->>'last_modified')::timestamp AS file_last_modified
 FROM pg_catalog.blueshift_copies(), LATERAL json_array_elements(files) AS file;
 
 CREATE VIEW pg_catalog.stl_load_commits AS

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -40,8 +41,18 @@ pub(super) const JSONPATHS_ERROR_CODE: i32 = 8001;
 /// What a manifest without `meta` fails with.
 const MANIFEST_META_CODE: i32 = 15003;
 
+/// What S3 says of an object that it hands out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Stored {
+    /// Without quotes.
+    pub(super) entity_tag: Option<String>,
+    pub(super) last_modified: Option<SystemTime>,
+}
+
 /// A part of an object, in order.
 pub(super) enum Piece {
+    /// There is such an object. Comes once, before its bytes.
+    Opened(Stored),
     Bytes(Bytes),
     /// All of the object has been sent. Without it, the load was cancelled.
     End,
@@ -262,6 +273,7 @@ async fn send_object(
     pieces: &mpsc::Sender<Piece>,
 ) -> Result<Piece, CopyFailure> {
     let context = || format!("S3 key being read : {}", wanted.object);
+    let send = async |piece| pieces.send(piece).await.map_err(|_| CopyFailure::Cancelled);
     let mut sent_bytes = 0_u64;
     let mut entity_tag = None;
     let mut attempts = 0;
@@ -284,6 +296,11 @@ async fn send_object(
             }
             Err(error) => return Err(s3_refusal("", &error, context()).into()),
         };
+        if attempts == 1 {
+            let entity_tag = output.e_tag().map(|tag| tag.trim_matches('"').to_owned());
+            let last_modified = output.last_modified().and_then(|at| (*at).try_into().ok());
+            send(Piece::Opened(Stored { entity_tag, last_modified })).await?;
+        }
         entity_tag = output.e_tag;
         let mut body = output.body;
         loop {
@@ -293,9 +310,7 @@ async fn send_object(
                     sent_bytes += bytes.len() as u64;
                     while !bytes.is_empty() {
                         let piece = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX));
-                        if pieces.send(Piece::Bytes(piece)).await.is_err() {
-                            return Err(CopyFailure::Cancelled);
-                        }
+                        send(Piece::Bytes(piece)).await?;
                     }
                 }
                 Some(Err(_)) if attempts < READ_ATTEMPTS_MAX => break,

@@ -72,6 +72,10 @@ pub struct LoadedFile {
     pub lines: u64,
     /// Its bytes, as stored.
     pub bytes: u64,
+    /// Its ETag, without quotes.
+    pub entity_tag: Option<String>,
+    /// When it was stored.
+    pub last_modified: Option<SystemTime>,
 }
 
 impl LoadReport {

@@ -171,6 +171,14 @@ pub(crate) fn serialize_timestamp<S: serde::Serializer>(
     serializer.serialize_str(&timestamp_text(*at))
 }
 
+/// Likewise, if it is known.
+pub(crate) fn serialize_known_timestamp<S: serde::Serializer>(
+    at: &Option<SystemTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    at.map(timestamp_text).serialize(serializer)
+}
+
 /// `YYYY-MM-DD HH:MM:SS.ffffff`, UTC.
 pub(crate) fn timestamp_text(at: SystemTime) -> String {
     let at = time::OffsetDateTime::from(at);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::SystemTables;
 use crate::copy::load::{LoadReport, LoadedFile};
 use crate::copy::options::Format;
-use crate::copy::rejects::{Replacement, serialize_timestamp};
+use crate::copy::rejects::{Replacement, serialize_known_timestamp, serialize_timestamp};
 use crate::copy::statement::CopyStatement;
 
 /// A COPY. Times serialize as `YYYY-MM-DD HH:MM:SS.ffffff`, UTC.
@@ -62,6 +62,11 @@ pub struct CopiedFile {
     pub lines: u64,
     /// Its bytes, as stored.
     pub bytes: u64,
+    /// Its ETag, without quotes.
+    pub entity_tag: Option<String>,
+    /// When it was stored.
+    #[serde(serialize_with = "serialize_known_timestamp")]
+    pub last_modified: Option<SystemTime>,
 }
 
 /// How a COPY went ("SYS_LOAD_HISTORY", status).
@@ -153,7 +158,8 @@ impl Drop for Recording {
 
 impl From<&LoadedFile> for CopiedFile {
     fn from(file: &LoadedFile) -> Self {
-        Self { url: file.url.clone(), lines: file.lines, bytes: file.bytes }
+        let LoadedFile { url, lines, bytes, entity_tag, last_modified } = file.clone();
+        Self { url, lines, bytes, entity_tag, last_modified }
     }
 }
 

@@ -68,9 +68,10 @@ const COLUMNS: &[(&str, &str)] = &[
     ),
     (
         "sys_load_detail",
-        "user_id integer, query_id bigint, file_name c(256), bytes_scanned bigint, \
-         lines_scanned bigint, record_time timestamp, splits_scanned integer, \
-         start_time timestamp, end_time timestamp",
+        "user_id integer, query_id integer, file_name c(256), bytes_scanned integer, \
+         lines_scanned integer, record_time timestamp, splits_scanned integer, \
+         start_time timestamp, end_time timestamp, file_etag c(256), \
+         file_last_modified timestamp",
     ),
     (
         "sys_transaction_history",
@@ -155,6 +156,10 @@ async fn each_kind_of_copy_leaves_its_rows() {
         assert_eq!(outcome_of_last_copy(&session).await, outcome, "{copy}");
     }
     assert_eq!(session.value(history).await, "6");
+    // What S3 says of a file ("SYS_LOAD_DETAIL").
+    let stored =
+        "select distinct trim(file_etag) || ' ' || file_last_modified from sys_load_detail";
+    assert_eq!(session.value(stored).await, "x 2019-08-06 10:11:12");
     // One without files has begun, and is no "last COPY"; one without a table has not.
     let error = session.client.batch_execute(&good.replace("/good", "/none")).await.unwrap_err();
     assert_eq!(said(&error).0, "XX000");

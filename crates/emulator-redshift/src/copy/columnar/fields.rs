@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use crate::copy::decode::pieces::Progress;
 use crate::copy::failure::CopyFailure;
 use crate::copy::load::LoadedFile;
 
@@ -119,9 +120,8 @@ impl<'a> RowSink<'a> {
         self.send()
     }
 
-    pub(super) fn finish(mut self, bytes: u64) -> Result<(), CopyFailure> {
-        let url = self.url.to_string();
-        self.group.file = Some(LoadedFile { url, lines: self.row_count, bytes });
+    pub(super) fn finish(mut self, progress: &Progress) -> Result<(), CopyFailure> {
+        self.group.file = Some(progress.file(&self.url, self.row_count));
         self.send()
     }
 

@@ -180,14 +180,14 @@ fn decode_object(
     }
     // An empty object has no rows, as one of any other format. [?]
     if spool.length() == 0 {
-        return sink.finish(bytes).map(|()| true);
+        return sink.finish(&progress).map(|()| true);
     }
     let outcome = match layout.format {
         FileFormat::Orc => orc::read(&mut spool, layout, &url, sink),
         _ => parquet::read(&mut spool, layout, &url, sink),
     };
     let sink = outcome.map_err(refuse)?;
-    sink.finish(bytes).map(|()| true)
+    sink.finish(&progress).map(|()| true)
 }
 
 /// "If the file includes one of these extensions, we decompress the data": .gz and .bz2 at the end

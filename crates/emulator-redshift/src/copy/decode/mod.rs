@@ -151,7 +151,7 @@ fn decode_object(
     let Some(mut source) = source else {
         // "If COPY encounters a different encoding, it skips the file and returns an error."
         let records = vec![Record { kind: RecordKind::WrongEncoding, start: 0, end: 0, line: 1 }];
-        let file = LoadedFile { url: url.to_string(), lines: 0, bytes: progress.bytes_read() };
+        let file = progress.file(&url, 0);
         send(Group { url, bytes: Vec::new(), records, file: Some(file) })?;
         return Ok(true);
     };
@@ -173,7 +173,7 @@ fn decode_object(
         }
     }
     let (bytes, records, lines) = splitter.finish();
-    let file = LoadedFile { url: url.to_string(), lines, bytes: progress.bytes_read() };
+    let file = progress.file(&url, lines);
     send(Group { url, bytes, records, file: Some(file) })?;
     Ok(true)
 }

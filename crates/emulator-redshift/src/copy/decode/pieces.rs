@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, Error, Read, Result as IoResult};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
 use crate::copy::failure::CopyFailure;
-use crate::copy::fetch::Piece;
+use crate::copy::fetch::{Piece, Stored};
+use crate::copy::load::LoadedFile;
 
 /// The bytes of one object.
 pub(in crate::copy) struct PieceReader {
@@ -22,6 +23,7 @@ pub(in crate::copy) struct PieceReader {
 #[derive(Default)]
 pub(in crate::copy) struct Progress {
     bytes_read: AtomicU64,
+    stored: OnceLock<Stored>,
     failure: Mutex<Option<CopyFailure>>,
 }
 
@@ -29,6 +31,13 @@ impl Progress {
     /// Bytes of the object that have arrived.
     pub(in crate::copy) fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// The object as a file that was read to its end.
+    pub(in crate::copy) fn file(&self, url: &str, lines: u64) -> LoadedFile {
+        let Stored { entity_tag, last_modified } = self.stored.get().cloned().unwrap_or_default();
+        let (url, bytes) = (url.to_owned(), self.bytes_read());
+        LoadedFile { url, lines, bytes, entity_tag, last_modified }
     }
 
     /// Why reading failed, if it was not the decompression.
@@ -56,6 +65,11 @@ impl PieceReader {
     pub(in crate::copy) fn exists(&mut self) -> Result<bool, CopyFailure> {
         match self.pieces.blocking_recv() {
             Some(Piece::Missing) => Ok(false),
+            Some(Piece::Opened(stored)) => {
+                // Nothing has been set before the first piece.
+                let _ = self.progress.stored.set(stored);
+                Ok(true)
+            }
             Some(Piece::Failed(failure)) => Err(failure),
             Some(Piece::End) => {
                 self.ended = true;
@@ -85,7 +99,7 @@ impl BufRead for PieceReader {
                     self.progress.fail(failure);
                     return Err(Error::other("object cannot be read"));
                 }
-                Some(Piece::Missing) | None => {
+                Some(Piece::Opened(_) | Piece::Missing) | None => {
                     self.progress.fail(CopyFailure::Cancelled);
                     return Err(Error::other("load was cancelled"));
                 }

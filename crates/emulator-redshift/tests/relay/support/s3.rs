@@ -100,7 +100,8 @@ impl CannedS3 {
 }
 
 async fn answer(stream: &mut BufReader<TcpStream>, status: &str, body: &[u8], length: usize) {
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\netag: \"x\"\r\n\r\n");
+    let stored = "etag: \"x\"\r\nlast-modified: Tue, 06 Aug 2019 10:11:12 GMT";
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{stored}\r\n\r\n");
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(body).await;
     let _ = stream.flush().await;

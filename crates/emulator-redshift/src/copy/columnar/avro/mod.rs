@@ -50,7 +50,7 @@ pub(super) fn read(
 ) -> Result<(), ScanError> {
     let mut stream = Stream { reader: BufReader::with_capacity(READ_BYTES, source), read: 0 };
     match read_blocks(&mut stream, reading, columns, &mut sink) {
-        Ok(()) => Ok(sink.finish(progress.bytes_read())?),
+        Ok(()) => Ok(sink.finish(progress)?),
         Err(ScanError::File(error @ FileError::Unreadable(_))) => Err(error.into()),
         Err(ScanError::File(error)) => {
             sink.drop_row();

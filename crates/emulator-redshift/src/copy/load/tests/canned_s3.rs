@@ -125,7 +125,8 @@ impl State {
         let Some(body) = self.objects.get(key) else {
             return error("404 Not Found", "NoSuchKey", "The specified key does not exist.");
         };
-        let headers = "etag: \"e\"\r\n".to_string();
+        let stored = "last-modified: Tue, 06 Aug 2019 10:11:12 GMT";
+        let headers = format!("etag: \"e\"\r\n{stored}\r\n");
         match range {
             None => Answer { status: "200 OK", headers, body: body.clone() },
             Some(from) => {

@@ -14,7 +14,13 @@ async fn objects_become_rows_in_the_order_of_the_columns() {
     let url = "s3://lake/a.json".to_string();
     let report = LoadReport {
         rows_loaded: 3,
-        files: vec![LoadedFile { url, lines: 2, bytes: GOOD.len() as u64 }],
+        files: vec![LoadedFile {
+            url,
+            lines: 2,
+            bytes: GOOD.len() as u64,
+            entity_tag: Some("e".to_owned()),
+            last_modified: Some(UNIX_EPOCH + Duration::from_secs(1_565_086_272)),
+        }],
         ..LoadReport::default()
     };
     assert_eq!(loaded.report(), &report);
