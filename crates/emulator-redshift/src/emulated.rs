@@ -123,7 +123,6 @@ const LIMITS: &[(&str, &str)] = &[
     ("stl_ddltext", "always empty"),
     ("stl_error", "always empty"),
     ("stl_s3client_error", "always empty"),
-    ("stl_tr_conflict", "always empty"),
     ("stl_utilitytext", "COMMIT and ROLLBACK only"),
     ("sys_query_detail", "steps that insert rows only"),
 ];

@@ -59,31 +59,43 @@ impl FromStr for Isolation {
     }
 }
 
-/// Redshift's words for an error by which Postgres ends one of two transactions that conflict;
-/// `None` for all other errors.
-pub(crate) fn conflict(
-    error: &Frame,
-    transaction: i64,
-    other: i64,
-    process_id: i32,
-) -> Option<SqlError> {
-    let message = error.error_field(b'M').unwrap_or_default();
-    match error.error_field(b'C') {
-        // "Troubleshooting serializable isolation errors"; the numbers as clients report them.
-        Some(b"40001") => {
-            let detail = format!(
-                "Serializable isolation violation on table - 0, \
-                 transactions forming the cycle are: {other}, {transaction} (pid:{process_id})"
-            );
-            Some(SqlError { detail: Some(detail), ..SqlError::new("XX000", "1023") })
-        }
-        // Two changes of one row of the catalog.
-        Some(b"XX000") if message.starts_with(b"tuple concurrently ") => Some(SqlError::new(
-            "XX000",
-            "could not complete because of conflict with concurrent transaction",
-        )),
-        _ => None,
+/// A transaction that Postgres has ended because of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) transaction: i64,
+    pub(crate) other: i64,
+    pub(crate) process_id: i32,
+    /// The table that it is about, with its names in quotes, if that is known.
+    pub(crate) table: Option<String>,
+}
+
+impl Violation {
+    /// Whether that is what Postgres says.
+    pub(crate) fn is_said_by(error: &Frame) -> bool {
+        error.error_field(b'C') == Some(b"40001")
     }
+
+    /// "Troubleshooting serializable isolation errors"; the numbers as clients report them.
+    pub(crate) fn error(&self, table_id: u32) -> SqlError {
+        let Self { transaction, other, process_id, .. } = self;
+        let detail = format!(
+            "Serializable isolation violation on table - {table_id}, \
+             transactions forming the cycle are: {other}, {transaction} (pid:{process_id})"
+        );
+        SqlError { detail: Some(detail), ..SqlError::new("XX000", "1023") }
+    }
+}
+
+/// Redshift's words for an error that comes of two changes of one row of the catalog; `None` for
+/// all other errors.
+pub(crate) fn catalog_conflict(error: &Frame) -> Option<SqlError> {
+    let message = error.error_field(b'M').unwrap_or_default();
+    let conflicts =
+        error.error_field(b'C') == Some(b"XX000") && message.starts_with(b"tuple concurrently ");
+    conflicts.then(|| {
+        let message = "could not complete because of conflict with concurrent transaction";
+        SqlError::new("XX000", message)
+    })
 }
 
 #[cfg(test)]
@@ -92,22 +104,26 @@ mod tests {
     use bytes::BytesMut;
     use pgwire::messages::Message;
 
-    fn said(code: &'static str, message: &str) -> Option<SqlError> {
+    fn said(code: &'static str, message: &str) -> Frame {
         let mut bytes = BytesMut::new();
         SqlError::new(code, message).response().encode(&mut bytes).unwrap();
-        conflict(&Frame::take(&mut bytes).unwrap().unwrap(), 7, 6, 99)
+        Frame::take(&mut bytes).unwrap().unwrap()
     }
 
     #[test]
     fn conflicts_are_worded_as_redshift_words_them() {
-        let error = said("40001", "could not serialize access due to concurrent update").unwrap();
+        let error = said("40001", "could not serialize access due to concurrent update");
+        assert!(Violation::is_said_by(&error));
+        let violation = Violation { transaction: 7, other: 6, process_id: 99, table: None };
+        let error = violation.error(100_192);
         assert_eq!((error.sqlstate, error.message.as_str()), ("XX000", "1023"));
-        let detail = error.detail.unwrap();
-        assert!(detail.ends_with("transactions forming the cycle are: 6, 7 (pid:99)"), "{detail}");
-        let error = said("XX000", "tuple concurrently updated").unwrap();
+        let detail = "Serializable isolation violation on table - 100192, \
+                      transactions forming the cycle are: 6, 7 (pid:99)";
+        assert_eq!(error.detail.as_deref(), Some(detail));
+        let error = catalog_conflict(&said("XX000", "tuple concurrently updated")).unwrap();
         assert!(error.message.starts_with("could not complete because of conflict"));
-        assert_eq!(said("XX000", "something else"), None);
-        assert_eq!(said("23502", "null value"), None);
+        assert_eq!(catalog_conflict(&said("XX000", "something else")), None);
+        assert!(!Violation::is_said_by(&said("23502", "null value")));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::session::{Identity, Session};
 use crate::startup::{Opening, SessionRequest, StartupError, authenticate, negotiate};
 use crate::system_tables::SystemTables;
 use crate::system_tables::queries::Journal;
-use crate::upstream::{OpenError, Upstream};
+use crate::upstream::{Beside, OpenError, Upstream};
 use crate::wire::duplex::Wires;
 use crate::wire::stream::Wire;
 
@@ -153,11 +153,16 @@ async fn serve_session(
     );
     let identity = Identity {
         user: request.user().to_owned(),
-        database: request.database,
+        database: request.database.clone(),
         process_id: opened.process_id(),
         cancel_key: opened.cancel_key,
     };
-    let relay = Relay::new(Wires::new(client, opened.wire), journal);
+    let beside = Beside {
+        upstream: shared.upstream.clone(),
+        parameters: request.parameters,
+        isolation: shared.isolation,
+    };
+    let relay = Relay::new(Wires::new(client, opened.wire), journal, beside);
     let mut session = Session::new(relay, shared, identity, request.case_sensitive);
     let farewell = match shutdown.run_until_cancelled(session.run()).await {
         Some(Ok(())) => None,

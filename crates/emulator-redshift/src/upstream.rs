@@ -4,6 +4,7 @@
 //! that. Authentication of clients ends at the relay: Postgres trusts it, or is told the password
 //! of the one role that the relay itself uses.
 
+mod beside;
 mod password;
 
 use std::io;
@@ -16,6 +17,7 @@ use pgwire::messages::startup::{ParameterStatus, Startup};
 use pgwire::messages::terminate::Terminate;
 use tokio::net::{TcpStream, UnixStream};
 
+pub(crate) use self::beside::Beside;
 use self::password::Login;
 use crate::error::SqlError;
 use crate::isolation::Isolation;
@@ -252,7 +254,13 @@ async fn greet(mut wire: Wire, mut login: Login<'_>) -> Result<Opened, OpenError
 
 /// The isolation level that the session's database was given; `None` if it was given none.
 async fn database_isolation(wire: &mut Wire) -> io::Result<Option<Isolation>> {
-    wire.put_message(&Query::new(DATABASE_ISOLATION.to_owned()));
+    let setting = ask(wire, DATABASE_ISOLATION).await?;
+    Ok(setting.as_deref().and_then(Isolation::of_setting))
+}
+
+/// The first value of what a query returns.
+async fn ask(wire: &mut Wire, sql: &str) -> io::Result<Option<String>> {
+    wire.put_message(&Query::new(sql.to_owned()));
     wire.flush().await?;
     let mut found = None;
     loop {
@@ -260,8 +268,7 @@ async fn database_isolation(wire: &mut Wire) -> io::Result<Option<Isolation>> {
         match frame.tag() {
             b'D' => {
                 let value = frame.fields().row().and_then(|row| row.first().copied().flatten());
-                let value = value.and_then(|value| std::str::from_utf8(value).ok());
-                found = value.and_then(Isolation::of_setting);
+                found = value.map(|value| String::from_utf8_lossy(value).into_owned());
             }
             b'Z' => return Ok(found),
             _ => {}

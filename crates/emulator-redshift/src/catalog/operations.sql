@@ -233,12 +233,6 @@ SELECT
     ''::char(90) AS file, 0 AS linenum, ''::char(100) AS context, ''::char(512) AS error
 WHERE false;
 
-CREATE VIEW pg_catalog.stl_tr_conflict AS
-SELECT
-    0::int8 AS xact_id, 0::int8 AS process_id, NULL::timestamp AS xact_start_ts,
-    NULL::timestamp AS abort_time, 0::int8 AS table_id
-WHERE false;
-
 CREATE VIEW pg_catalog.stl_ddltext AS
 SELECT
     0 AS userid, 0::int8 AS xid, 0 AS pid, ''::char(320) AS label, NULL::timestamp AS starttime,
@@ -254,16 +248,22 @@ FROM pg_catalog.blueshift_inserts() WHERE NOT active;
 CREATE FUNCTION pg_catalog.blueshift_transactions()
 RETURNS TABLE (
     userid int4, xid int8, pid int4, database text, status text, starttime timestamp,
-    endtime timestamp
+    endtime timestamp, conflict int8
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $body$
-SELECT coalesce(r.oid::int8::int4, 0), xid, pid, database, status, starttime, endtime
+SELECT coalesce(r.oid::int8::int4, 0), xid, pid, database, status, starttime, endtime, conflict
 FROM json_to_recordset(pg_catalog.blueshift_setting('transactions', '[]')::json) AS recorded (
     username text, xid int8, pid int4, database text, status text, starttime timestamp,
-    endtime timestamp
+    endtime timestamp, conflict int8
 )
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = username
 WHERE username = current_user OR (SELECT pg_catalog.blueshift_is_superuser(current_user))
 $body$;
+
+CREATE VIEW pg_catalog.stl_tr_conflict AS
+SELECT
+    xid AS xact_id, pid::int8 AS process_id, starttime AS xact_start_ts, endtime AS abort_time,
+    conflict AS table_id
+FROM pg_catalog.blueshift_transactions() WHERE conflict IS NOT NULL;
 
 CREATE VIEW pg_catalog.sys_transaction_history AS
 SELECT

@@ -20,8 +20,9 @@ use self::parameters::Parameters;
 use self::pipeline::{Audience, Delivery, Expected, Pipeline, Sent};
 use self::told::{as_redshift_says, is_about_catalog};
 use crate::error::{SessionError, SqlError};
+use crate::isolation::{Violation, catalog_conflict};
 use crate::system_tables::queries::{Journal, Outcome, rows_of};
-use crate::upstream::client_parameter_status;
+use crate::upstream::{Beside, client_parameter_status};
 use crate::wire::Frame;
 use crate::wire::duplex::{Arrived, Listen, Wires};
 
@@ -49,10 +50,13 @@ pub(crate) struct Relay {
     pub(crate) journal: Journal,
     /// Rows that statements have inserted since Postgres was last told to look at what has grown.
     rows_inserted: u64,
+    beside: Beside,
+    /// An error that the client is to be told, once its table's id is known.
+    violation: Option<Violation>,
 }
 
 impl Relay {
-    pub(crate) fn new(wires: Wires, journal: Journal) -> Self {
+    pub(crate) fn new(wires: Wires, journal: Journal, beside: Beside) -> Self {
         Self {
             wires,
             pipeline: Pipeline::default(),
@@ -64,12 +68,15 @@ impl Relay {
             in_transaction: false,
             journal,
             rows_inserted: 0,
+            beside,
+            violation: None,
         }
     }
 
     /// The client's next message; answers of Postgres are carried meanwhile.
     pub(crate) async fn next_from_client(&mut self) -> Result<Frame, SessionError> {
         loop {
+            self.tell_violation().await;
             // A client that has closed its side still gets the answers to what it sent.
             if self.client_ended && self.pipeline.is_idle() {
                 return Err(SessionError::ClientGone(io::ErrorKind::UnexpectedEof.into()));
@@ -95,10 +102,25 @@ impl Relay {
     }
 
     async fn carry(&mut self, listen: Listen) -> Result<(), SessionError> {
+        self.tell_violation().await;
         if let Arrived::Upstream(frame) = self.wires.next(listen).await? {
             self.on_upstream(frame);
         }
+        self.tell_violation().await;
         Ok(())
+    }
+
+    /// Tells the client of an isolation violation, before anything else. Cancel-safe.
+    async fn tell_violation(&mut self) {
+        let Some(violation) = &self.violation else { return };
+        let table_id = match &violation.table {
+            Some(table) => self.beside.table_id(table).await.unwrap_or_default(),
+            None => 0,
+        };
+        let error = violation.error(table_id);
+        self.violation = None;
+        self.journal.conflicted(table_id);
+        self.tell_client(&error.response());
     }
 
     /// Keeps everything from the client until it is switched off, or for good if the session ends.
@@ -130,7 +152,7 @@ impl Relay {
             self.parameters.forget_all();
         }
         self.farewell_said |= fatal;
-        self.write_down(&frame, &delivery);
+        let failed = self.write_down(&frame, &delivery);
         if tag == b'Z' && frame.body() == b"I" && self.pipeline.is_idle() {
             self.names.clear_portals();
             if ROWS_MANY <= std::mem::take(&mut self.rows_inserted) {
@@ -145,7 +167,12 @@ impl Relay {
             }
             Delivery::Client if tag == b'N' && is_about_catalog(&frame) => {}
             Delivery::Client if matches!(tag, b'E' | b'N') => {
-                let conflict = if tag == b'E' { self.journal.conflict(&frame) } else { None };
+                let is_error = tag == b'E';
+                if is_error && let Some(violation) = self.journal.violation(&frame, failed) {
+                    self.violation = Some(violation);
+                    return;
+                }
+                let conflict = if is_error { catalog_conflict(&frame) } else { None };
                 match (conflict, as_redshift_says(&frame)) {
                     (Some(error), _) => self.tell_client(&error.response()),
                     (None, Some(told)) => self.wires.client.put(&told),
@@ -159,15 +186,17 @@ impl Relay {
         }
     }
 
-    /// Keeps what an answer says of queries and transactions.
-    fn write_down(&mut self, frame: &Frame, delivery: &Delivery) {
+    /// Keeps what an answer says of queries and transactions; gives the query that failed.
+    fn write_down(&mut self, frame: &Frame, delivery: &Delivery) -> Option<i32> {
         let tag = frame.tag();
+        let mut failed = None;
         for ended in self.pipeline.take_ended() {
             let error = match delivery {
                 Delivery::ClientInstead(error) => Some(error.message.clone()),
                 _ if tag == b'E' => frame.error_field(b'M').map(lossy),
                 _ => None,
             };
+            failed = failed.or(ended.aborted.then_some(ended.query));
             let rows = (tag == b'C').then(|| rows_of(frame.body())).flatten();
             self.journal.end_query(ended.query, Outcome { aborted: ended.aborted, rows, error });
         }
@@ -186,6 +215,7 @@ impl Relay {
             }
             _ => {}
         }
+        failed
     }
 
     /// Lets Postgres know of the tables that have grown, in a transaction of its own: what ANALYZE

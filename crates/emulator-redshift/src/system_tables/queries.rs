@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::SystemTables;
 use crate::copy::rejects::timestamp_text;
-use crate::error::SqlError;
-use crate::isolation;
+use crate::isolation::Violation;
 use crate::sql::quotes;
 use crate::sql::statement::Statement;
 use crate::sql::tokens::Kind;
@@ -59,6 +58,8 @@ pub(crate) struct TransactionRecord {
     status: &'static str,
     starttime: String,
     endtime: String,
+    /// The id of the table over which another transaction has ended it.
+    conflict: Option<u32>,
 }
 
 impl TransactionRecord {
@@ -91,6 +92,19 @@ pub(crate) struct Journal {
     /// The current transaction's id, and when it began.
     transaction: Option<(i64, SystemTime)>,
     rolled_back: bool,
+    /// The tables of the queries that may not have ended for good.
+    touched: Vec<(i32, Touched)>,
+    /// The last query that has ended.
+    ended: i32,
+    /// The table of an isolation violation.
+    conflict: Option<u32>,
+}
+
+/// The table that a query is about, with its names in quotes.
+#[derive(Debug, PartialEq, Eq)]
+struct Touched {
+    table: String,
+    writes: bool,
 }
 
 impl Journal {
@@ -102,8 +116,18 @@ impl Journal {
         process_id: i32,
     ) -> Self {
         let (username, database) = (username.to_owned(), database.to_owned());
-        let (transaction, rolled_back) = (None, false);
-        Self { tables, clock, username, database, process_id, transaction, rolled_back }
+        Self {
+            tables,
+            clock,
+            username,
+            database,
+            process_id,
+            transaction: None,
+            rolled_back: false,
+            touched: Vec::new(),
+            ended: -1,
+            conflict: None,
+        }
     }
 
     /// The time, as the emulated cluster has it.
@@ -128,6 +152,9 @@ impl Journal {
         if in_transaction {
             return;
         }
+        let ended = self.ended;
+        self.touched.retain(|(query, _)| ended < *query);
+        let conflict = self.conflict.take();
         if let Some((id, began)) = self.transaction.take() {
             self.tables.transaction_ended(TransactionRecord {
                 xid: id,
@@ -137,18 +164,38 @@ impl Journal {
                 status: if rolled_back { "rolledback" } else { "committed" },
                 starttime: timestamp_text(began),
                 endtime: timestamp_text(self.now()),
+                conflict,
             });
         }
     }
 
-    /// What the client is told of an error that came of a conflict with another transaction.
-    pub(crate) fn conflict(&mut self, error: &Frame) -> Option<SqlError> {
-        let id = self.transaction_id();
-        isolation::conflict(error, id, self.tables.last_transaction_ended(), self.process_id)
+    /// An error that came of a conflict with another transaction, and the query that failed; `None`
+    /// for all other errors. It is about the table written last, or read if none was written.
+    pub(crate) fn violation(&mut self, error: &Frame, failed: Option<i32>) -> Option<Violation> {
+        if !Violation::is_said_by(error) {
+            return None;
+        }
+        let until = failed.unwrap_or(i32::MAX);
+        let touched = self.touched.iter().filter(|(query, _)| *query <= until);
+        let touched = touched.max_by_key(|(query, touched)| (touched.writes, *query));
+        let table = touched.map(|(_, touched)| touched.table.clone());
+        Some(Violation {
+            transaction: self.transaction_id(),
+            other: self.tables.last_transaction_ended(),
+            process_id: self.process_id,
+            table,
+        })
+    }
+
+    /// The table over which the transaction was ended.
+    pub(crate) fn conflicted(&mut self, table_id: u32) {
+        self.conflict = Some(table_id);
     }
 
     /// A query begins.
     pub(crate) fn begin_query(&mut self, query: i32, text: &str) {
+        let beginning = Statement::new(beginning(text));
+        self.touched.extend(touched(&beginning).map(|touched| (query, touched)));
         let record = QueryRecord {
             query,
             username: self.username.clone(),
@@ -159,7 +206,7 @@ impl Journal {
             starttime: timestamp_text(self.now()),
             endtime: None,
             aborted: 0,
-            target: target(&Statement::new(beginning(text))),
+            target: target(&beginning),
             rows: None,
             error: None,
         };
@@ -167,7 +214,8 @@ impl Journal {
     }
 
     /// A query ends.
-    pub(crate) fn end_query(&self, query: i32, outcome: Outcome) {
+    pub(crate) fn end_query(&mut self, query: i32, outcome: Outcome) {
+        self.ended = self.ended.max(query);
         self.tables.finish_query(query, self.clock.now_ms(), outcome);
     }
 }
@@ -188,6 +236,26 @@ fn target(statement: &Statement<'_>) -> Option<String> {
     } else {
         return None;
     };
+    quoted_name(statement, start)
+}
+
+/// The table that a statement writes to, or else the first that it reads.
+fn touched(statement: &Statement<'_>) -> Option<Touched> {
+    const WRITES: &[&str] =
+        &["insert into", "merge into", "delete from", "delete", "update", "copy"];
+    let named = |start, writes| {
+        let table = statement.is_identifier(start).then(|| quoted_name(statement, start))??;
+        Some(Touched { table, writes })
+    };
+    if let Some(verb) = WRITES.iter().find(|verb| statement.leads(verb)) {
+        return named(verb.split(' ').count(), true);
+    }
+    let from = (1..statement.tokens.len()).find(|at| statement.is_word(*at, "from"))?;
+    named(from + 1, false)
+}
+
+/// A name in quotes, at most of a schema and a table.
+fn quoted_name(statement: &Statement<'_>, start: usize) -> Option<String> {
     // `#name` is the name of a temporary table.
     let marked = statement.is_symbol(start, b'#');
     let first = start + usize::from(marked);
@@ -283,6 +351,23 @@ mod tests {
         check("create view v as select 1", None);
         check("select 1", None);
         check("insert into", None);
+    }
+
+    #[test]
+    fn a_statement_is_about_the_table_that_it_writes_or_reads() {
+        let check = |sql: &str, table: &str, writes: bool| {
+            let expected = Touched { table: table.to_owned(), writes };
+            assert_eq!(touched(&Statement::new(sql)), Some(expected), "{sql}");
+        };
+        check("update T set a = 1 from u", "\"t\"", true);
+        check("delete from s.t where a = 1", "\"s\".\"t\"", true);
+        check("delete t", "\"t\"", true);
+        check("copy dev.s.t from 's3://b/k' iam_role default", "\"s\".\"t\"", true);
+        check("insert into t select a from u", "\"t\"", true);
+        check("select a from u join t using (a)", "\"u\"", false);
+        for sql in ["select 1", "select a from (select 1)", "delete", "update", "select from"] {
+            assert_eq!(touched(&Statement::new(sql)), None, "{sql}");
+        }
     }
 
     #[test]

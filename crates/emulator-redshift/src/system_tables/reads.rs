@@ -51,6 +51,7 @@ pub(crate) const SYSTEM_NAMES: &[(&str, SystemReads)] = &[
     ("sys_load_error_detail", SystemReads::COPIES.and(SystemReads::LOAD_ERRORS)),
     ("sys_load_history", SystemReads::COPIES),
     ("sys_transaction_history", SystemReads::TRANSACTIONS),
+    ("stl_tr_conflict", SystemReads::TRANSACTIONS),
     ("stl_utilitytext", SystemReads::TRANSACTIONS),
     ("pg_last_copy_count", SystemReads::SESSION),
     ("pg_last_copy_id", SystemReads::SESSION),

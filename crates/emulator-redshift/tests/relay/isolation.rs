@@ -24,17 +24,21 @@ async fn error(session: &Connected, sql: &str) -> Option<DbError> {
     outcome.err().map(|error| error.as_db_error().expect("Redshift says it").clone())
 }
 
-fn is_violation(error: &DbError) {
+/// Whether it is the guide's error; gives the id of the table that it names.
+fn is_violation(error: &DbError) -> String {
     assert_eq!((error.code().code(), error.message()), ("XX000", "1023"));
     let detail = error.detail().unwrap();
-    assert!(detail.starts_with("Serializable isolation violation on table - "), "{detail}");
-    assert!(detail.contains(", transactions forming the cycle are: "), "{detail}");
+    let rest = detail.strip_prefix("Serializable isolation violation on table - ").expect(detail);
+    let (table, _) = rest.split_once(", transactions forming the cycle are: ").expect(detail);
+    table.to_owned()
 }
 
 #[tokio::test]
 async fn crossing_transactions_fail_if_isolation_is_serializable() {
     let kit = Kit::start_isolated(Isolation::Serializable).await;
-    is_violation(&crossing(&kit, &kit.database).await.expect("the guide's error"));
+    let table = is_violation(&crossing(&kit, &kit.database).await.expect("the guide's error"));
+    let session = kit.connect().await;
+    assert_eq!(session.value("select 'tab1'::regclass::oid").await, table);
     let kit = Kit::start_isolated(Isolation::Snapshot).await;
     assert_eq!(crossing(&kit, &kit.database).await, None);
 }
@@ -47,15 +51,43 @@ async fn two_changes_of_one_row_fail_in_any_isolation() {
         one.run("create table t (a int); insert into t values (1)").await;
         two.run("begin isolation level read committed; select * from t").await;
         one.run("update t set a = 2").await;
-        is_violation(&error(&two, "update t set a = 3").await.expect("a conflict"));
+        let table = is_violation(&error(&two, "update t set a = 3").await.expect("a conflict"));
         two.run("rollback").await;
+        // "STV_TBL_PERM", "STL_TR_CONFLICT".
+        let id = "select id from stv_tbl_perm where name = 't'";
+        assert_eq!(two.value(id).await, table, "{isolation}");
+        let logged = "select table_id || ' ' || (process_id = pg_backend_pid() and \
+                      xact_start_ts <= abort_time)::text from stl_tr_conflict";
+        assert_eq!(two.value(logged).await, format!("{table} true"));
         assert_eq!(two.value("select a from t").await, "2");
         // The extended protocol says the same.
         two.run("begin").await;
         two.client.query("select * from t", &[]).await.unwrap();
         one.run("delete from t").await;
         let failed = two.client.execute("delete from t", &[]).await.unwrap_err();
-        is_violation(failed.as_db_error().unwrap());
+        assert_eq!(is_violation(failed.as_db_error().unwrap()), table);
+    }
+}
+
+#[tokio::test]
+async fn a_violation_names_the_table_that_the_failed_statement_writes() {
+    let kit = Kit::start().await;
+    let (one, two) = (kit.connect().await, kit.connect().await);
+    one.run(
+        "create schema s; create table a (x int); create table s.b (x int); \
+         create table c (x int); insert into a values (1); insert into s.b values (1)",
+    )
+    .await;
+    for (failing, table) in [
+        ("update a set x = 2; delete from b; update a set x = 3", "s.b"),
+        ("update a set x = 2; delete S.B; insert into c select x from a", "s.b"),
+    ] {
+        two.run("begin; set search_path to s, public; select * from a").await;
+        one.run("update s.b set x = x + 1").await;
+        let named = is_violation(&error(&two, failing).await.expect("a conflict"));
+        two.run("rollback").await;
+        let id = format!("select '{table}'::regclass::oid");
+        assert_eq!(two.value(&id).await, named, "{failing}");
     }
 }
 
