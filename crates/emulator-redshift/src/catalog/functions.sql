@@ -333,13 +333,14 @@ SELECT CASE WHEN json_typeof($1::text::json) = 'array'
 END
 $body$;
 
-CREATE FUNCTION pg_catalog.blueshift_joined(text, text)
+-- Of VARCHARs, because numbers become texts and nothing else.
+CREATE FUNCTION pg_catalog.blueshift_joined(varchar, varchar)
 RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
 SELECT ($1 || $2)::varchar
 $body$;
 
 CREATE OPERATOR pg_catalog.+ (
-    LEFTARG = text, RIGHTARG = text, FUNCTION = pg_catalog.blueshift_joined
+    LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = pg_catalog.blueshift_joined
 );
 
 -- "REGEXP_SUBSTR": no match is an empty string, and the parameter e means the first subexpression.
