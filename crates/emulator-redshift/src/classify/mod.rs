@@ -7,6 +7,7 @@ mod leader_node;
 mod refusal_rows;
 pub(crate) mod refusals;
 pub(crate) mod types;
+mod user_functions;
 mod windows;
 
 use std::sync::Arc;

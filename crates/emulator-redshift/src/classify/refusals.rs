@@ -14,7 +14,7 @@ use super::refusal_rows::Place::{
 };
 use super::refusal_rows::{NOT_EMULATED, REFUSALS, Refusal};
 use super::types::{self, Unavailable};
-use super::windows;
+use super::{user_functions, windows};
 use crate::error::SqlError;
 use crate::rewrite::table::TableStatement;
 use crate::sql::statement::Statement;
@@ -59,6 +59,7 @@ pub(crate) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
     alterations::judge(statement)?;
     judge_merge(statement)?;
     judge_procedure(statement)?;
+    user_functions::judge(statement)?;
     if !names.catalog {
         judge_operators(statement)?;
         windows::judge(statement)?;
@@ -100,8 +101,9 @@ fn names_used(statement: &Statement<'_>, views: &SystemViews) -> NamesUsed {
 pub(crate) fn rows() -> (Vec<(&'static str, &'static str)>, Vec<&'static str>) {
     let unsupported = REFUSALS.iter().map(|row| (row.feature, row.instead));
     let not_yet = NOT_EMULATED.iter().map(|row| row.feature);
+    let clauses = windows::UNSUPPORTED.iter().chain(user_functions::UNSUPPORTED).copied();
     (
-        unsupported.chain(windows::UNSUPPORTED.iter().copied()).collect(),
+        unsupported.chain(clauses).collect(),
         not_yet.chain(windows::NOT_EMULATED.iter().map(|(feature, _)| *feature)).collect(),
     )
 }

@@ -43,8 +43,11 @@ async fn the_catalog_commands_of_psql_work() {
     for command in ["\\dn", "\\dv", "\\d v", "\\du", "\\l", "\\dp", "\\di", "\\dT", "\\conninfo"] {
         shows(&kit, &[command]).await;
     }
-    shows(&kit, &["create function f(int) returns int as $$ select 1 $$ language sql", "\\df"])
-        .await;
+    shows(
+        &kit,
+        &["create function f(int) returns int immutable as $$ select 1 $$ language sql", "\\df"],
+    )
+    .await;
 }
 
 #[tokio::test]
