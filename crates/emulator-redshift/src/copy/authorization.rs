@@ -170,7 +170,9 @@ impl AuthorizationParts {
     }
 }
 
+/// `[AS] default` or `[AS] 'arn[,arn…]'`; the guide has no AS, users of Redshift write it.
 fn role(cursor: &mut Cursor<'_>) -> Result<Authorization, CopySyntaxError> {
+    cursor.accept("AS")?;
     if cursor.accept("DEFAULT")? {
         return Ok(Authorization::DefaultRole);
     }

@@ -2,6 +2,7 @@
 //! parameters", "Data load operations", "COPY from columnar data formats").
 
 use super::parse::Given;
+use super::{CompUpdate, CopyOptions};
 use crate::copy::tokens::CopySyntaxError;
 
 /// Each row: at most one of these.
@@ -53,7 +54,10 @@ const COLUMNAR: [&str; 12] = [
 ];
 
 /// The first conflict between the options, at the later of the two.
-pub(super) fn refuse_conflicts(given: &[Given]) -> Result<(), CopySyntaxError> {
+pub(super) fn refuse_conflicts(
+    given: &[Given],
+    options: &CopyOptions,
+) -> Result<(), CopySyntaxError> {
     let find = |keyword: &str| given.iter().find(|given| given.keyword == keyword);
     for alternatives in ALTERNATIVES {
         let mut found = given.iter().filter(|given| alternatives.contains(&given.keyword));
@@ -82,7 +86,14 @@ pub(super) fn refuse_conflicts(given: &[Given]) -> Result<(), CopySyntaxError> {
         }
     }
     let Some(columnar) = find("PARQUET").or(find("ORC")) else { return Ok(()) };
-    let allowed = |keyword| COLUMNAR.contains(&keyword) || keyword == "SERIALIZETOJSON";
+    let allowed = |keyword| match keyword {
+        "SERIALIZETOJSON" => true,
+        // So in an example ("Loading semi-structured data into Amazon Redshift").
+        "REGION" => find("SERIALIZETOJSON").is_some(),
+        // Programs send it with every format, and it asks for nothing.
+        "COMPUPDATE" => options.comp_update == Some(CompUpdate::Off),
+        keyword => COLUMNAR.contains(&keyword),
+    };
     match given.iter().find(|given| !allowed(given.keyword)) {
         // The wording is that of the service's answer to REGION (§1); clients have seen 0A000.
         Some(other) => Err(CopySyntaxError::unsupported(

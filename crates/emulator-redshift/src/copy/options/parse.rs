@@ -1,7 +1,7 @@
 //! Reads the options of a COPY, in any order.
 //!
 //! FORMAT and AS are noise before a format, AS is noise before an argument, a comma may stand
-//! between options (Database Developer Guide, "COPY", syntax).
+//! between options (Database Developer Guide, "COPY", syntax), and WITH before one.
 
 use super::conflicts::refuse_conflicts;
 use super::{COMPRESSIONS, CompUpdate, CopyOptions, ENCODINGS, FLAGS, Format, Mapping, Simplify};
@@ -39,7 +39,7 @@ pub(in crate::copy) fn parse_options(
             if needs_option {
                 return Err(expected("a COPY option", &token));
             }
-            refuse_conflicts(&given)?;
+            refuse_conflicts(&given, &options)?;
             return Ok(options);
         }
         cursor.advance()?;
@@ -65,11 +65,15 @@ pub(in crate::copy) fn parse_options(
 const AUTHORIZATIONS: [&str; 5] =
     ["IAM_ROLE", "CREDENTIALS", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"];
 
-/// FORMAT and AS before a format, WITH before CREDENTIALS; gives the keyword that follows.
+/// WITH before an option, FORMAT and AS before a format; gives the keyword that follows. The guide
+/// has WITH before CREDENTIALS only; statements of Redshift's users have it before others too.
 fn skip_noise<'a>(cursor: &mut Cursor<'a>, token: Token<'a>) -> Result<Token<'a>, CopySyntaxError> {
     let is_format = |token: &Token<'_>| FORMATS.contains(&token.keyword().as_str());
     match token.keyword().as_str() {
-        "WITH" if cursor.peek().keyword() == "CREDENTIALS" => cursor.advance(),
+        "WITH" if matches!(cursor.peek().kind, TokenKind::Word(_)) => match cursor.advance()? {
+            twice if twice.keyword() == "WITH" => Ok(twice),
+            option => skip_noise(cursor, option),
+        },
         "FORMAT" => {
             cursor.accept("AS")?;
             match is_format(cursor.peek()) {

@@ -262,12 +262,20 @@ fn arguments_are_checked() {
 fn an_unknown_option_is_refused_by_name_and_position() {
     check_option_error("JSON FANCY 'x'", "unknown COPY option \"FANCY\"", 5);
     check_option_error("AS GZIP", "unknown COPY option \"AS\"", 0);
-    check_option_error("WITH JSON", "unknown COPY option \"WITH\"", 0);
+    check_option_error("WITH", "unknown COPY option \"WITH\"", 0);
+    check_option_error("WITH WITH JSON", "unknown COPY option \"WITH\"", 5);
+    check_option_error("WITH FANCY", "unknown COPY option \"FANCY\"", 5);
     check_option_error("JOB CREATE j", "COPY JOB is not emulated yet", 0);
     check_option_error("GZIP, ;", "syntax error at or near \";\": expected a COPY option", 6);
     check_option_error("'auto'", "syntax error at or near a string: expected a COPY option", 0);
     check_option_error(";;", "syntax error at or near \";\": expected a COPY option", 1);
     check_option_error("; x", "syntax error at or near \"x\": expected a COPY option", 2);
+}
+
+#[test]
+fn with_may_stand_before_any_option() {
+    let with_noise = "WITH DELIMITER ',' WITH FORMAT AS CSV, WITH lzop WITH IGNOREHEADER 1";
+    assert_eq!(options(with_noise), options("DELIMITER ',' CSV LZOP IGNOREHEADER 1"));
 }
 
 #[test]
@@ -312,6 +320,8 @@ fn exactly_one_authorization_is_required() {
     for good in [
         "IAM_ROLE 'arn:a,arn:b'",
         "IAM_ROLE default",
+        "IAM_ROLE AS 'arn:a'",
+        "WITH IAM_ROLE AS DEFAULT",
         "WITH CREDENTIALS AS 'aws_iam_role=arn:aws:iam::1:role/r'",
         "credentials 'aws_access_key_id=a;aws_secret_access_key=b;token=c'",
         "ACCESS_KEY_ID 'a' SECRET_ACCESS_KEY AS 'b' SESSION_TOKEN 'c'",
