@@ -72,6 +72,19 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(1..=2_000_000)
     )]
     pub lock_wait: u32,
+    /// Seconds that Redshift has after SIGTERM or SIGINT to finish the load in hand. Then the
+    /// statement is cancelled and the connection closed; nothing of that load is in the table, and
+    /// the next run starts it over, unless COMMIT was sent: then the ledger tells the next run. S3
+    /// has five seconds for each answer. Less than what systemd, Docker or Kubernetes wait before
+    /// they kill.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "UPLOAD_STOP_GRACE",
+        default_value = "20",
+        value_parser = clap::value_parser!(u32).range(0..=86_400)
+    )]
+    pub stop_grace: u32,
     /// Objects in one COPY at most; if there are more, several transactions follow each other.
     #[arg(
         long,
@@ -175,6 +188,8 @@ pub struct Config {
     pub after_load: AfterLoad,
     /// How long another load may hold the ledger.
     pub lock_wait: Duration,
+    /// How long Redshift has, after a stop, to finish the load in hand.
+    pub stop_grace: Duration,
     /// How much one load takes at most.
     pub limits: LoadLimits,
     /// Bad objects that are set aside although none is good in the same run, if that was said.
@@ -262,6 +277,7 @@ impl Args {
             redshift,
             after_load,
             lock_wait: Duration::from_secs(self.lock_wait.into()),
+            stop_grace: Duration::from_secs(self.stop_grace.into()),
             limits: LoadLimits {
                 objects_max: self.objects_max as usize,
                 bytes_max: self.bytes_max,

@@ -8,6 +8,10 @@ use serde::Serialize;
 
 use crate::refusal::{self, Blame};
 
+mod statement;
+
+pub use statement::StatementError;
+
 /// SQLSTATE of a table that does not exist.
 pub const UNDEFINED_TABLE: &str = "42P01";
 /// SQLSTATE of a schema that does not exist.
@@ -121,101 +125,6 @@ impl StoreError {
             }
             Self::Unreachable { .. } => Some(runtime::aws::UNREACHABLE_HINT),
             Self::NoObject { .. } | Self::Changed { .. } | Self::Unreadable { .. } => None,
-        }
-    }
-}
-
-/// Why a statement has no result.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StatementError {
-    /// Redshift refused it; what it did is undone.
-    #[error("{message} (SQLSTATE {sqlstate})")]
-    Refused {
-        /// The five characters of the SQLSTATE.
-        sqlstate: String,
-        /// Redshift's words, its DETAIL included.
-        message: String,
-    },
-    /// The connection ended before the answer: nobody here knows whether the statement worked.
-    #[error("the connection to redshift was lost: {reason}")]
-    Lost {
-        /// The client library's words.
-        reason: String,
-    },
-    /// The answer is not what the statement asks for.
-    #[error("redshift answered {answer:?}, not {expected}")]
-    Unexpected {
-        /// The answer.
-        answer: String,
-        /// What would have been understood.
-        expected: &'static str,
-    },
-}
-
-impl StatementError {
-    /// Whether Redshift refused the statement with this SQLSTATE.
-    pub fn is(&self, wanted: &str) -> bool {
-        matches!(self, Self::Refused { sqlstate, .. } if sqlstate == wanted)
-    }
-
-    /// Whether the same transaction may well succeed when it starts over.
-    ///
-    /// Redshift reports a serializable isolation violation as error 1023, and a table that another
-    /// transaction put in the place of ours as error 1018 (Database Developer Guide,
-    /// "Troubleshooting serializable isolation errors"); Postgres has SQLSTATEs for such things. An
-    /// S3 that throttles COPY, or that it does not reach, comes back.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Lost { .. } => true,
-            Self::Refused { sqlstate, message } => {
-                let is_conflict = sqlstate == SERIALIZATION_FAILURE || sqlstate == DEADLOCK;
-                let codes = ["1023", "1018"];
-                is_conflict
-                    || codes.iter().any(|code| message.starts_with(code))
-                    || refusal::blame(sqlstate, message) == Blame::Passing
-            }
-            Self::Unexpected { .. } => false,
-        }
-    }
-}
-
-impl StatementError {
-    /// What the user can do about a statement that is refused for want of rights, or because there
-    /// is another table in the ledger's place.
-    fn hint_for(&self, step: &str) -> Option<&'static str> {
-        let is_of_ledger = step.ends_with(" the ledger");
-        if self.is(INSUFFICIENT_PRIVILEGE) {
-            return Some(match step {
-                _ if is_of_ledger => {
-                    "let this user own the ledger, or GRANT SELECT, INSERT, UPDATE ON load_ledger TO \
-                     it: LOCK asks for UPDATE"
-                }
-                "create the staging table" => {
-                    "GRANT SELECT on the table and TEMP on the database to this user"
-                }
-                _ => "GRANT SELECT, INSERT on the table to this user",
-            });
-        }
-        let is_other_shape = matches!(self, Self::Refused { sqlstate, .. } if sqlstate.starts_with("42") || sqlstate.starts_with("22"));
-        (is_of_ledger && is_other_shape).then_some(
-            "load_ledger is not the table that upload-data makes: give it another name, and run \
-             this again",
-        )
-    }
-
-    /// What the user can do about a COPY that no object is to blame for.
-    fn hint_for_copy(&self) -> Option<&'static str> {
-        let Self::Refused { sqlstate, message } = self else { return None };
-        match refusal::blame(sqlstate, message) {
-            Blame::Passing => Some(
-                "S3 throttles the cluster or is out of its reach; nothing was set aside, the next \
-                 run tries again",
-            ),
-            Blame::Surroundings if message.to_lowercase().contains("disk full") => {
-                Some("the cluster has no room; nothing was set aside")
-            }
-            Blame::Surroundings if sqlstate.starts_with("XX") => Some(ACCESS_HINT),
-            _ => None,
         }
     }
 }
@@ -438,6 +347,12 @@ impl LoadError {
             Self::Connect(error) => error.is_transient(),
             _ => false,
         }
+    }
+
+    /// Whether the program was stopped before Redshift had said what became of anything.
+    pub(crate) fn is_of_a_stop(&self) -> bool {
+        let Self::Statement { source, .. } = self else { return matches!(self, Self::Stopped) };
+        matches!(source, StatementError::Unanswered { .. })
     }
 
     /// Who is to blame, if COPY failed and will not do otherwise by itself.

@@ -30,6 +30,10 @@ pub(crate) enum Fault {
     Cut,
     /// It has its effect, but the answer is lost, and with it the connection.
     LoseAnswer,
+    /// It is accepted and never answered. Nobody knows whether it has an effect: it has none.
+    Mute,
+    /// It has its effect, and is never answered.
+    MuteAfter,
     /// The program is killed before the call.
     KillBefore,
     /// The program is killed after the call.
@@ -226,6 +230,12 @@ impl Session for FakeSession<'_> {
                 let conflict = "1023: Serializable isolation violation on table - 100157";
                 let is_conflict = fault == Fault::Conflict;
                 Err(refused("XX000", if is_conflict { conflict } else { "on command" }))
+            }
+            Err(fault @ (Fault::Mute | Fault::MuteAfter)) => {
+                if fault == Fault::MuteAfter {
+                    let _ = self.take_effect(sql).await;
+                }
+                std::future::pending().await
             }
             Err(_) => {
                 self.lost = true;

@@ -13,6 +13,7 @@
 //! Deliberately unknown here: SQS, what an event means, and how the objects came to S3.
 
 pub mod archive;
+mod bounded;
 pub mod config;
 pub mod copy_sql;
 pub mod error;
@@ -54,6 +55,7 @@ pub use store::StoredObject;
 pub use summary::{Stopped, Summary};
 
 use archive::{AfterLoad, PutAway, Unmoved};
+use bounded::{Bound, Bounded};
 use error::{LoadError, StoreError};
 use load::Loader;
 use pending::Pending;
@@ -63,7 +65,8 @@ use tally::Tally;
 use warehouse::{Redshift, Warehouse};
 
 /// Loads everything that waits, then ends. `shutdown` is heeded between two loads, while Redshift
-/// is logged in to, and while another run holds the ledger; after it, S3 has a few seconds to answer.
+/// is logged in to, and while another run holds the ledger. After it, Redshift has `stop_grace` to
+/// finish the load in hand, and S3 a few seconds for each answer.
 ///
 /// # Errors
 /// Whatever stands in [`error`], with a hint where we know the cure. What was committed before the
@@ -130,6 +133,8 @@ async fn upload_between(
     let prefix = config.bucket.prefix.as_str();
     let statements = &config.statements;
     let lock_wait = config.lock_wait;
+    let bound = Bound::after_stop(shutdown, config.stop_grace);
+    let warehouse = &Bounded { warehouse, bound: &bound };
     let loader = Loader { warehouse, store, statements, prefix, lock_wait, shutdown, tally };
     let mut pending = Pending::new(store, prefix);
     let mut summary = Summary::default();

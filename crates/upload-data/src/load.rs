@@ -236,7 +236,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
                         continue;
                     }
                 }
-                Failure::CommitUnknown { source, .. } if is_last => {
+                Failure::CommitUnknown { source, .. } if is_last || !source.is_transient() => {
                     return Err(LoadError::CommitUnknown(source));
                 }
                 Failure::CommitUnknown { loaded, source } => {
@@ -249,7 +249,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
                     // A cluster that was there a moment ago comes back.
                     let may_return = is_gone && 1 < patience.failure_count();
                     if is_last || !(error.is_transient() || may_return) {
-                        let is_unasked = is_gone || matches!(error, LoadError::Stopped);
+                        let is_unasked = is_gone || error.is_of_a_stop();
                         let unanswered = unanswered.filter(|_| is_unasked);
                         return Err(unanswered.map_or(error, LoadError::CommitUnknown));
                     }
@@ -282,7 +282,7 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
             }
             Ok(Prepared::ToCommit(loaded)) => match session.run(COMMIT).await {
                 Ok(_) => Ok(loaded),
-                Err(source @ StatementError::Lost { .. }) => {
+                Err(source @ (StatementError::Lost { .. } | StatementError::Unanswered { .. })) => {
                     Err(Failure::CommitUnknown { loaded, source })
                 }
                 Err(source) => Err(LoadError::Statement { step: "commit", source }.into()),
@@ -342,7 +342,8 @@ impl<W: Warehouse, S: ObjectStore> Loader<'_, W, S> {
         Ok(Prepared::ToCommit(loaded))
     }
 
-    /// Waiting for the ledger is waiting for work: the one place where a stop is heeded.
+    /// Waiting for the ledger is waiting for work: the one place where a stop is heeded at once.
+    /// Everything else that Redshift does has [`crate::Config::stop_grace`] to come to its end.
     async fn lock(&self, session: &mut W::Session) -> Result<(), Failure> {
         let lock = self.statements.lock();
         let started = Instant::now();
@@ -428,5 +429,7 @@ pub(crate) async fn run(
 
 #[cfg(test)]
 mod retry_tests;
+#[cfg(test)]
+mod stop_tests;
 #[cfg(test)]
 pub(crate) mod tests;

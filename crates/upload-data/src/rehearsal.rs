@@ -10,6 +10,7 @@ use runtime::settings::RedshiftSettings;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::bounded::{Bound, Bounded};
 use crate::copy_sql::{BEGIN, ROLLBACK, Statements};
 use crate::error::{LoadError, QUERY_CANCELED, UNDEFINED_SCHEMA, UNDEFINED_TABLE};
 use crate::load::run;
@@ -19,6 +20,9 @@ use crate::window::Part;
 
 /// How long another load may hold the ledger before nothing can be said.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// How long all of it may take, the wait for the ledger included.
+const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// The longest key in S3, in bytes (S3 User Guide, "Naming Amazon S3 objects").
 const KEY_BYTES_MAX: usize = 1024;
@@ -44,12 +48,21 @@ pub enum Ledger {
 /// Tries everything that a load does in Redshift but COPY, and leaves nothing behind.
 ///
 /// # Errors
-/// If there is no connection. What Redshift refuses stands in the answer.
+/// If there is no connection. What Redshift refuses, or does not answer within a minute, stands in
+/// the answer.
 pub async fn rehearse(
     redshift: &RedshiftSettings,
     statements: &Statements,
 ) -> Result<Rehearsal, ConnectError> {
-    let mut session = Redshift(redshift).connect().await?;
+    rehearse_in(&Redshift(redshift), statements).await
+}
+
+async fn rehearse_in(
+    warehouse: &impl Warehouse,
+    statements: &Statements,
+) -> Result<Rehearsal, ConnectError> {
+    let bound = Bound::from_now(TIME_MAX);
+    let mut session = Bounded { warehouse, bound: &bound }.connect().await?;
     let ledger = try_ledger(&mut session, statements).await;
     let table = match run(&mut session, "begin", BEGIN).await {
         Ok(_) => try_table(&mut session, statements).await,
@@ -118,4 +131,29 @@ async fn try_table(session: &mut impl Session, statements: &Statements) -> Resul
     }
     run(session, "insert new rows", &statements.insert_new(&[Part::Everything])).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::fakes::{FakeWarehouse, Fault, World};
+    use crate::load::tests::{config, count};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redshift_that_never_answers_is_not_waited_for_for_ever() {
+        for call in ["SET statement_timeout", "LOCK", "insert ledger", "CREATE TEMP TABLE"] {
+            let lasting_fault = Some((call, Fault::Mute));
+            let ledger = Some(Vec::new());
+            let world = RefCell::new(World { lasting_fault, ledger, ..World::default() });
+            let started = tokio::time::Instant::now();
+            let warehouse = FakeWarehouse::new(&world);
+            let tried = rehearse_in(&warehouse, &config().statements).await.expect("a session");
+            assert_eq!(started.elapsed(), TIME_MAX, "{call}");
+            let error = tried.table.expect_err("unanswered").to_string();
+            assert_eq!(tried.ledger.is_ok(), call == "CREATE TEMP TABLE", "{call}: {error}");
+            assert_eq!(count(&world.borrow(), "cancel"), 1, "{call}");
+        }
+    }
 }

@@ -37,6 +37,7 @@ pub(crate) fn config() -> Config {
         statements: Statements::new(target, "lake".to_owned(), "default".to_owned()),
         after_load: AfterLoad::Archive,
         lock_wait: Duration::from_secs(300),
+        stop_grace: Duration::from_secs(20),
         limits: LoadLimits { objects_max: 100, bytes_max: u64::MAX },
         rejects_max: Some(1),
     }
