@@ -1,6 +1,7 @@
 //! Flags, environment, settings file and defaults, checked once.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use events::Shares;
@@ -95,6 +96,17 @@ pub struct Args {
     /// Write one JSON line per message that SQS has confirmed: id, message_id, kind.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Seconds that one batch of at most ten messages may take, its repetitions included; then the
+    /// run fails, and says which messages SQS may or may not have. SQS has 30 seconds to answer an
+    /// attempt, so that the default is three unanswered ones.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "GENERATE_PATIENCE",
+        default_value = "90",
+        value_parser = clap::value_parser!(u32).range(1..=86_400)
+    )]
+    pub patience: u32,
     /// Name of the SQS queue that carries the events.
     #[arg(long, value_name = "NAME", env = "AWS_SQS_NAME", help_heading = "Settings")]
     pub sqs_name: Option<String>,
@@ -127,6 +139,8 @@ pub struct Config {
     pub input: Input,
     /// Where to write what SQS confirmed.
     pub record: Option<PathBuf>,
+    /// How long one batch may take, its repetitions included.
+    pub patience: Duration,
     /// Where it is counted.
     pub metrics: Metrics,
     /// Whether a terminal may show a bar: not if it belongs to others too.
@@ -170,6 +184,7 @@ impl Args {
             flat_out: self.flat_out,
             input: self.input()?,
             record: self.record.clone(),
+            patience: Duration::from_secs(self.patience.into()),
             metrics: Metrics::new("generate-events"),
             show_progress: true,
         })

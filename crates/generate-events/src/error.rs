@@ -123,6 +123,19 @@ pub enum SendError {
         /// How long an answer was awaited after the stop.
         waited: Duration,
     },
+    /// SQS has not answered for as long as we wait for a batch.
+    #[error(
+        "{count} messages, {id} among them, were not answered within {waited:?} (--patience); SQS \
+         may have them"
+    )]
+    Silent {
+        /// How many messages.
+        count: usize,
+        /// The first of them.
+        id: String,
+        /// How long the batch was tried.
+        waited: Duration,
+    },
     /// The queue was there when we began.
     #[error("the queue {queue_url} is gone")]
     QueueGone {
@@ -157,7 +170,9 @@ impl GenerateError {
                  create-queue --queue-name {queue_name}; or start a local stack that has it with: \
                  blueshift up --settings settings.ini"
             )),
-            Self::LookUp { .. } => Some(runtime::aws::UNREACHABLE_HINT.to_owned()),
+            Self::LookUp { .. } | Self::Send(SendError::Silent { .. }) => {
+                Some(runtime::aws::UNREACHABLE_HINT.to_owned())
+            }
             Self::NoCredentials(error) => Some(error.hint().to_owned()),
             Self::Settings(error) => error.hint().map(str::to_owned),
             Self::SharesBeyondOne { .. } => {

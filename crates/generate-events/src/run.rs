@@ -82,7 +82,7 @@ pub async fn run_with(
     };
     let source = Source::open(&config.input, seed, OffsetDateTime::now_utc())?;
     let record = Record::create(config.record.as_deref())?;
-    let connecting = Sender::connect(client, &config.queue_name);
+    let connecting = Sender::connect(client, &config.queue_name, config.patience);
     let Some(sender) = shutdown.run_until_cancelled(connecting).await else {
         return Ok(Summary::default());
     };

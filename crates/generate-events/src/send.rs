@@ -12,6 +12,7 @@ use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMess
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{GenerateError, SendError};
@@ -48,12 +49,27 @@ pub struct Outcome {
 
 impl Outcome {
     /// Nobody waits any longer to hear what became of those that wait.
-    fn given_up(mut self, waiting: &[Outgoing]) -> Self {
-        let id = waiting.first().map(|message| message.id.clone()).unwrap_or_default();
-        let failure = SendError::Unanswered { count: waiting.len(), id, waited: STOP_GRACE };
+    fn given_up(self, waiting: &[Outgoing]) -> Self {
+        self.failed(SendError::Unanswered {
+            count: waiting.len(),
+            id: first_id(waiting),
+            waited: STOP_GRACE,
+        })
+    }
+
+    /// SQS has had all the time that it gets for those that wait.
+    fn too_long(self, waiting: &[Outgoing], waited: Duration) -> Self {
+        self.failed(SendError::Silent { count: waiting.len(), id: first_id(waiting), waited })
+    }
+
+    fn failed(mut self, failure: SendError) -> Self {
         self.failure.get_or_insert(failure);
         self
     }
+}
+
+fn first_id(waiting: &[Outgoing]) -> String {
+    waiting.first().map(|message| message.id.clone()).unwrap_or_default()
 }
 
 /// Cuts messages into batches that SQS takes, in order. A message that is too large for any batch
@@ -81,19 +97,25 @@ pub fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
 pub struct Sender {
     client: Client,
     queue_url: String,
+    /// How long one batch may take, its repetitions included.
+    patience: Duration,
 }
 
 impl Sender {
-    /// Looks the queue up.
+    /// Looks the queue up. `patience` is how long a batch may take, its repetitions included.
     ///
     /// # Errors
     /// If the queue is not there, or SQS does not answer.
-    pub async fn connect(client: Client, queue_name: &str) -> Result<Sender, GenerateError> {
+    pub async fn connect(
+        client: Client,
+        queue_name: &str,
+        patience: Duration,
+    ) -> Result<Sender, GenerateError> {
         let queue_name = queue_name.to_owned();
         match client.get_queue_url().queue_name(&queue_name).send().await {
             Ok(answer) => {
                 let queue_url = answer.queue_url().unwrap_or_default().to_owned();
-                Ok(Sender { client, queue_url })
+                Ok(Sender { client, queue_url, patience })
             }
             Err(error) if is_queue_missing(&error) => Err(GenerateError::NoQueue { queue_name }),
             Err(error) => Err(GenerateError::LookUp { queue_name, reason: words(&error) }),
@@ -102,7 +124,7 @@ impl Sender {
 
     /// Sends one batch of at most [`ENTRIES_MAX`] messages. What SQS fails to take by its own
     /// fault is sent again after a pause; `jitter_seed` decides how long the pauses are. Once
-    /// `given_up` is cancelled nothing is awaited any more.
+    /// `given_up` is cancelled, or the batch has taken too long, nothing is awaited any more.
     pub async fn send(
         &self,
         batch: Vec<Outgoing>,
@@ -113,9 +135,13 @@ impl Sender {
         let mut outcome = Outcome { confirmed: Vec::with_capacity(batch.len()), failure: None };
         let mut waiting = batch;
         let mut attempt = 0;
+        let deadline = Instant::now() + self.patience;
         loop {
             attempt += 1;
-            let answer = given_up.run_until_cancelled(self.send_once(&waiting)).await;
+            let sending = given_up.run_until_cancelled(self.send_once(&waiting));
+            let Ok(answer) = tokio::time::timeout_at(deadline, sending).await else {
+                return outcome.too_long(&waiting, self.patience);
+            };
             let reason = match answer.transpose() {
                 Ok(None) => return outcome.given_up(&waiting),
                 Ok(Some(answer)) => {

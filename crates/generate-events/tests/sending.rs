@@ -5,8 +5,9 @@ mod canned_sqs;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use canned_sqs::{CannedSqs, message_id, take, take_all};
+use canned_sqs::{CannedSqs, MUTE, message_id, take, take_all};
 use events::Shares;
 use generate_events::config::Input;
 use generate_events::{Config, GenerateError, run_with};
@@ -28,6 +29,7 @@ fn config(input: Input, record: Option<PathBuf>) -> Config {
         flat_out: true,
         input,
         record,
+        patience: Duration::from_secs(90),
         metrics: Metrics::new("generate-events"),
         show_progress: false,
     }
@@ -135,6 +137,31 @@ async fn patience_with_sqs_ends_and_what_was_sent_is_said() {
     let text = source.to_string();
     assert!(text.starts_with("1 messages, "), "{text}");
     assert!(text.ends_with("were not taken in 6 attempts: Odd: as the script says"), "{text}");
+}
+
+#[tokio::test]
+async fn an_sqs_that_never_answers_ends_the_run_when_its_time_is_up() {
+    let sqs = CannedSqs::start(|number, entries| match number {
+        0 => take_all(entries),
+        _ => MUTE,
+    })
+    .await;
+    let patience = Duration::from_secs(1);
+    let config = Config { patience, ..config(random(Some(20)), None) };
+    let started = std::time::Instant::now();
+    let outcome = run_with(sqs.client(), &config, &CancellationToken::new()).await;
+    let took = started.elapsed();
+    assert!(patience <= took && took < Duration::from_secs(20), "{took:?}");
+    let Err(error @ GenerateError::Interrupted { .. }) = outcome else { panic!("{outcome:?}") };
+    let GenerateError::Interrupted { sent, source } = &error else { unreachable!() };
+    assert_eq!(sent.sent, 10);
+    let text = source.to_string();
+    assert!(text.starts_with("10 messages, "), "{text}");
+    assert!(
+        text.ends_with("were not answered within 1s (--patience); SQS may have them"),
+        "{text}"
+    );
+    assert!(error.hint().unwrap().contains("AWS_ENDPOINT_URL"));
 }
 
 #[tokio::test]
