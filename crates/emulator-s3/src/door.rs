@@ -1,6 +1,8 @@
 //! Where requests come in: takes signatures and `aws-chunked` off, hands over to `s3s`, and gives
 //! the answers what S3 puts on all of its answers.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use emulator_core::serve::{Body, Request, Response, full};
@@ -16,6 +18,7 @@ use crate::body::{self, SharedBody};
 use crate::credentials;
 use crate::error::{ELEMENTS_HEADER, Refusal, element};
 use crate::limits;
+use crate::xml_characters::referenced;
 
 /// Answers one request.
 pub(crate) async fn answer(s3: &S3Service, now_s: u64, request: Request) -> Response {
@@ -74,7 +77,16 @@ fn finish(response: HttpResponse, is_head: bool, path: &str, stamp: &Stamp) -> R
         parts.headers.remove(header::CONTENT_TYPE);
         Body::default()
     } else if let (true, Some(xml)) = (is_error, body.bytes()) {
-        full(stamp.complete(&xml, &String::from_utf8_lossy(&elements), path))
+        let xml = stamp.complete(&xml, &String::from_utf8_lossy(&elements), path);
+        full(referenced(&xml).into_owned())
+    } else if let (true, Some(xml)) = (is_xml(&parts.headers), body.bytes()) {
+        match std::str::from_utf8(&xml).map(referenced) {
+            Ok(Cow::Owned(xml)) => {
+                parts.headers.remove(header::CONTENT_LENGTH);
+                full(xml)
+            }
+            _ => body.boxed_unsync(),
+        }
     } else {
         body.boxed_unsync()
     };
@@ -84,6 +96,12 @@ fn finish(response: HttpResponse, is_head: bool, path: &str, stamp: &Stamp) -> R
         parts.status = StatusCode::PARTIAL_CONTENT;
     }
     Response::from_parts(parts, body)
+}
+
+/// Whether the answer is one of S3's own in XML: objects, which may be XML too, have a date.
+fn is_xml(headers: &HeaderMap) -> bool {
+    let xml = HeaderValue::from_static("application/xml");
+    headers.get(header::CONTENT_TYPE) == Some(&xml) && !headers.contains_key(header::LAST_MODIFIED)
 }
 
 /// What S3 puts on all its answers. API Reference, "Common response headers" and "REST error

@@ -221,7 +221,7 @@ pub(crate) fn element(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escaped(text))
 }
 
-/// As text in XML. What XML cannot hold at all becomes U+FFFD.
+/// As text in XML. What XML cannot hold at all is dealt with in the whole answer (`xml_characters`).
 fn escaped(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
         match character {
@@ -229,9 +229,7 @@ fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\r' => out.push_str("&#13;"),
-            '\t' | '\n' | '\u{20}'..='\u{fffd}' | '\u{10000}'.. => out.push(character),
-            _ => out.push('\u{fffd}'),
+            _ => out.push(character),
         }
         out
     })
@@ -273,11 +271,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_error_says_besides_is_legal_xml() {
+    fn what_an_error_says_besides_is_text_and_no_markup() {
         let check = |key: &str, expected: &str| assert_eq!(element("Key", key), expected);
         check("plain", "<Key>plain</Key>");
         check("</Key>&\"'", "<Key>&lt;/Key&gt;&amp;&quot;'</Key>");
-        check("a\u{1}\rb\u{ffff}\u{1f600}", "<Key>a\u{fffd}&#13;b\u{fffd}\u{1f600}</Key>");
     }
 
     #[test]

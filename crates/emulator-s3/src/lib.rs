@@ -25,6 +25,7 @@ mod multipart;
 mod receive;
 mod service;
 mod store;
+mod xml_characters;
 
 use std::ops::Bound::{Included, Unbounded};
 use std::sync::{Arc, Mutex, PoisonError};

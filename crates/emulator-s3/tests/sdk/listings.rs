@@ -1,9 +1,9 @@
 //! Listings in pages.
 
-use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::types::{Delete, EncodingType, MetadataDirective, ObjectIdentifier};
 
-use crate::bodies::put_empty;
-use crate::{Emulator, assert_refused, put};
+use crate::bodies::{exchange, put_empty};
+use crate::{Emulator, assert_refused, get, put};
 
 #[tokio::test]
 async fn thousands_of_objects_are_listed_in_pages() {
@@ -119,4 +119,38 @@ async fn odd_questions_are_answered_or_refused() {
     assert_refused(list().continuation_token("?").send().await, 400, "InvalidArgument");
     let elsewhere = client.list_objects_v2().bucket("pond").send().await;
     assert_refused(elsewhere, 404, "NoSuchBucket");
+}
+
+/// API Reference, "ListObjectsV2": `encoding-type`.
+#[tokio::test]
+async fn characters_that_xml_cannot_hold_are_character_references() {
+    let (emulator, client) = Emulator::start_with_lake().await;
+    let key = "odd\u{1}\u{1b}\u{c}\r\u{ffff}/<x>";
+    put(&client, key, "<?xml version=\"1.0\"?>\u{1}").await;
+    let begin = client.create_multipart_upload().bucket("lake").key(key).send().await.unwrap();
+    assert_eq!(begin.key(), Some(key));
+    let list = client.list_objects_v2().bucket("lake").prefix("odd\u{1}").send().await.unwrap();
+    assert_eq!((list.contents()[0].key(), list.prefix()), (Some(key), Some("odd\u{1}")));
+    let list = client.list_objects().bucket("lake").delimiter("/").send().await.unwrap();
+    assert_eq!(list.common_prefixes()[0].prefix(), Some("odd\u{1}\u{1b}\u{c}\r\u{ffff}/"));
+    let uploads = client.list_multipart_uploads().bucket("lake").send().await.unwrap();
+    assert_eq!(uploads.uploads()[0].key(), Some(key));
+    let written = "odd&#x1;&#x1b;&#xc;&#13;&#xffff;/&lt;x&gt;";
+    for path in
+        ["/lake", "/lake?list-type=2", "/lake?uploads", "/lake/odd%01%1B%0C%0D%EF%BF%BF/%3Cx%3E%01"]
+    {
+        let answer = exchange(&emulator, "GET", path, &[], b"").await;
+        assert!(answer.contains(written), "{path}: {answer}");
+        assert!(!answer.contains('\u{1}'), "{path}: {answer:?}");
+    }
+    let identifier = ObjectIdentifier::builder().key(key).build().unwrap();
+    let delete = Delete::builder().objects(identifier).build().unwrap();
+    // Objects are not answers of S3's own, whatever they hold.
+    let copy = client.copy_object().bucket("lake").key("own.xml").content_type("application/xml");
+    let copy = copy.copy_source("lake/odd%01%1B%0C%0D%EF%BF%BF/%3Cx%3E");
+    copy.metadata_directive(MetadataDirective::Replace).send().await.unwrap();
+    assert_eq!(get(&client, "own.xml").await, b"<?xml version=\"1.0\"?>\x01");
+    let deleted = client.delete_objects().bucket("lake").delete(delete).send().await.unwrap();
+    assert_eq!(deleted.deleted()[0].key(), Some(key), "{deleted:?}");
+    assert_eq!(emulator.store.object_count("lake", "odd"), 0);
 }
