@@ -262,6 +262,11 @@ impl Running {
         self.signal(Signal::TERM)
     }
 
+    /// SIGINT, as Ctrl-C sends it.
+    pub fn interrupt(&self) -> anyhow::Result<()> {
+        self.signal(Signal::INT)
+    }
+
     /// SIGTERM, then [`Running::finish`].
     pub async fn terminate(self) -> anyhow::Result<Finished> {
         self.signal(Signal::TERM)?;

@@ -4,6 +4,8 @@
 //! deleted is copied again by the next run, which finds it in the ledger. What was written anew
 //! under an old key in the meantime stays, for the next run to load.
 
+use std::cell::Cell;
+
 use clap::ValueEnum;
 use futures_util::StreamExt;
 
@@ -88,9 +90,14 @@ pub(crate) async fn put_away(
 ) -> Result<PutAway, StoreError> {
     let mut done = PutAway::default();
     let mut failure = None;
+    // What has begun then still comes to its end: a copy in parts takes its parts back.
+    let is_away = Cell::new(false);
     let each = |object: &StoredObject| {
-        let object = object.clone();
+        let (object, is_away) = (object.clone(), &is_away);
         async move {
+            if is_away.get() {
+                return (object.key, Ok(false));
+            }
             let outcome = put_one_away(store, prefix, &object, after_load).await;
             (object.key, outcome)
         }
@@ -106,8 +113,10 @@ pub(crate) async fn put_away(
                 }
                 done.unmoved.note(error);
             }
-            Err(error @ StoreError::Unreachable { .. }) => return Err(error),
-            Err(error) => failure = failure.or(Some(error)),
+            Err(error) => {
+                is_away.set(is_away.get() || matches!(error, StoreError::Unreachable { .. }));
+                failure = failure.or(Some(error));
+            }
         }
     }
     if WARNINGS_MAX < done.unmoved.count {

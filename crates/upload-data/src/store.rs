@@ -205,7 +205,11 @@ impl ObjectStore for Bucket {
         match self.call("copy", &object.key, copy.send()).await {
             // What S3 says of a source that is too large for it; another store may take less.
             Err(error @ StoreError::Refused { .. }) if 0 < object.bytes && is_too_large(&error) => {
-                self.copy_in_parts(object, to).await.map_err(|_| error)
+                self.copy_in_parts(object, to).await.map_err(|of_parts| match of_parts {
+                    // S3 does not answer; the object is not to blame for that.
+                    StoreError::Unreachable { .. } => of_parts,
+                    _ => error,
+                })
             }
             copied => copied.map(drop),
         }

@@ -28,7 +28,12 @@ impl Bucket {
         to: &str,
     ) -> Result<(), StoreError> {
         // An answer to HEAD does not say why it is a refusal; the parts' answers do.
-        let head = self.client.head_object().bucket(&self.name).key(&object.key).send().await.ok();
+        let head = self.client.head_object().bucket(&self.name).key(&object.key);
+        let head = match self.call("look at", &object.key, head.send()).await {
+            Ok(head) => Some(head),
+            Err(error @ StoreError::Unreachable { .. }) => return Err(error),
+            Err(_) => None,
+        };
         let of_head = |field: fn(HeadObjectOutput) -> Option<String>| head.clone().and_then(field);
         let begin = self
             .client
