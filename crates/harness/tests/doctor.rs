@@ -148,6 +148,12 @@ async fn what_redshift_would_refuse_an_upload_is_named_with_the_grant_that_cures
 #[tokio::test]
 async fn rights_in_each_part_of_the_bucket_are_asked_for() {
     let stage = Stage::start().await;
+    let settings = std::fs::read_to_string(stage.path("settings.ini")).expect("the settings");
+    let drawn = |prefix: &str| {
+        let settings = settings.replace("[aws]", &format!("[aws]\ncharts_prefix = {prefix}"));
+        std::fs::write(stage.path("settings.ini"), settings).expect("written");
+    };
+    drawn("reports/daily");
     let faults = stage.stack.faults().expect("in this process").clone();
     for (operation, folder, expected) in [
         ("PutObject", "events", "write s3://blueshift-events/events/doctor-"),
@@ -157,6 +163,8 @@ async fn rights_in_each_part_of_the_bucket_are_asked_for() {
         ("PutObject", "rejected", "write s3://blueshift-events/rejected/doctor-"),
         ("PutObject", "archive", "write s3://blueshift-events/archive/doctor-"),
         ("DeleteObject", "archive", ""),
+        ("PutObject", "reports/daily", "write s3://blueshift-events/reports/daily/doctor-"),
+        ("DeleteObject", "reports/daily", ""),
     ] {
         let rule = serde_json::json!({ "name": "forbidden", "operation": operation,
             "resource": format!("blueshift-events/{folder}/*"),
@@ -173,6 +181,13 @@ async fn rights_in_each_part_of_the_bucket_are_asked_for() {
     faults.clear();
     let doctor = stage.doctor("awsuser").await;
     let ok = doctor.marked("ok").join("\n");
+    let all = "under events/, manifests/, rejected/, archive/, reports/daily/ is allowed";
+    assert!(ok.contains(all), "{ok}");
+    drawn("events/charts");
+    let failed = stage.doctor("awsuser").await.marked("fail").join("\n");
+    assert!(failed.contains("charts_prefix (--charts-prefix) is \"events/charts\""), "{failed}");
+    drawn("");
+    let ok = stage.doctor("awsuser").await.marked("ok").join("\n");
     assert!(ok.contains("under events/, manifests/, rejected/, archive/ is allowed"), "{ok}");
     stage.stack.shutdown().await;
 }

@@ -164,7 +164,11 @@ impl Args {
         Ok(Config { redshift, columns, events, out: self.out.clone(), target })
     }
 
-    fn target(&self, file: &SettingsFile) -> Result<Option<Target>, VisualizeError> {
+    /// Where in the bucket the files go, if anywhere.
+    ///
+    /// # Errors
+    /// If `charts_prefix` is none that files can have, or no bucket is named.
+    pub fn target(&self, file: &SettingsFile) -> Result<Option<Target>, VisualizeError> {
         let given = self.charts_prefix.as_deref().filter(|prefix| !prefix.is_empty());
         let Some(given) = given.or_else(|| file.value(&keys::CHARTS_PREFIX)) else {
             return Ok(None);

@@ -11,14 +11,18 @@ use crate::resources::Refusal;
 
 /// What is done under one prefix, beside writing.
 struct Folder {
-    name: &'static str,
+    /// Ends with a slash.
+    prefix: String,
     is_read: bool,
     is_deleted_from: bool,
 }
 
-/// As `consume-events` and `upload-data` need them.
-fn folders(after_load: AfterLoad) -> Vec<Folder> {
-    let folder = |name, is_read, is_deleted_from| Folder { name, is_read, is_deleted_from };
+/// As `consume-events` and `upload-data` need them, and `visualize` if it puts its files there.
+fn folders(prefix: &str, after_load: AfterLoad, charts: Option<String>) -> Vec<Folder> {
+    let folder = |name, is_read, is_deleted_from| {
+        let prefix = format!("{prefix}{name}/");
+        Folder { prefix, is_read, is_deleted_from }
+    };
     let mut folders = vec![
         folder("events", true, after_load != AfterLoad::Keep),
         folder("manifests", true, true),
@@ -27,23 +31,25 @@ fn folders(after_load: AfterLoad) -> Vec<Folder> {
     if after_load == AfterLoad::Archive {
         folders.push(folder("archive", false, false));
     }
+    let charts = charts.map(|prefix| Folder { prefix, is_read: false, is_deleted_from: false });
+    folders.extend(charts);
     folders
 }
 
 /// Writes, reads and deletes an empty object under each prefix. Its key ends with a slash, as that
-/// of a folder in a console does: no upload takes it for events.
+/// of a folder in a console does: no upload takes it for events. `charts` is where charts go.
 pub(super) async fn examine(
     report: &mut Report,
     probe: &Probe,
-    prefix: &str,
-    after_load: AfterLoad,
+    upload: &upload_data::Config,
+    charts: Option<String>,
 ) {
     let name = format!("doctor-{}", Uuid::new_v4());
     let mut well = Vec::new();
-    for folder in folders(after_load) {
-        let key = format!("{prefix}{}/{name}/", folder.name);
+    for folder in folders(&upload.bucket.prefix, upload.after_load, charts) {
+        let key = format!("{}{name}/", folder.prefix);
         if try_folder(report, probe, &folder, &key).await {
-            well.push(format!("{prefix}{}/", folder.name));
+            well.push(folder.prefix);
         }
     }
     if !well.is_empty() {

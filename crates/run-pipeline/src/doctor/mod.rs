@@ -34,7 +34,8 @@ pub async fn examine(shared: &SharedArgs, given: &Given) -> Report {
     let probe = aws::examine(&mut report, shared, &file).await;
     let upload = upload(&mut report, given);
     if let (Some(upload), Some(probe)) = (&upload, &probe) {
-        folders::examine(&mut report, probe, &upload.bucket.prefix, upload.after_load).await;
+        let charts = charts_prefix(&mut report, given, &file);
+        folders::examine(&mut report, probe, upload, charts).await;
     }
     let create_table = read_create_table(&mut report, shared, &file);
     if let (Some(upload), Some(create_table)) = (upload, create_table) {
@@ -58,6 +59,16 @@ fn upload(report: &mut Report, given: &Given) -> Option<upload_data::Config> {
         |error| format!("{error:#}"),
         |error| runtime::failure::hint(error).unwrap_or("correct flag or setting").to_owned(),
     )
+}
+
+/// Where in the bucket `visualize` puts its files, if anywhere.
+fn charts_prefix(report: &mut Report, given: &Given, file: &SettingsFile) -> Option<String> {
+    let args = given.part::<visualize::config::Args>(&[]).map_err(anyhow::Error::from);
+    let target = args.and_then(|args| Ok(args.target(file)?));
+    let hint = "correct charts_prefix in [aws] of the settings, or AWS_CHARTS_PREFIX";
+    let said = |error: &anyhow::Error| format!("{error:#}");
+    let target = report.accept("settings", target, said, |_| hint.to_owned())?;
+    target.map(|target| target.prefix)
 }
 
 fn read_create_table(
