@@ -115,13 +115,23 @@ $body$;
 
 -- "Superusers": the master user and whoever is made with CREATEUSER. To Postgres they are members of
 -- a role that belongs to all others; no client is its superuser.
+CREATE OR REPLACE VIEW pg_catalog.pg_roles AS
+SELECT
+    r.rolname,
+    r.rolsuper OR EXISTS (
+        SELECT FROM pg_catalog.pg_authid AS s
+        WHERE s.rolname = 'blueshift_superusers' AND pg_catalog.pg_has_role(r.oid, s.oid, 'USAGE')
+    ) AS rolsuper,
+    r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolconnlimit,
+    '********'::text AS rolpassword, r.rolvaliduntil, r.rolbypassrls, c.setconfig AS rolconfig,
+    r.oid
+FROM pg_catalog.pg_authid AS r
+LEFT JOIN pg_catalog.pg_db_role_setting AS c ON c.setrole = r.oid AND c.setdatabase = 0
+WHERE r.rolname <> 'blueshift_superusers';
+
 CREATE FUNCTION pg_catalog.blueshift_is_superuser(role_name name)
 RETURNS bool LANGUAGE sql STABLE PARALLEL SAFE AS $body$
-SELECT r.rolsuper OR EXISTS (
-    SELECT FROM pg_catalog.pg_roles AS s
-    WHERE s.rolname = 'blueshift_superusers' AND pg_catalog.pg_has_role(r.oid, s.oid, 'USAGE')
-)
-FROM pg_catalog.pg_roles AS r WHERE r.rolname = $1
+SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = $1
 $body$;
 
 -- "Visibility of data in system tables and views": regular users see their own rows.

@@ -79,8 +79,8 @@ fn superuser(statement: &Statement<'_>, edits: &mut Edits) -> Option<String> {
         }
     };
     let block = format!(
-        "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = \
-         'blueshift_superusers') THEN {grants} END IF; END"
+        "BEGIN IF pg_catalog.to_regrole('blueshift_superusers') IS NOT NULL THEN {grants} \
+         END IF; END"
     );
     Some(format!("DO {}", quotes::dollars(&block)))
 }

@@ -20,6 +20,7 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) {
             Kind::Symbol(b'#') => temporary_name(statement, index, edits),
             Kind::Word => word(statement, index, edits),
             Kind::Number => number(statement, index, edits),
+            Kind::Text => varbyte_literal(statement, index, edits),
             Kind::Quoted if !statement.case_sensitive => {
                 // ASCII letters only ("Names and identifiers"); `U&"…"` has escapes.
                 let text = token.text(statement.sql);
@@ -203,6 +204,22 @@ fn server_version(statement: &Statement<'_>, index: usize) -> bool {
     statement.is_symbol(index + 1, b'(')
         && statement.text(index + 2).eq_ignore_ascii_case("'server_version'")
         && statement.is_symbol(index + 3, b')')
+}
+
+/// A literal that is cast to VARBYTE stands for its own bytes, as any text does; to Postgres it would
+/// be one in the notation of BYTEA, where a backslash means something.
+fn varbyte_literal(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
+    let is_cast =
+        2 <= index && statement.matches(index - 2, "cast (") && statement.is_word(index + 1, "as");
+    let target = match statement.matches(index + 1, ": :") {
+        true => index + 3,
+        false if is_cast => index + 2,
+        false => return,
+    };
+    let names = ["varbyte", "varbinary", "binary varying"];
+    if names.iter().any(|name| statement.matches(target, name)) {
+        edits.insert(statement.tokens[index].end(), "::text");
+    }
 }
 
 /// VARBYTE by its other names ("VARBYTE type").

@@ -43,6 +43,9 @@ async fn the_catalog_commands_of_psql_work() {
     for command in ["\\dn", "\\dv", "\\d v", "\\du", "\\l", "\\dp", "\\di", "\\dT", "\\conninfo"] {
         shows(&kit, &[command]).await;
     }
+    let users = shows(&kit, &["\\du"]).await;
+    assert!(users.contains("awsuser|Superuser, Create role, Create DB|{}"), "{users}");
+    assert!(!users.contains("blueshift"), "{users}");
     shows(
         &kit,
         &["create function f(int) returns int immutable as $$ select 1 $$ language sql", "\\df"],

@@ -48,6 +48,8 @@ async fn values_are_shown_as_plain_hexadecimal_digits_of_type_6551() {
         ("substring('abc'::varbyte, 2, 1)", "62"),
         ("substr('abc'::varbyte, 2)", "6263"),
         ("cast('abc' as varbyte(2))", "6162"),
+        (r"'\\x61'::varbyte", "5c783631"),
+        (r"cast('a\\b' as varbinary)", "615c62"),
         ("coalesce(null, 'abc'::varbyte)", "616263"),
         ("max('abc'::varbyte)", "616263"),
     ] {
