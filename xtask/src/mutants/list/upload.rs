@@ -63,8 +63,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "no-second-attempt",
-        file: "crates/upload-data/src/error.rs",
-        edits: &[("sqlstate == SERIALIZATION_FAILURE || ", "sqlstate == \"\" || ")],
+        file: "crates/upload-data/src/error/statement.rs",
+        edits: &[(
+            "sqlstate == SERIALIZATION_FAILURE || ",
+            "(sqlstate == SERIALIZATION_FAILURE && sqlstate.is_empty()) || ",
+        )],
         scenario: "refusals",
         caught_by: &["upload-data ended with exit status: 1", "SQLSTATE 40001"],
     },
@@ -126,7 +129,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "no-attempt-after-1023",
-        file: "crates/upload-data/src/error.rs",
+        file: "crates/upload-data/src/error/statement.rs",
         edits: &[(r#"let codes = ["1023", "1018"];"#, r#"let codes = ["1018"];"#)],
         scenario: "serializable",
         caught_by: &["upload-data ended with exit status: 1", "1023"],
@@ -187,7 +190,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "no-patience-with-s3",
-        file: "crates/upload-data/src/error.rs",
+        file: "crates/upload-data/src/error/statement.rs",
         edits: &[(
             "|| refusal::blame(sqlstate, message) == Blame::Passing",
             "|| false && refusal::blame(sqlstate, message) == Blame::Passing",
@@ -307,6 +310,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[("tokio::time::sleep(STOP_GRACE).await;", "std::future::pending::<()>().await;")],
         scenario: "held-services",
         caught_by: &["Before PutObject on */manifests/*: it still runs"],
+    },
+    Mutant {
+        name: "upload-waits-for-redshift",
+        file: "crates/upload-data/src/bounded.rs",
+        edits: &[("self.bound.is_over.run_until_cancelled(reply).await", "Some(reply.await)")],
+        scenario: "held-services",
+        caught_by: &["Before BEGIN on *: it still runs 25s after SIGTERM"],
     },
     Mutant {
         name: "listing-heeds-no-stop",
