@@ -68,6 +68,17 @@ Permissions:
                       help to resolve an upload whose answer was lost; for dead-letters
                       --from-rejected all three and s3:DeleteObject
 
+Limits of time:
+  a call    SQS has 15 seconds to answer, beyond the wait of a long poll, S3 two minutes for each attempt;
+            what is not answered is tried again for as long as it takes
+  queue     SQS deletes messages at the end of the queue's retention (4 days, if nobody changed it),
+            taken or not: an outage may last less. run-pipeline doctor warns of less than a day
+  a stop    SIGTERM or SIGINT: what is open is stored, within --stop-timeout and what a call under
+            way takes; the rest is given back to the queue. A second signal ends it at once, with
+            exit code 143 or 130: messages in hand come back after --visibility-timeout
+Killed while a large object (--batch-bytes) is on its way, it leaves parts in the bucket, which cost
+until a lifecycle rule with AbortIncompleteMultipartUpload removes them.
+
 Exit codes:
   0  ended as asked: by SIGTERM, SIGINT or --until-empty; all that was held is stored or given back
   1  failed; a hint says what to do, and nothing is lost

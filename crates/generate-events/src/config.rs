@@ -21,6 +21,10 @@ Examples:
   generate-events --count 10000 --flat-out         as many, as fast as SQS takes them
   generate-events --count 1000 --malformed 0.01 --duplicates 0.02 --seed 7
 
+Permissions: sqs:GetQueueUrl and sqs:SendMessage on the queue.
+A stop: SIGTERM or SIGINT lets SQS answer for 5 seconds. A second signal ends it at once, with exit
+code 143 or 130; then --record may lack messages that SQS has.
+
 Exit codes:
   0  all were sent; or SIGTERM or SIGINT ended it, and the result says how many were
   1  failed; the result says how many were sent before

@@ -21,9 +21,17 @@ Examples:
   run-pipeline                                    run until Ctrl-C
   run-pipeline --parts consume-events,upload-data --metrics-listen 127.0.0.1:9090
 
-All settings of the four programs hold here too: the settings file, their environment variables, and
-the flags below. Stopping: the generator first, then the consumers store what they hold, then a load
-that has begun ends; with --final-upload one more load and the charts follow.
+All settings of the four programs hold here too: the settings file, their environment variables
+(such as EVENTS_POLLERS, UPLOAD_LOCK_WAIT; see --help of each), and the flags below.
+
+Permissions: those of the parts, which their --help lists; provision also needs sqs:CreateQueue,
+SetQueueAttributes, GetQueueAttributes, s3:CreateBucket, and CREATE in the schema of the table.
+
+Stopping, by SIGTERM or SIGINT, in this order: the generator, within 20 seconds; the consumers, which
+store what they hold or give it back (EVENTS_STOP_TIMEOUT, 20 seconds for services that do not
+answer); the upload, whose load Redshift has UPLOAD_STOP_GRACE (20) seconds to finish; the charts.
+With --final-upload one more load and the charts follow. A second signal ends all at once, with exit
+code 143 or 130; nothing is lost, and messages in hand come back after their visibility timeout.
 
 Exit codes:
   0  all went well
@@ -63,7 +71,8 @@ pub enum Command {
     /// Say what is missing, unreachable or forbidden, with the cure.
     ///
     /// Looks at settings, credentials, clock, queues, bucket and Redshift as the programs would use
-    /// them. No message is received; an empty object under runs/doctor/ is written and deleted.
+    /// them. No message is received; empty objects are written and deleted: under runs/doctor/, and
+    /// under each prefix that the programs write to.
     #[command(after_help = DOCTOR_HELP)]
     Doctor(DoctorArgs),
 }
@@ -81,6 +90,8 @@ Exit codes:
   4  everything is there, but something differs";
 
 const DOCTOR_HELP: &str = "\
+A call may take 10 seconds, a load's statements a minute in all.
+
 Examples:
   run-pipeline doctor
   run-pipeline doctor --output json --settings /etc/blueshift/settings.ini
@@ -137,7 +148,7 @@ pub struct RunArgs {
     /// After a signal too, load and draw once more before the end.
     #[arg(long, env = "PIPELINE_FINAL_UPLOAD")]
     pub final_upload: bool,
-    /// Consumers at once.
+    /// Consumers at once; each polls the queue EVENTS_POLLERS times at once (4).
     #[arg(
         long,
         value_name = "COUNT",
@@ -146,7 +157,8 @@ pub struct RunArgs {
         value_parser = clap::value_parser!(u8).range(1..=16)
     )]
     pub consumers: u8,
-    /// When to upload, as cron writes it.
+    /// When to upload, as cron writes it: minute, hour, day of month, month, day of week. The
+    /// default is every five minutes.
     #[arg(
         long,
         value_name = "CRON",
@@ -155,7 +167,7 @@ pub struct RunArgs {
         value_parser = parse_expression
     )]
     pub upload_schedule: Expression,
-    /// When to draw.
+    /// When to draw charts, alike. The default is every two hours.
     #[arg(
         long,
         value_name = "CRON",
@@ -164,7 +176,7 @@ pub struct RunArgs {
         value_parser = parse_expression
     )]
     pub visualize_schedule: Expression,
-    /// The time zone of both schedules.
+    /// The time zone of both schedules, such as Europe/Berlin.
     #[arg(
         long,
         value_name = "ZONE",

@@ -28,17 +28,36 @@ Examples:
   upload-data --schedule '*/5 * * * *'     stay, and load every five minutes
   upload-data --dry-run                    show the objects and the SQL, change nothing
 
-Permissions:
+Words:
+  object    a file in S3: a batch of events, as consume-events stored it
+  ledger    load_ledger, a table beside the target that says which objects were loaded; every load
+            locks it first, so that runs wait for each other
+  COPY      Redshift's own command that reads objects; here into a temporary table, from which new
+            events go to the target, and the objects' keys to the ledger, in one transaction
+
+Permissions (run-pipeline doctor tries them all):
   bucket    s3:ListBucket, GetObject, PutObject, DeleteObject; s3:AbortMultipartUpload for objects
             of more than 5 GB
-  redshift  SELECT and INSERT on the table; CREATE in its schema for the ledger, the first time;
-            TEMP in the database; the role of COPY needs s3:GetObject and s3:ListBucket
+  redshift  SELECT and INSERT on the table; TEMP in the database; CREATE in the table's schema, the
+            first time, for the ledger; if somebody else made the ledger: SELECT, INSERT and UPDATE
+            on it (nothing is updated, but LOCK asks for that right)
+  role      of COPY, arn_credentials: s3:GetObject and s3:ListBucket on the bucket
+
+Limits of time:
+  S3        30 seconds for each of three attempts of a call; more for copies of gigabytes
+  Redshift  60 seconds to log in; --lock-wait for other runs; a statement, such as COPY, may take as
+            long as Redshift lets it (statement_timeout, WLM)
+  a stop    SIGTERM or SIGINT: --stop-grace for Redshift, 5 seconds for each answer of S3. A second
+            signal ends it at once, with exit code 143 or 130; then the next run completes what was
+            begun, as after a kill. If it is killed while it moves an object of more than 5 GB,
+            parts are left for a lifecycle rule with AbortIncompleteMultipartUpload to remove
 
 Exit codes:
   0  everything that waited is loaded; or SIGTERM or SIGINT ended the run between two loads or while
      it waited for another run, which the result says
-  1  failed: nothing of the failed load is in the table, and the next run starts over; so also if
-     another run was loading for longer than --lock-wait
+  1  failed: nothing of the failed load is in the table, and the next run starts over (if the answer
+     to COMMIT was lost, it finds out); so also if another run was loading for longer than
+     --lock-wait, or a stop for longer than --stop-grace
   2  the flags are wrong
   4  loaded, but a human should look: <s3_prefix>rejected/ has objects that COPY refuses, in whole
      or for some rows, and, as <KEY>.errors.json, the reasons; or S3 refuses to hand objects to
