@@ -40,20 +40,13 @@ pub(crate) struct Identity {
     pub(crate) cancel_key: Bytes,
 }
 
-/// What `pg_last_copy_count()` and its like return.
-#[derive(Debug)]
-struct Records {
-    last_copy_count: u64,
-    last_copy_id: i32,
-    last_query_id: i32,
-}
-
 /// A client, its Postgres session, and what the relay knows about them.
 pub(crate) struct Session {
     relay: Relay,
     shared: Arc<Shared>,
     identity: Identity,
-    records: Records,
+    /// What `pg_last_query_id()` returns.
+    last_query_id: i32,
     /// `enable_case_sensitive_identifier`
     case_sensitive: bool,
     /// Whether a transaction was begun (true) or ended (false) since the last Sync.
@@ -71,12 +64,11 @@ impl Session {
         identity: Identity,
         case_sensitive: bool,
     ) -> Self {
-        let records = Records { last_copy_count: 0, last_copy_id: -1, last_query_id: -1 };
         Self {
             relay,
             shared,
             identity,
-            records,
+            last_query_id: -1,
             case_sensitive,
             begun: None,
             steps: 0,
@@ -382,7 +374,7 @@ impl Session {
             && !self.relay.is_skipping()
         {
             self.relay.journal.begin_query(query_id, text);
-            self.records.last_query_id = query_id;
+            self.last_query_id = query_id;
         }
         query_id
     }
@@ -447,10 +439,11 @@ impl Session {
             settings.push(("transactions", tables.transactions_json()));
         }
         if reads.has(SystemReads::SESSION) {
+            let last_copy = self.relay.journal.last_copy();
             settings.extend([
-                ("last_copy_count", text(self.records.last_copy_count.to_string())),
-                ("last_copy_id", text(self.records.last_copy_id.to_string())),
-                ("last_query_id", text(self.records.last_query_id.to_string())),
+                ("last_copy_count", text(last_copy.rows.to_string())),
+                ("last_copy_id", text(last_copy.query.to_string())),
+                ("last_query_id", text(self.last_query_id.to_string())),
             ]);
         }
         let calls: Vec<String> = (1..)

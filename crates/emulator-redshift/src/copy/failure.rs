@@ -88,15 +88,15 @@ impl CopyFailure {
         }
     }
 
-    /// The DETAIL block for the client, if this failure has one.
-    pub fn detail(&self, query_id: i32) -> Option<String> {
+    /// The DETAIL block for the client, if this failure has one; `process_id` is the session's.
+    pub fn detail(&self, query_id: i32, process_id: i32) -> Option<String> {
         let CopyFailure::Refused(Refusal { message, detail: Some(detail), .. }) = self else {
             return None;
         };
         let line = "-----------------------------------------------";
         Some(format!(
             "\n  {line}\n  error:  {message}\n  code:      {}\n  context:   {}\n  query:     \
-             {query_id}\n  location:  emulator-redshift\n  process:   padbmaster [pid=0]\n  \
+             {query_id}\n  location:  emulator-redshift\n  process:   padbmaster [pid={process_id}]\n  \
              {line}\n",
             detail.code, detail.context,
         ))
@@ -112,7 +112,7 @@ impl CopyFailure {
     }
 
     /// Whether the load had begun, so that `pg_last_copy_id()` is its number ("PG_LAST_COPY_ID"):
-    /// a row was bad, or a file could not be read to its end.
+    /// a row was bad, a file could not be read to its end, or it was cancelled.
     pub fn had_begun(&self) -> bool {
         match self {
             CopyFailure::Rejected { .. } => true,
@@ -120,7 +120,7 @@ impl CopyFailure {
                 let code = refusal.detail.as_ref().map(|detail| detail.code);
                 matches!(code, Some(INFLATE_ERROR_CODE | SCAN_ERROR_CODE))
             }
-            CopyFailure::Cancelled => false,
+            CopyFailure::Cancelled => true,
         }
     }
 
@@ -146,7 +146,7 @@ mod tests {
             "Load into table 'events' failed.  Check 'stl_load_errors' system table for details."
         );
         assert_eq!(failure.sqlstate(), "XX000");
-        assert_eq!(failure.detail(1), None);
+        assert_eq!(failure.detail(1, 2), None);
     }
 
     #[test]
@@ -161,11 +161,11 @@ mod tests {
             "context:   Listing",
             "query:     42",
             "location:  emulator-redshift",
-            "process:   padbmaster [pid=0]",
+            "process:   padbmaster [pid=7]",
             line,
             "",
         ];
-        let detail = failure.detail(42).unwrap();
+        let detail = failure.detail(42, 7).unwrap();
         assert_eq!(detail.split('\n').map(str::trim_start).collect::<Vec<_>>(), lines);
     }
 }

@@ -53,6 +53,38 @@ pub(crate) struct Relay {
     beside: Beside,
     /// An error that the client is to be told, once its table's id is known.
     violation: Option<Violation>,
+    /// The COPY that is being executed.
+    pub(crate) copying: Option<Copying>,
+}
+
+/// A COPY that Postgres may end: that it executes another one than the client is not to hear.
+#[derive(Debug)]
+pub(crate) struct Copying {
+    query_id: i32,
+    /// What the client was told.
+    pub(crate) failed: Option<String>,
+}
+
+impl Copying {
+    pub(crate) fn new(query_id: i32) -> Self {
+        Self { query_id, failed: None }
+    }
+
+    /// The error of a load that was stopped, by a client or by `statement_timeout`.
+    pub(crate) fn cancelled(query_id: i32) -> SqlError {
+        SqlError::new("57014", format!("Query ({query_id}) cancelled on user's request"))
+    }
+
+    /// Notes an error of Postgres; gives the one that the client is told in its place.
+    fn failed(&mut self, frame: &Frame) -> Option<SqlError> {
+        if frame.error_field(b'C') == Some(b"57014") {
+            let error = Self::cancelled(self.query_id);
+            self.failed = Some(error.message.clone());
+            return Some(error);
+        }
+        self.failed = frame.error_field(b'M').map(lossy);
+        None
+    }
 }
 
 impl Relay {
@@ -70,6 +102,7 @@ impl Relay {
             rows_inserted: 0,
             beside,
             violation: None,
+            copying: None,
         }
     }
 
@@ -172,8 +205,10 @@ impl Relay {
                     self.violation = Some(violation);
                     return;
                 }
+                let copying = self.copying.as_mut().filter(|_| is_error);
+                let stopped = copying.and_then(|copying| copying.failed(&frame));
                 let conflict = if is_error { catalog_conflict(&frame) } else { None };
-                match (conflict, as_redshift_says(&frame)) {
+                match (stopped.or(conflict), as_redshift_says(&frame, self.copying.is_some())) {
                     (Some(error), _) => self.tell_client(&error.response()),
                     (None, Some(told)) => self.wires.client.put(&told),
                     (None, None) => self.wires.client.put(frame.bytes()),
@@ -210,6 +245,7 @@ impl Relay {
             }
             b'E' if *delivery != Delivery::Nobody => self.journal.rolled_back(),
             b'C' if frame.body().starts_with(b"ROLLBACK") => self.journal.rolled_back(),
+            b'C' if frame.body().starts_with(b"COMMIT") => self.journal.committed(),
             b'C' if inserts(frame.body()) => {
                 self.rows_inserted += rows_of(frame.body()).unwrap_or(0);
             }

@@ -9,11 +9,11 @@ use crate::catalog::is_own_function;
 use crate::wire::Frame;
 
 /// An ErrorResponse or NoticeResponse in Redshift's words and without the context that is ours;
-/// `None` if it is so already.
-pub(super) fn as_redshift_says(frame: &Frame) -> Option<Bytes> {
+/// `None` if it is so already. All of it is, while a COPY is executed.
+pub(super) fn as_redshift_says(frame: &Frame, copying: bool) -> Option<Bytes> {
     let text = |code| String::from_utf8_lossy(frame.error_field(code).unwrap_or_default());
     let (context, message) = (text(b'W'), text(b'M'));
-    let others = others_context(&context);
+    let others = if copying { String::new() } else { others_context(&context) };
     let notice = frame.tag() == b'N';
     let reworded = if notice { skipping(&message) } else { reworded(&message) };
     // What Postgres says besides is of a clause that Redshift lacks.
@@ -168,8 +168,12 @@ mod tests {
         let mut response = SqlError::new("42501", "permission denied for table t").response();
         response.fields.push((b'W', "COPY t".to_owned()));
         response.encode(&mut bytes).unwrap();
-        let told = as_redshift_says(&Frame::take(&mut bytes).unwrap().unwrap()).unwrap();
+        let frame = Frame::take(&mut bytes).unwrap().unwrap();
+        let told = as_redshift_says(&frame, false).unwrap();
         let told = Frame::take(&mut BytesMut::from(&told[..])).unwrap().unwrap();
+        let copying = as_redshift_says(&frame, true).unwrap();
+        let copying = Frame::take(&mut BytesMut::from(&copying[..])).unwrap().unwrap();
+        assert_eq!(copying.error_field(b'W'), None);
         assert_eq!(told.error_field(b'M'), Some(&b"permission denied for relation t"[..]));
         assert_eq!(told.error_field(b'W'), Some(&b"COPY t"[..]));
         assert_eq!(told.error_field(b'C'), Some(&b"42501"[..]));
@@ -218,11 +222,11 @@ mod tests {
         response.fields.push((b'W', "SQL function \"to_varbyte\" statement 1".to_owned()));
         response.encode(&mut bytes).unwrap();
         let frame = Frame::take(&mut bytes).unwrap().unwrap();
-        let told = as_redshift_says(&frame).unwrap();
+        let told = as_redshift_says(&frame, false).unwrap();
         let told = Frame::take(&mut BytesMut::from(&told[..])).unwrap().unwrap();
         assert_eq!(told.error_field(b'W'), None);
         assert_eq!(told.error_field(b'M'), Some(&b"too long"[..]));
         assert_eq!(told.error_field(b'H'), Some(&b"cut it"[..]));
-        assert_eq!(as_redshift_says(&told), None);
+        assert_eq!(as_redshift_says(&told, false), None);
     }
 }

@@ -3,7 +3,6 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Session;
-use super::copy_execution::FAILED_UPSTREAM;
 use crate::copy::statement::CopyStatement;
 use crate::copy::target::{ColumnType, Identity, TargetColumn, TargetTable};
 use crate::error::{SessionError, SqlError};
@@ -16,7 +15,7 @@ use crate::wire::Frame;
 const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
     a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, \
     CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, \
-    pg_catalog.pg_has_role(c.relowner, 'USAGE') \
+    pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind \
     FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     JOIN pg_catalog.pg_roles r ON r.rolname = current_user \
@@ -36,6 +35,8 @@ pub(super) struct Destination {
     pub(super) defaults: Vec<(String, String)>,
     /// Whether the user owns the table, or is a superuser.
     pub(super) owned: bool,
+    /// Not a view.
+    is_table: bool,
 }
 
 /// Columns that get the same value in every row ("Loading default column values").
@@ -104,15 +105,11 @@ impl Session {
             Some(Bytes::from(name.to_lowercase().into_bytes())),
         ];
         let Some(rows) = self.relay.query_own(LOOKUP, parameters).await? else {
-            recording.aborted(FAILED_UPSTREAM);
             return Ok(None);
         };
         let mut destination = read_destination(&rows);
         if destination.is_none() {
-            let Some(error) = self.nonexistent(statement).await? else {
-                recording.aborted(FAILED_UPSTREAM);
-                return Ok(None);
-            };
+            let Some(error) = self.nonexistent(statement).await? else { return Ok(None) };
             recording.aborted(error.message.as_str());
             self.relay.fail(error).await?;
         }
@@ -120,6 +117,12 @@ impl Session {
             recording.record.user_id = found.user_id;
             recording.record.table_id = found.table.oid;
             recording.record.table_name.clone_from(&found.table.name);
+        }
+        // As PostgreSQL 8.0 has it. [?]
+        if let Some(found) = destination.take_if(|found| !found.is_table) {
+            let message = format!("cannot copy to view \"{}\"", found.table.name);
+            recording.aborted(message.as_str());
+            self.relay.fail(SqlError::new("42809", message)).await?;
         }
         // "If STATUPDATE is used, the current user must be either the table owner or a superuser"
         // ("Data load operations").
@@ -185,11 +188,11 @@ fn read_destination(rows: &[Frame]) -> Option<Destination> {
     let mut destination: Option<Destination> = None;
     for frame in rows {
         let row = frame.fields().row()?;
-        let [oid, schema, name, user_id, column, column_type, not_null, identity, default, owned] =
-            row[..]
+        let [table @ .., column, column_type, not_null, identity, default, owned, kind] = &row[..]
         else {
             return None;
         };
+        let &[oid, schema, name, user_id] = table else { return None };
         if destination.is_none() {
             destination = Some(Destination {
                 table: TargetTable {
@@ -200,11 +203,12 @@ fn read_destination(rows: &[Frame]) -> Option<Destination> {
                 },
                 user_id: text(user_id)?.parse().unwrap_or_default(),
                 defaults: Vec::new(),
-                owned: owned == Some(b"t"),
+                owned: *owned == Some(b"t"),
+                is_table: matches!(kind, Some(b"r" | b"p")),
             });
         }
-        if let (Some(found), Some(column)) = (&mut destination, text(column)) {
-            let default = text(default);
+        if let (Some(found), Some(column)) = (&mut destination, text(*column)) {
+            let default = text(*default);
             let has_default = default.is_some();
             // Only a function can give another value for each row.
             if let Some(default) = default.filter(|default| default.contains('(')) {
@@ -212,8 +216,8 @@ fn read_destination(rows: &[Frame]) -> Option<Destination> {
             }
             found.table.columns.push(TargetColumn {
                 name: column,
-                column_type: ColumnType::from_postgres(&text(column_type)?),
-                not_null: not_null == Some(b"t"),
+                column_type: ColumnType::from_postgres(&text(*column_type)?),
+                not_null: *not_null == Some(b"t"),
                 has_default,
                 identity: match identity {
                     Some(b"a") => Some(Identity::Always),

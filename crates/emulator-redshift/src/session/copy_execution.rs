@@ -19,6 +19,7 @@ use crate::copy::load::{CopyContext, LoadReport, load};
 use crate::copy::statement::CopyStatement;
 use crate::copy::target::{TargetColumn, TargetTable, load_columns};
 use crate::error::{SessionError, SqlError, info_notice};
+use crate::relay::Copying;
 use crate::relay::pipeline::Audience;
 use crate::sql::quotes;
 use crate::system_tables::copies::Recording;
@@ -27,9 +28,8 @@ use crate::system_tables::queries::Outcome;
 /// How many chunks of rows may wait for Postgres.
 const CHUNKS_MAX: usize = 4;
 
-/// What is known of a COPY that Postgres ended: the client has its words.
-pub(super) const FAILED_UPSTREAM: &str =
-    "refused by the database: see the error that the client was sent";
+/// What is known of a COPY that Postgres ended, if the client has not heard of it.
+const FAILED_UPSTREAM: &str = "refused by the database";
 
 /// How the transfer of the rows ended.
 enum Transfer {
@@ -56,7 +56,12 @@ impl Session {
             &self.identity.database,
             self.relay.journal.now(),
         );
+        self.relay.copying = Some(Copying::new(query_id));
         let loaded = self.load_recorded(statement, query_id, &mut recording).await?;
+        let failed = self.relay.copying.take().and_then(|copying| copying.failed);
+        if !loaded && !recording.is_aborted() {
+            recording.aborted(failed.as_deref().unwrap_or(FAILED_UPSTREAM));
+        }
         let now = self.relay.journal.now();
         let (rows, error) = (recording.record.loaded_rows, recording.record.error.clone());
         let outcome = Outcome { aborted: !loaded, rows: loaded.then_some(rows), error };
@@ -81,20 +86,19 @@ impl Session {
             Ok(columns) => columns,
             Err(failure) => {
                 recording.aborted(failure.message(&table.name));
-                self.relay.fail(copy_error(&failure, &table.name, query_id)).await?;
+                let error = copy_error(&failure, &table.name, self.copy_ids(query_id));
+                self.relay.fail(error).await?;
                 return Ok(false);
             }
         };
         let listed: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let Some(constants) = self.constants(&destination.defaults, &listed).await? else {
-            recording.aborted(FAILED_UPSTREAM);
             return Ok(false);
         };
         let upstream = upstream_copy(&table, &columns, &constants);
         self.relay.send_own(&upstream, Vec::new(), Audience::Relay);
         self.relay.send(&Flush::new(), None);
         if !self.upstream_awaits_rows().await? {
-            recording.aborted(FAILED_UPSTREAM);
             return Ok(false);
         }
         let context = CopyContext {
@@ -122,6 +126,11 @@ impl Session {
         self.finish_copy(transfer, &table.name, query_id, recording).await
     }
 
+    /// Who executes a COPY, as its errors say.
+    fn copy_ids(&self, query_id: i32) -> (i32, i32) {
+        (query_id, self.identity.process_id)
+    }
+
     /// Waits for Postgres' CopyInResponse; false if it failed instead.
     async fn upstream_awaits_rows(&mut self) -> Result<bool, SessionError> {
         loop {
@@ -145,23 +154,23 @@ impl Session {
     ) -> Result<bool, SessionError> {
         match transfer {
             Transfer::UpstreamFailed => {
-                recording.aborted(FAILED_UPSTREAM);
+                self.relay.journal.copy_failed(query_id);
                 Ok(false)
             }
             Transfer::Failed(failure) => {
-                recording.aborted(copy_error(&failure, table, query_id).message);
+                let error = copy_error(&failure, table, self.copy_ids(query_id));
+                recording.aborted(error.message.as_str());
                 if let CopyFailure::Rejected { count, replacements, .. } = &failure {
                     recording.record.error_count = *count;
                     recording.record.replacements.clone_from(replacements);
                 }
                 self.shared.system_tables.record(failure.rejects());
-                if failure.had_begun() {
-                    self.records.last_copy_count = 0;
-                    self.records.last_copy_id = query_id;
-                }
-                self.relay.replace_error(copy_error(&failure, table, query_id));
+                self.relay.replace_error(error);
                 self.relay.send(&CopyFail::new("the load failed".to_owned()), None);
                 self.relay.drain().await?;
+                if failure.had_begun() {
+                    self.relay.journal.copy_failed(query_id);
+                }
                 Ok(false)
             }
             Transfer::Loaded(report) => {
@@ -170,13 +179,12 @@ impl Session {
                 self.relay.drain().await?;
                 self.relay.take_kept();
                 if self.relay.is_skipping() {
-                    recording.aborted(FAILED_UPSTREAM);
+                    self.relay.journal.copy_failed(query_id);
                     return Ok(false);
                 }
                 recording.completed(&report);
                 self.shared.system_tables.record(&report.rejects);
-                self.records.last_copy_count = report.rows_loaded;
-                self.records.last_copy_id = query_id;
+                self.relay.journal.copied(query_id, report.rows_loaded);
                 for notice in report.notices(table) {
                     self.relay.tell_client(&info_notice(&notice));
                 }
@@ -231,12 +239,15 @@ fn upstream_copy(table: &TargetTable, columns: &[&TargetColumn], constants: &Con
 }
 
 /// The error as the client sees it.
-fn copy_error(failure: &CopyFailure, table: &str, query_id: i32) -> SqlError {
+fn copy_error(failure: &CopyFailure, table: &str, (query_id, process_id): (i32, i32)) -> SqlError {
     let message = match failure {
-        CopyFailure::Cancelled => format!("Query ({query_id}) cancelled on user's request"),
+        CopyFailure::Cancelled => return Copying::cancelled(query_id),
         CopyFailure::Rejected { .. } | CopyFailure::Refused(_) => failure.message(table),
     };
-    SqlError { detail: failure.detail(query_id), ..SqlError::new(failure.sqlstate(), message) }
+    SqlError {
+        detail: failure.detail(query_id, process_id),
+        ..SqlError::new(failure.sqlstate(), message)
+    }
 }
 
 #[cfg(test)]

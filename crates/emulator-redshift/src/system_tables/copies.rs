@@ -141,6 +141,11 @@ impl Recording {
         self.record.error = Some(why.into());
     }
 
+    /// Whether it is known to have failed.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.record.status == CopyStatus::Aborted
+    }
+
     /// The last word, at this time.
     pub(crate) fn end(mut self, now: SystemTime) {
         self.record.end_time = now;

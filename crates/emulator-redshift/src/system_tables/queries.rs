@@ -98,6 +98,16 @@ pub(crate) struct Journal {
     ended: i32,
     /// The table of an isolation violation.
     conflict: Option<u32>,
+    last_copy: LastCopy,
+    /// The one before the first that this transaction has loaded.
+    copied_over: Option<LastCopy>,
+}
+
+/// What `pg_last_copy_id()` and `pg_last_copy_count()` return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LastCopy {
+    pub(crate) query: i32,
+    pub(crate) rows: u64,
 }
 
 /// The table that a query is about, with its names in quotes.
@@ -127,6 +137,8 @@ impl Journal {
             touched: Vec::new(),
             ended: -1,
             conflict: None,
+            last_copy: LastCopy { query: -1, rows: 0 },
+            copied_over: None,
         }
     }
 
@@ -141,9 +153,33 @@ impl Journal {
         self.transaction.get_or_insert_with(|| (self.tables.next_transaction_id(), now)).0
     }
 
-    /// What has been done since the last answer to a Sync does not last.
+    /// What has been done since the last answer to a Sync does not last. "If the COPY transaction
+    /// is rolled back, the COPY ID is not updated" ("PG_LAST_COPY_ID").
     pub(crate) fn rolled_back(&mut self) {
         self.rolled_back = true;
+        self.last_copy = self.copied_over.take().unwrap_or(self.last_copy);
+    }
+
+    /// What the transaction has done so far lasts.
+    pub(crate) fn committed(&mut self) {
+        self.copied_over = None;
+    }
+
+    /// The last COPY that began to load.
+    pub(crate) fn last_copy(&self) -> LastCopy {
+        self.last_copy
+    }
+
+    /// A COPY has loaded, as long as its transaction is not rolled back.
+    pub(crate) fn copied(&mut self, query: i32, rows: u64) {
+        self.copied_over.get_or_insert(self.last_copy);
+        self.last_copy = LastCopy { query, rows };
+    }
+
+    /// A COPY has failed while it loaded: its id counts, "so you can use PG_LAST_COPY_ID when you
+    /// query STL_LOAD_ERRORS" (there).
+    pub(crate) fn copy_failed(&mut self, query: i32) {
+        self.last_copy = LastCopy { query, rows: 0 };
     }
 
     /// A Sync has been answered; the transaction is over if the session is in none.
@@ -152,6 +188,7 @@ impl Journal {
         if in_transaction {
             return;
         }
+        self.committed();
         let ended = self.ended;
         self.touched.retain(|(query, _)| ended < *query);
         let conflict = self.conflict.take();
@@ -368,6 +405,31 @@ mod tests {
         for sql in ["select 1", "select a from (select 1)", "delete", "update", "select from"] {
             assert_eq!(touched(&Statement::new(sql)), None, "{sql}");
         }
+    }
+
+    #[test]
+    fn a_rollback_brings_the_last_copy_back_unless_it_has_failed() {
+        let clock = Clock::default();
+        let mut journal = Journal::new(SystemTables::default(), clock, "awsuser", "dev", 1);
+        let last = |journal: &Journal| (journal.last_copy().query, journal.last_copy().rows);
+        journal.copied(1, 10);
+        journal.synced(false);
+        journal.copied(2, 20);
+        journal.copied(3, 30);
+        journal.synced(true);
+        assert_eq!(last(&journal), (3, 30));
+        journal.rolled_back();
+        journal.synced(false);
+        assert_eq!(last(&journal), (1, 10));
+        journal.copied(4, 40);
+        journal.rolled_back();
+        journal.copy_failed(5);
+        journal.rolled_back();
+        assert_eq!(last(&journal), (5, 0));
+        journal.copied(6, 60);
+        journal.committed();
+        journal.rolled_back();
+        assert_eq!(last(&journal), (6, 60));
     }
 
     #[test]

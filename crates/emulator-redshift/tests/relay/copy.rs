@@ -5,7 +5,7 @@ use tokio_postgres::error::SqlState;
 use crate::support::cluster::Cluster;
 use crate::support::raw::Raw;
 use crate::support::s3::ENDLESS;
-use crate::support::{Kit, said, until};
+use crate::support::{Connected, Kit, said, until};
 
 const TWO: &[&str] = &[r#"{"a": 1, "b": "x"}"#, r#"{"a": 2, "b": "ü\\\t"}"#];
 
@@ -62,6 +62,34 @@ async fn a_rolled_back_copy_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn the_id_of_a_rolled_back_copy_is_forgotten_unless_the_load_failed() {
+    // "PG_LAST_COPY_ID".
+    const LAST: &str = "select pg_last_copy_id() || ' ' || pg_last_copy_count()";
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int, b varchar(9))").await;
+    let (copy, bad) = (kit.copy_of("t", "two", TWO), kit.copy_of("t", "bad", &["{]"]));
+    session.run(&format!("begin; {copy}; rollback")).await;
+    assert_eq!(session.value(LAST).await, "-1 0");
+    session.run(&copy).await;
+    let loaded = session.value(LAST).await;
+    assert!(loaded.ends_with(" 2"), "{loaded}");
+    session.run(&format!("begin; {copy}")).await;
+    assert_ne!(session.value(LAST).await, loaded);
+    session.client.execute("select 1/0", &[]).await.unwrap_err();
+    session.run("rollback").await;
+    assert_eq!(session.value(LAST).await, loaded);
+    session.run("begin").await;
+    session.client.execute(&bad, &[]).await.unwrap_err();
+    session.run("rollback").await;
+    let failed = session.value(LAST).await;
+    assert!(failed != loaded && failed.ends_with(" 0"), "{failed}");
+    // TRUNCATE commits.
+    session.run(&format!("begin; {copy}; truncate t; rollback")).await;
+    assert!(session.value(LAST).await.ends_with(" 2"));
+}
+
+#[tokio::test]
 async fn temporary_tables_and_the_search_path_count() {
     let kit = Kit::start().await;
     let session = kit.connect().await;
@@ -115,9 +143,55 @@ async fn a_copy_can_be_cancelled_while_s3_is_silent() {
         cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
     };
     let (copied, ()) = tokio::join!(copying, cancelling);
-    let (code, message) = said(&copied.unwrap_err());
-    assert_eq!(code, SqlState::QUERY_CANCELED.code());
-    assert!(message.ends_with("cancelled on user's request"), "{message}");
+    check_stopped(&session, &copied.unwrap_err()).await;
+}
+
+#[tokio::test]
+async fn a_copy_can_be_cancelled_or_time_out_while_postgres_waits() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int, b varchar(9))").await;
+    session.run(&kit.copy_of("t", "two", TWO)).await;
+    session.run("truncate t").await;
+    let superuser = Cluster::shared().superuser(&kit.database).await;
+    superuser
+        .batch_execute(
+            "create function pause() returns trigger language plpgsql as \
+             'begin perform pg_catalog.pg_sleep(60); return new; end'; \
+             create trigger pause before insert on t for each row execute function pause()",
+        )
+        .await
+        .unwrap();
+    let copy = kit.copy_of("t", "two", TWO);
+    let cancel = session.client.cancel_token();
+    let cancelling = async {
+        until("a row is inserted", || async {
+            let sql = "select count(*) from pg_stat_activity where datname = current_database() \
+                       and wait_event = 'PgSleep'";
+            superuser.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 1
+        })
+        .await;
+        cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    };
+    let (copied, ()) = tokio::join!(session.client.execute(&copy, &[]), cancelling);
+    check_stopped(&session, &copied.unwrap_err()).await;
+    session.run("set statement_timeout to 200").await;
+    let error = session.client.batch_execute(&copy).await.unwrap_err();
+    session.run("set statement_timeout to 0").await;
+    check_stopped(&session, &error).await;
+    let history = "select trim(status) || ' ' || trim(error_message) from sys_query_history \
+                   where query_id = pg_last_copy_id()";
+    let said = session.value(history).await;
+    assert!(said.starts_with("canceled Query ("), "{said}");
+}
+
+/// What is told of a COPY that was stopped while it loaded, and what is left.
+async fn check_stopped(session: &Connected, error: &tokio_postgres::Error) {
+    let id = session.value("select pg_last_copy_id()").await;
+    let expected = format!("Query ({id}) cancelled on user's request");
+    assert_eq!(said(error), (SqlState::QUERY_CANCELED.code().to_owned(), expected));
+    assert_eq!(error.as_db_error().unwrap().where_(), None);
+    assert_eq!(session.value("select pg_last_copy_count()").await, "0");
     assert_eq!(session.value("select count(*) from t").await, "0");
 }
 

@@ -35,7 +35,7 @@ async fn a_prefix_without_objects_is_refused() {
     let failure = loaded.failure();
     assert_eq!(failure.message("t"), "The specified S3 prefix 'no'where' does not exist");
     assert_eq!(failure.sqlstate(), "XX000");
-    let detail = failure.detail(7).expect("a refusal of the load has a detail");
+    let detail = failure.detail(7, 2).expect("a refusal of the load has a detail");
     assert!(detail.contains("code:      8001") && detail.contains("query:     7"), "{detail}");
     assert!(failure.rejects().is_empty());
 }
@@ -50,7 +50,7 @@ async fn errors_of_s3_keep_their_words() {
         "S3ServiceException:The specified bucket does not exist,Status 404,Error NoSuchBucket,Rid \
          R1,ExtRid E1,CanRetry 1"
     );
-    let detail = loaded.failure().detail(1).unwrap();
+    let detail = loaded.failure().detail(1, 2).unwrap();
     assert!(detail.contains("Listing bucket=nowhere prefix=k"), "{detail}");
 }
 
@@ -74,7 +74,7 @@ async fn check_manifest(manifest: &str, expected: &str) {
     let loaded = load_from(&[("m", manifest.as_bytes()), ("a", &row(1))], "m GZIP MANIFEST").await;
     let message = loaded.failure().message("t");
     assert!(message.starts_with(expected), "{manifest}: {message}");
-    let detail = loaded.failure().detail(1).unwrap();
+    let detail = loaded.failure().detail(1, 2).unwrap();
     assert!(detail.contains("code:      8001"), "{detail}");
 }
 
@@ -131,7 +131,7 @@ async fn what_is_not_gzip_is_refused_with_its_key() {
         let loaded = load_from(&[("a", body)], "a GZIP MAXERROR 9").await;
         let message = loaded.failure().message("t");
         assert!(message.starts_with("failed to inflate with gzip: "), "{message}");
-        let detail = loaded.failure().detail(1).unwrap();
+        let detail = loaded.failure().detail(1, 2).unwrap();
         assert!(detail.contains("S3 key being read : s3://lake/a"), "{detail}");
     }
     // Never guessed from the name or the content (§3).
@@ -196,7 +196,7 @@ async fn what_is_not_emulated_is_refused_before_s3_is_asked() {
     ] {
         let loaded = load_statement(&s3, &parse(sql).expect(sql)).await;
         assert_eq!(loaded.failure().message("t"), message);
-        assert_eq!(loaded.failure().detail(1), None);
+        assert_eq!(loaded.failure().detail(1, 2), None);
     }
     assert_eq!(s3.requests(), Vec::<String>::new());
 }

@@ -83,7 +83,7 @@ async fn a_jsonpaths_file_that_does_not_work_is_refused() {
         let loaded = load_paths(paths, DATA, "MAXERROR 100").await;
         let found = loaded.failure().message("t");
         assert!(found.starts_with(message), "{paths}: {found}");
-        assert!(loaded.failure().detail(1).expect("a detail").contains("code:      8001"));
+        assert!(loaded.failure().detail(1, 2).expect("a detail").contains("code:      8001"));
     }
     let sql = "COPY t FROM 's3://lake/a' IAM_ROLE default JSON 's3://lake/none'";
     let s3 = CannedS3::start(&[("a", DATA)]).await;
