@@ -99,7 +99,7 @@ impl<Q: Queue> Acknowledger<Q> {
                 }
                 // A call that fails as a whole is not repeated: giving back does not wait for SQS.
                 let show = |pending: Vec<Receipt>| async move {
-                    self.queue.change_visibility(&pending, pause).await
+                    self.sqs.in_time(self.queue.change_visibility(&pending, pause)).await
                 };
                 self.settle_entries(chunk, &leftovers, show).await;
             })

@@ -54,6 +54,9 @@ pub enum CallError {
     /// The request as such is refused and always will be.
     #[error("refused: {0}")]
     Refused(FailedCall),
+    /// The program stops, and its time is over. It may have taken effect. The next run tries again.
+    #[error("given up at the stop: {0}")]
+    GivenUp(&'static str),
 }
 
 impl CallError {
@@ -99,7 +102,11 @@ impl CallError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable(_) | Self::Unavailable(_) | Self::Throttled(_) | Self::OverLimit(_)
+            Self::Unreachable(_)
+                | Self::Unavailable(_)
+                | Self::Throttled(_)
+                | Self::OverLimit(_)
+                | Self::GivenUp(_)
         )
     }
 
@@ -119,6 +126,7 @@ impl CallError {
             Self::Missing(_) => "missing",
             Self::Gone(_) => "gone",
             Self::Refused(_) => "refused",
+            Self::GivenUp(_) => "given-up",
         }
     }
 
@@ -150,6 +158,7 @@ impl CallError {
                 call.resource
             ),
             Self::Refused(_) => "the answer above says what AWS dislikes".to_owned(),
+            Self::GivenUp(_) => "more time for the end: --stop-timeout SECONDS".to_owned(),
         }
     }
 }

@@ -70,9 +70,10 @@ impl<Q: Queue> Lookout<Q> {
                 continue;
             }
             asked = Some(Instant::now());
-            let depth = match self.queue.depth().await {
-                Ok(depth) => depth,
-                Err(error) => {
+            let depth = match self.stop.run_until_cancelled(self.queue.depth()).await {
+                None => return,
+                Some(Ok(depth)) => depth,
+                Some(Err(error)) => {
                     // Whoever consumes need not be allowed to look.
                     tracing::debug!(%error, "queue not looked at");
                     continue;

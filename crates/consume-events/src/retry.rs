@@ -29,6 +29,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(20);
 const THROTTLED_PAUSE_MIN: Duration = Duration::from_millis(500);
 const THROTTLED_PAUSE_MAX: Duration = PAUSE_MAX;
 
+/// How long a call may still take that is under way, or must be made, when there is no time left.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
+
 /// How often an outage is spoken of while it lasts.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
@@ -198,7 +201,7 @@ impl Drop for Checkup {
 
 /// Calls again until an answer comes, the failure is for good, or `give_up` is cancelled.
 ///
-/// A call that has begun is never cancelled; only the pauses between calls are cut short. Clones
+/// The pauses between calls are cut short by that; what becomes of the calls says [`Late`]. Clones
 /// stand for the same kind of call.
 #[derive(Debug, Clone)]
 pub(crate) struct Persistence {
@@ -208,13 +211,45 @@ pub(crate) struct Persistence {
     outlasts_refusals: bool,
     /// For how long it is worth trying.
     patience: Duration,
+    late: Late,
+    /// Whether a call was not answered in time.
+    is_silent: Arc<AtomicBool>,
+}
+
+/// What becomes of a call when all is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Late {
+    /// It is made once more, and its answer is waited for.
+    Made,
+    /// The same, but the answer is waited for [`STOP_GRACE`] only.
+    Hurried,
+    /// As above, until one was not answered in time: after that none is made.
+    HurriedUntilSilence,
 }
 
 impl Persistence {
     /// A refusal is for good.
     pub(crate) fn new(outage: Arc<Outage>, give_up: CancellationToken) -> Self {
-        let (has_worked, patience) = (Arc::default(), Duration::MAX);
-        Self { outage, give_up, has_worked, outlasts_refusals: false, patience }
+        Self {
+            outage,
+            give_up,
+            has_worked: Arc::default(),
+            outlasts_refusals: false,
+            patience: Duration::MAX,
+            late: Late::Made,
+            is_silent: Arc::default(),
+        }
+    }
+
+    /// Once all is given up a call has [`STOP_GRACE`]: for those whose outcome may stay unknown.
+    pub(crate) fn hurried_in_the_end(self) -> Self {
+        Self { late: Late::Hurried, ..self }
+    }
+
+    /// The same, and after one that was not answered in time none is made any more: for calls that
+    /// would each wait for the same silent service.
+    pub(crate) fn hurried_until_silence(self) -> Self {
+        Self { late: Late::HurriedUntilSilence, ..self }
     }
 
     /// For what has a substitute: a failure is for good when the call, or the outage, has lasted so
@@ -235,7 +270,10 @@ impl Persistence {
         let mut failure_count = 0;
         let began_at = Instant::now();
         loop {
-            let error = match attempt().await {
+            if self.late == Late::HurriedUntilSilence && self.is_silent.load(Ordering::Relaxed) {
+                return Err(CallError::GivenUp("the service does not answer"));
+            }
+            let error = match self.in_time(attempt()).await {
                 Ok(answer) => {
                     self.has_worked.store(true, Ordering::Relaxed);
                     self.outage.answered();
@@ -260,6 +298,28 @@ impl Persistence {
                 self.wait(pause_after_throttling(failure_count, random_bits())).await;
             } else {
                 self.pause(failure_count).await;
+            }
+        }
+    }
+
+    /// One call's answer, if it comes in time.
+    pub(crate) async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        if self.late == Late::Made {
+            return call.await;
+        }
+        let too_late = async {
+            self.give_up.cancelled().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            answer = call => answer,
+            () = too_late => {
+                self.is_silent.store(true, Ordering::Relaxed);
+                Err(CallError::GivenUp("no answer came in time"))
             }
         }
     }

@@ -97,8 +97,9 @@ impl<Q: Queue> Keeper<Q> {
         let closed_at = Instant::now();
         // The bytes are gone from memory when this returns.
         let stored = batch.upload.finish(batch.last).await;
-        if let Err(error) = stored {
+        if let Err((error, remains)) = stored {
             self.acknowledger.give_back(&batch.receipt_handles).await;
+            remains.abort().await;
             match error {
                 CallError::Gone(_) => {
                     tracing::warn!(%error, object_key, "object lost, its messages come again");

@@ -73,11 +73,11 @@ impl<S: ObjectStore> Upload<S> {
     /// Stores the last bytes; `Ok` means that the object is there to stay.
     ///
     /// # Errors
-    /// Why the object is not there, or not known to be there. Nothing is left of it then, as far as
-    /// S3 answers.
-    pub(crate) async fn finish(mut self, last: Bytes) -> Result<(), CallError> {
+    /// Why the object is not there, or not known to be there, and what is left of it.
+    pub(crate) async fn finish(mut self, last: Bytes) -> Result<(), (CallError, Remains<S>)> {
         if self.begun.is_none() && self.failure.is_none() {
-            return self.s3.call(|| self.store.put(&self.key, last.clone())).await;
+            let stored = self.s3.call(|| self.store.put(&self.key, last.clone())).await;
+            return stored.map_err(|error| (error, Remains(self)));
         }
         // A compressed object has an end, so the last part is never empty.
         self = self.add(last).await;
@@ -85,10 +85,7 @@ impl<S: ObjectStore> Upload<S> {
             (None, Some((upload_id, parts))) => self.complete(upload_id, parts).await,
             (failure, _) => Err(failure.expect("what is not begun has failed")),
         };
-        if completed.is_err() {
-            self.abort().await;
-        }
-        completed
+        completed.map_err(|error| (error, Remains(self)))
     }
 
     /// Puts the parts together. If the answer to a first attempt was lost, S3 may not know the
@@ -107,18 +104,30 @@ impl<S: ObjectStore> Upload<S> {
         };
         self.s3.call(complete).await
     }
+}
 
-    async fn abort(&self) {
-        let Some((upload_id, _)) = &self.begun else { return };
+/// What S3 has of an object that did not come to be.
+#[derive(Debug)]
+#[must_use = "parts cost storage until they are thrown away"]
+pub(crate) struct Remains<S>(Upload<S>);
+
+impl<S: ObjectStore> Remains<S> {
+    /// Throws it away, as far as S3 answers. Others may need the messages: give them back first.
+    pub(crate) async fn abort(self) {
+        let Upload { store, s3, key, begun, .. } = self.0;
+        let Some((upload_id, _)) = begun else { return };
         for attempt in 1..=ABORT_ATTEMPTS {
-            match self.store.abort(&self.key, upload_id).await {
+            match s3.in_time(store.abort(&key, &upload_id)).await {
                 Ok(()) | Err(CallError::Gone(_)) => return,
-                Err(error) if attempt == ABORT_ATTEMPTS || !error.is_transient() => {
-                    let object_key = self.key.as_str();
-                    tracing::warn!(object_key, %error, "parts of an object left in the bucket");
+                Err(error)
+                    if attempt == ABORT_ATTEMPTS
+                        || matches!(error, CallError::GivenUp(_))
+                        || !error.is_transient() =>
+                {
+                    tracing::warn!(object_key = key, %error, "parts of an object left in the bucket");
                     return;
                 }
-                Err(_) => self.s3.pause(attempt).await,
+                Err(_) => s3.pause(attempt).await,
             }
         }
     }

@@ -12,7 +12,8 @@
 //!
 //! A stop ends the pollers; with them gone the collector stores what is open, the carriers send
 //! what they have, and only then is the run over. What an unavailable service still prevents when
-//! `stop_timeout` has passed is given back to the queue.
+//! `stop_timeout` has passed is given back to the queue: from then on no call is waited for
+//! longer than [`crate::retry::STOP_GRACE`], and a silent S3 is waited for once.
 
 #[cfg(test)]
 mod tests;
@@ -101,6 +102,8 @@ struct Shared {
     stop: CancellationToken,
     give_up: CancellationToken,
     sqs: Arc<Outage>,
+    /// Of the deletes: answers to receives, and there are many, say nothing about them.
+    deletes: Arc<Outage>,
     /// Of what takes the events.
     s3: Arc<Outage>,
     /// Of what takes malformed messages, each by itself.
@@ -122,6 +125,7 @@ impl Shared {
         Self {
             give_up: CancellationToken::new(),
             sqs: Arc::new(Outage::new("sqs", metrics)),
+            deletes: Arc::new(Outage::new("deletes", metrics)),
             s3: Arc::new(Outage::new("s3", metrics)),
             dead_letters: Arc::new(Outage::new("dead_letters", metrics)),
             rejected: Arc::new(Outage::new("rejected", metrics)),
@@ -149,12 +153,14 @@ impl Shared {
 
     /// For what has a substitute: a refusal is for good, and so is an outage of some seconds.
     fn persist_for(&self, patience: Duration, outage: &Arc<Outage>) -> Persistence {
-        Persistence::new(Arc::clone(outage), self.give_up.clone()).for_at_most(patience)
+        let persistence = Persistence::new(Arc::clone(outage), self.give_up.clone());
+        persistence.for_at_most(patience).hurried_until_silence()
     }
 
     /// For what the stop makes needless.
     fn persist_until_stop(&self) -> Persistence {
-        self.outlasting(Persistence::new(Arc::clone(&self.sqs), self.stop.clone()))
+        let persistence = Persistence::new(Arc::clone(&self.sqs), self.stop.clone());
+        self.outlasting(persistence).hurried_in_the_end()
     }
 }
 
@@ -169,7 +175,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         let stop = shutdown.child_token();
         let shared = Shared::new(stop.clone(), &self.tuning, &self.metrics);
         let progress = self.progress.clone();
-        let outages = vec![Arc::clone(&shared.sqs), Arc::clone(&shared.s3)];
+        let outages = [&shared.sqs, &shared.deletes, &shared.s3].map(Arc::clone).to_vec();
         let usual = self.tuning.polling.wait + LAG_GRACE;
         // Nothing has come so far, and nobody knows what waits.
         shared.counters.set_receive_lag(None);
@@ -214,7 +220,8 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         let poller_count = self.tuning.poller_count;
         let acknowledger = Acknowledger::new(
             self.queue.clone(),
-            shared.persist(&shared.sqs),
+            // What has just been stored is deleted, if SQS answers soon.
+            shared.persist(&shared.deletes).hurried_in_the_end(),
             Arc::clone(&shared.custody),
             Arc::clone(&shared.counters),
             poller_count.max(ACKNOWLEDGE_CONCURRENCY_MIN),
@@ -227,7 +234,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         };
         let destination = Destination {
             store: self.store.clone(),
-            s3: shared.persist(&shared.s3),
+            s3: shared.persist(&shared.s3).hurried_until_silence(),
             prefix: self.tuning.prefix.clone(),
             compression: self.tuning.compression,
             part_bytes: self.tuning.part_bytes,

@@ -104,10 +104,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "throttled-for-good",
         file: "crates/consume-events/src/error.rs",
         edits: &[(
-            r#"Self::Unavailable(_) | Self::Throttled(_) | Self::OverLimit(_)
-"#,
-            r#"Self::Unavailable(_) | Self::OverLimit(_)
-"#,
+            r"| Self::Throttled(_)
+                | Self::OverLimit(_)",
+            r"| Self::OverLimit(_)",
         )],
         scenario: "refusals",
         caught_by: &["consume-events ended with exit status: 1"],
@@ -123,12 +122,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "no-abort",
         file: "crates/consume-events/src/upload.rs",
         edits: &[(
-            r#"self.abort().await;
-        }
-        completed"#,
-            r#"if false { self.abort().await; }
-        }
-        completed"#,
+            "let Some((upload_id, _)) = begun else",
+            "let Some((upload_id, _)) = begun.filter(|_| false) else",
         )],
         scenario: "kill-multipart",
         caught_by: &["unfinished uploads after a stop"],

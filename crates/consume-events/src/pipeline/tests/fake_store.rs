@@ -47,7 +47,7 @@ impl Fakes {
 
     /// Counts the call, takes its time, and fails if the script wants that before the effect.
     async fn call(&self, operation: &'static str) -> Result<Option<Fault>, CallError> {
-        let fault = self.enter(operation);
+        let fault = self.enter_unless_mute(operation).await;
         tokio::time::sleep(Duration::from_millis(1)).await;
         match fault {
             Some(fault @ (Fault::Unavailable | Fault::Denied)) => Err(error(operation, fault)),
@@ -98,7 +98,7 @@ impl ObjectStore for Fakes {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), CallError> {
         let is_rejected = key.starts_with("lake/rejected/");
         let operation = if is_rejected { "put_rejected" } else { "put" };
-        let fault = self.enter(operation);
+        let fault = self.enter_unless_mute(operation).await;
         if fault == Some(Fault::Hung) {
             tokio::time::sleep(HANGS_FOR).await;
             return Err(error(operation, Fault::Hung));

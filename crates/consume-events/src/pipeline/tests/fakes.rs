@@ -33,6 +33,8 @@ pub(super) enum Fault {
     SlowAnswer,
     /// No answer for long, then none at all; heeded by `send` and the puts.
     Hung,
+    /// No answer ever.
+    Mute,
     /// For good.
     Denied,
     /// The request as such; letters in company only.
@@ -155,15 +157,24 @@ impl Fakes {
         once.or_else(|| world.always.get(operation).copied())
     }
 
+    /// [`Self::enter`], and never more if the script wants no answer.
+    pub(super) async fn enter_unless_mute(&self, operation: &'static str) -> Option<Fault> {
+        let fault = self.enter(operation);
+        if fault == Some(Fault::Mute) {
+            std::future::pending::<()>().await;
+        }
+        fault
+    }
+
     /// Applies a fault to a batch call of which `apply` has the effect on one entry.
-    fn batch(
+    async fn batch(
         &self,
         operation: &'static str,
         count: usize,
         mut apply: impl FnMut(&mut World, usize) -> Result<(), EntryFailure>,
     ) -> Result<Vec<EntryFailure>, CallError> {
         assert!((1..=10).contains(&count), "{operation} with {count} entries");
-        let fault = self.enter(operation);
+        let fault = self.enter_unless_mute(operation).await;
         let is_undone = match fault {
             Some(Fault::Refused) => 1 < count,
             Some(Fault::Unavailable | Fault::Denied | Fault::Hung) => true,
@@ -248,7 +259,7 @@ impl Queue for Fakes {
         visibility_timeout: Duration,
         wait: Duration,
     ) -> Result<Vec<Message>, CallError> {
-        let fault = self.enter("receive");
+        let fault = self.enter_unless_mute("receive").await;
         let deadline = Instant::now() + wait;
         loop {
             if let Some(fault @ (Fault::Unavailable | Fault::Denied)) = fault {
@@ -281,6 +292,7 @@ impl Queue for Fakes {
             world.assert_safe(number, &body);
             Ok(())
         })
+        .await
     }
 
     async fn change_visibility(
@@ -305,6 +317,7 @@ impl Queue for Fakes {
             }
             Ok(())
         })
+        .await
     }
 
     async fn send(&self, letters: &[&Letter]) -> Result<Vec<EntryFailure>, CallError> {
@@ -317,10 +330,11 @@ impl Queue for Fakes {
             world.letters.push((letters[index].body().to_owned(), attributes));
             Ok(())
         })
+        .await
     }
 
     async fn depth(&self) -> Result<Depth, CallError> {
-        self.enter("depth");
+        self.enter_unless_mute("depth").await;
         let (visible, not_visible) = self.left();
         let not_visible = not_visible as u64 + self.world().in_flight_elsewhere;
         Ok(Depth { visible: visible as u64, not_visible, delayed: 0 })
@@ -365,14 +379,15 @@ pub(super) fn start(
     fakes: &Fakes,
     tuning: Tuning,
 ) -> (CancellationToken, JoinHandle<Result<Summary, CallError>>) {
-    start_observed(fakes, tuning, Metrics::new("p"))
+    start_observed(fakes, tuning, Metrics::new("p"), Health::new())
 }
 
-/// The same, with its figures.
+/// The same, with its figures, and what it says about its health.
 pub(super) fn start_observed(
     fakes: &Fakes,
     tuning: Tuning,
     metrics: Metrics,
+    health: Health,
 ) -> (CancellationToken, JoinHandle<Result<Summary, CallError>>) {
     let table = "CREATE TABLE t (id VARCHAR(36) NOT NULL, count INTEGER)";
     let table = Table::parse(table).expect("a table");
@@ -384,7 +399,7 @@ pub(super) fn start_observed(
         tuning,
         progress: Progress::hidden(),
         metrics,
-        health: Health::new(),
+        health,
     };
     let shutdown = CancellationToken::new();
     let token = shutdown.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runtime::metrics::Metrics;
+use runtime::metrics::{Health, Metrics};
 use tokio::time::Instant;
 
 use super::fakes::{
@@ -43,7 +43,7 @@ async fn the_figures_tell_what_is_held_and_how_long_nothing_was_received() {
         let line = text.lines().find(|line| line.starts_with(&format!("p_{name} ")));
         line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).expect("a figure")
     };
-    let (shutdown, running) = start_observed(&fakes, endless(), metrics.clone());
+    let (shutdown, running) = start_observed(&fakes, endless(), metrics.clone(), Health::new());
     until("all is stored", || fakes.left() == (0, 0)).await;
     until("nothing is held", || figure("in_flight_messages") == 0.0).await;
     assert_eq!(figure("receive_lag_seconds"), 0.0);
@@ -146,6 +146,33 @@ async fn a_permission_that_is_taken_away_and_given_back_ends_nothing() {
     shutdown.cancel();
     running.await.unwrap().unwrap();
     assert_eq!(fakes.stored().len(), 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_that_are_refused_make_unwell_while_the_idle_queue_answers() {
+    let fakes = Fakes::with_events(100);
+    let (metrics, health) = (Metrics::new("p"), Health::new());
+    let (shutdown, running) = start_observed(&fakes, endless(), metrics.clone(), health.clone());
+    until("a first batch is stored", || fakes.left() == (0, 0)).await;
+    fakes.world().always.insert("delete", Fault::Denied);
+    for number in 100..200 {
+        fakes.send_body(number, good(number));
+    }
+    let receives = fakes.calls("receive");
+    until("it is unwell", || health.reason().is_some()).await;
+    let reason = health.reason().expect("just seen");
+    assert!(reason.starts_with("deletes for 6") && reason.contains("delete on fake"), "{reason}");
+    assert!(receives + 10 < fakes.calls("receive"), "receives are answered");
+    let (text, failed) = (metrics.text(), "p_deletes_retries_total ");
+    let retries = text.lines().find_map(|line| line.strip_prefix(failed)).expect("a figure");
+    // Each with pauses that grow: ten calls of ten messages, in a minute or two.
+    assert!(retries.parse::<u64>().expect("a number") < 10 * 20, "{retries}");
+    fakes.world().always.clear();
+    until("it is well", || health.reason().is_none()).await;
+    until("all is deleted", || fakes.left() == (0, 0)).await;
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!(fakes.stored(), all_good(200), "nothing came twice");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runtime::metrics::Metrics;
+use runtime::metrics::{Health, Metrics};
 use tokio::time::Instant;
 
 use super::fakes::{
@@ -60,7 +60,7 @@ async fn a_bucket_that_refuses_malformed_messages_alone_holds_up_no_event() {
         fakes.world().has_no_dead_letter_queue = true;
         fakes.world().always.insert("put_rejected", fault);
         let metrics = Metrics::new("p");
-        let (shutdown, running) = start_observed(&fakes, endless(), metrics.clone());
+        let (shutdown, running) = start_observed(&fakes, endless(), metrics.clone(), Health::new());
         until("they are held", || fakes.left().1 == 30).await;
         until("they are given back", || fakes.calls("give_back") + fakes.calls("extend") != 0)
             .await;

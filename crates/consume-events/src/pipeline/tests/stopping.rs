@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
 use super::fakes::{Fakes, Fault, all_good, start, tuning, until};
+use crate::batch::BatchLimits;
 use crate::pipeline::Tuning;
+use crate::retry::STOP_GRACE;
 
 fn endless() -> Tuning {
     let mut tuning = Tuning { until_empty: false, ..tuning() };
@@ -32,13 +38,71 @@ async fn a_stop_during_the_put_still_acknowledges() {
     let (shutdown, running) = start(&fakes, endless());
     until("the put is under way", || fakes.puts_waiting() == 1).await;
     shutdown.cancel();
-    // Longer than any patience: what has begun is finished all the same.
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    // What has begun is finished, also a moment after the patience has ended.
+    tokio::time::sleep(endless().stop_timeout + STOP_GRACE - Duration::from_secs(1)).await;
     assert_eq!(fakes.calls("delete"), 0);
     gate.notify_one();
     let summary = running.await.unwrap().unwrap();
     assert_eq!(summary.stored, 100);
     assert_eq!(fakes.left(), (0, 0));
+}
+
+/// How long the run may take that is stopped now; an hour says that it would never have ended.
+async fn seconds_to_the_end<T>(shutdown: &CancellationToken, running: JoinHandle<T>) -> u64 {
+    let stopped_at = Instant::now();
+    shutdown.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(3_600), running).await;
+    ended.map(|joined| joined.unwrap()).ok();
+    stopped_at.elapsed().as_secs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_put_that_is_never_answered_and_begins_no_other() {
+    let fakes = Fakes::with_events(150);
+    fakes.close_gate();
+    let (shutdown, running) = start(&fakes, endless());
+    until("one batch is on its way, one is open", || fakes.left() == (0, 150)).await;
+    until("the put is under way", || fakes.puts_waiting() == 1).await;
+    let seconds = seconds_to_the_end(&shutdown, running).await;
+    assert_eq!(seconds, (endless().stop_timeout + STOP_GRACE).as_secs());
+    assert_eq!((fakes.calls("put"), fakes.left(), fakes.given_back()), (1, (150, 0), 150));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_gives_back_before_it_throws_away_parts_and_waits_for_neither_for_long() {
+    for mute in [&["begin"][..], &["put_part", "abort"], &["complete", "abort"]] {
+        let fakes = Fakes::with_events(5_000);
+        let tuning = Tuning { part_bytes: 1_000, ..endless() };
+        let limits = BatchLimits { events_max: 5_000, bytes_max: usize::MAX, ..tuning.limits };
+        let (shutdown, running) = start(&fakes, Tuning { limits, ..tuning });
+        for operation in mute {
+            fakes.world().always.insert(*operation, Fault::Mute);
+        }
+        until(mute[0], || 0 < fakes.calls(mute[0])).await;
+        let seconds = seconds_to_the_end(&shutdown, running).await;
+        let longest = endless().stop_timeout + 2 * STOP_GRACE;
+        assert!(seconds <= longest.as_secs() + 1, "{mute:?}: {seconds} s");
+        assert_eq!(fakes.left(), (5_000, 0), "{mute:?}: others can have them at once");
+        assert!(fakes.calls("abort") <= 1, "{mute:?}: {} aborts", fakes.calls("abort"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_nobody_answers_ends_all_the_same() {
+    let fakes = Fakes::with_events(250);
+    for number in 250..300 {
+        fakes.send_body(number, "malformed".to_owned());
+    }
+    for operation in ["put", "put_rejected", "send"] {
+        fakes.world().always.insert(operation, Fault::Mute);
+    }
+    let (shutdown, running) = start(&fakes, endless());
+    until("a put is under way", || 0 < fakes.calls("put")).await;
+    for operation in ["receive", "delete", "give_back", "extend", "depth"] {
+        fakes.world().always.insert(operation, Fault::Mute);
+    }
+    let seconds = seconds_to_the_end(&shutdown, running).await;
+    assert!(seconds <= 60, "{seconds} s");
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +146,7 @@ async fn a_stop_ends_an_idle_run_at_once() {
     let fakes = Fakes::default();
     let (shutdown, running) = start(&fakes, endless());
     until("every poller hears nothing", || 9 < fakes.calls("receive")).await;
-    let asked = tokio::time::Instant::now();
+    let asked = Instant::now();
     shutdown.cancel();
     running.await.unwrap().unwrap();
     assert!(asked.elapsed() < Duration::from_millis(100), "{:?}", asked.elapsed());
