@@ -66,3 +66,34 @@ END
 $body$;
 
 DROP FUNCTION pg_catalog.blueshift_make_operator(text, text, text, text, text, text);
+
+-- Where Postgres has a function of anything beside that of texts, it does not choose either.
+DO $body$
+DECLARE
+    converted text[] := ARRAY[
+        'numeric', 'int2', 'int4', 'int8', 'float4', 'float8', 'date', 'time', 'timetz',
+        'timestamp', 'timestamptz'
+    ];
+    made record;
+BEGIN
+    FOR made IN SELECT type FROM unnest(converted) AS type LOOP
+        EXECUTE format(
+            'CREATE FUNCTION pg_catalog.quote_literal(%s) RETURNS text LANGUAGE sql STABLE STRICT '
+            'PARALLEL SAFE AS ''SELECT pg_catalog.quote_literal($1::text)''',
+            made.type
+        );
+    END LOOP;
+    FOR made IN
+        SELECT a, b
+        FROM unnest(array_prepend('text', converted)) AS a,
+            unnest(array_prepend('text', converted)) AS b
+        WHERE a <> 'text' OR b <> 'text'
+    LOOP
+        EXECUTE format(
+            'CREATE FUNCTION pg_catalog.concat(%s, %s) RETURNS varchar LANGUAGE sql STABLE STRICT '
+            'PARALLEL SAFE AS ''SELECT pg_catalog.concat($1::text, $2::text)''',
+            made.a, made.b
+        );
+    END LOOP;
+END
+$body$;
