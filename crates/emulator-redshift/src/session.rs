@@ -8,6 +8,7 @@ mod copy_execution;
 mod faults;
 mod lock;
 mod reading;
+mod records;
 mod replay;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use emulator_core::faults::Hit;
 use pgwire::messages::extendedquery::Sync;
 use pgwire::messages::response::CommandComplete;
 
-use crate::classify::{Action, Context, Reading};
+use crate::classify::{Action, Reading};
 use crate::error::{SessionError, SqlError};
 use crate::relay::names::{Granted, Prepared, Special, Target};
 use crate::relay::parameters::Binding;
@@ -401,60 +402,6 @@ impl Session {
         let needed =
             special.is_some() || query.is_some() || operation.is_some() || granted.is_some();
         needed.then_some(Prepared { special, query, operation, granted })
-    }
-
-    fn context(&self) -> Context {
-        let views = self.shared.system_tables.views();
-        Context { views, case_sensitive: self.case_sensitive, ..Context::default() }
-    }
-
-    /// Keeps what later statements depend on: views of system tables show the relay's records
-    /// whenever they are used, and names in quotes may keep their case.
-    fn note(&mut self, readings: &[Reading<'_>]) {
-        for reading in readings {
-            self.case_sensitive = reading.case_sensitive.unwrap_or(self.case_sensitive);
-            if let Some(name) = &reading.makes_view {
-                self.shared.system_tables.record_view(name, reading.reads);
-            }
-        }
-    }
-
-    /// Copies the system tables and the session's records into its settings, where the views of
-    /// `catalog` read them. Done anew before each statement that looks, because a rollback takes
-    /// settings back.
-    fn refresh(&mut self, reads: SystemReads, audience: Audience) {
-        let text = |text: String| Bytes::from(text);
-        let tables = &self.shared.system_tables;
-        let mut settings = Vec::new();
-        if reads.has(SystemReads::LOAD_ERRORS) {
-            settings.push(("stl_load_errors", tables.load_errors_json()));
-        }
-        if reads.has(SystemReads::COPIES) {
-            settings.push(("copies", tables.copies_json()));
-        }
-        if reads.has(SystemReads::QUERIES) {
-            settings.push(("queries", tables.queries_json()));
-        }
-        if reads.has(SystemReads::TRANSACTIONS) {
-            settings.push(("transactions", tables.transactions_json()));
-        }
-        if reads.has(SystemReads::SESSION) {
-            let last_copy = self.relay.journal.last_copy();
-            settings.extend([
-                ("last_copy_count", text(last_copy.rows.to_string())),
-                ("last_copy_id", text(last_copy.query.to_string())),
-                ("last_query_id", text(self.last_query_id.to_string())),
-            ]);
-        }
-        let calls: Vec<String> = (1..)
-            .zip(&settings)
-            .map(|(number, (name, _))| {
-                format!("pg_catalog.set_config('blueshift.{name}', ${number}, false)")
-            })
-            .collect();
-        let parameters = settings.into_iter().map(|(_, value)| Some(value)).collect();
-        self.relay.send_own(&format!("SELECT {}", calls.join(", ")), parameters, audience);
-        self.relay.close_own(audience);
     }
 
     /// Executes a statement of ours; a COMMIT ends the transaction, or the implicit one that lasts

@@ -39,6 +39,9 @@ const SESSION_SETTINGS: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 
+/// A setting that a client may start with: floats have 15 digits ("extra_float_digits").
+const FLOAT_DIGITS: (&str, &str) = ("extra_float_digits", "0");
+
 /// The isolation level that ALTER DATABASE gave the database.
 const DATABASE_ISOLATION: &str = "SELECT pg_catalog.split_part(setting, '=', 2) \
     FROM pg_catalog.pg_db_role_setting, LATERAL pg_catalog.unnest(setconfig) AS setting \
@@ -183,6 +186,14 @@ impl Upstream {
         default: Isolation,
     ) -> Result<Opened, OpenError> {
         let mut startup = Startup::new();
+        let (digits, default_digits) = FLOAT_DIGITS;
+        // What Postgres is told by name would count more than what it is told in `options`.
+        let says_digits = |(name, value): &(String, String)| {
+            name.eq_ignore_ascii_case("options") && value.to_lowercase().contains(digits)
+        };
+        if !parameters.iter().any(says_digits) {
+            startup.parameters.insert(digits.to_owned(), default_digits.to_owned());
+        }
         for (name, value) in parameters {
             startup.parameters.insert(name.clone(), value.clone());
         }

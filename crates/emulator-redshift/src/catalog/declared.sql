@@ -57,6 +57,29 @@ BEGIN
 END
 $body$;
 
+-- "GRANT", REFERENCES: whose statement it is must have the right to refer to the table.
+CREATE FUNCTION pg_catalog.blueshift_judge_reference(relid oid)
+RETURNS void LANGUAGE plpgsql STABLE AS $body$
+DECLARE
+    invoker name := current_setting('blueshift.invoker');
+    refused text;
+BEGIN
+    SELECT CASE
+        WHEN NOT has_schema_privilege(invoker, c.relnamespace, 'USAGE')
+            THEN format('permission denied for schema %s', n.nspname)
+        WHEN NOT has_table_privilege(invoker, c.oid, 'REFERENCES')
+            THEN format('permission denied for relation %s', c.relname)
+    END
+    INTO refused
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = $1;
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = refused;
+    END IF;
+END
+$body$;
+
 CREATE FUNCTION pg_catalog.blueshift_declare_key(relid oid, declared json)
 RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
@@ -70,6 +93,11 @@ DECLARE
     number int4 := 0;
     id oid := pg_catalog.pg_nextoid('pg_catalog.pg_constraint', 'oid', 'pg_catalog.pg_constraint_oid_index');
 BEGIN
+    -- What it is told may be the client's own words.
+    IF kind NOT IN ('p', 'u', 'f') OR columns IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_table_definition', MESSAGE = 'a key is PRIMARY, UNIQUE or FOREIGN';
+    END IF;
     SELECT * INTO relation FROM pg_catalog.pg_class AS c WHERE c.oid = $1;
     IF kind = 'p' AND EXISTS (
         SELECT FROM pg_catalog.pg_constraint AS c WHERE c.conrelid = $1 AND c.contype = 'p'
@@ -85,6 +113,7 @@ BEGIN
                 ERRCODE = 'undefined_table',
                 MESSAGE = format('relation %s does not exist', declared->>'references');
         END IF;
+        PERFORM pg_catalog.blueshift_judge_reference(other);
         IF json_array_length(declared->'referenced') = 0 THEN
             SELECT c.conkey INTO other_columns
             FROM pg_catalog.pg_constraint AS c WHERE c.conrelid = other AND c.contype = 'p';
@@ -268,7 +297,11 @@ BEGIN
         AND current_query() ILIKE '%rename%';
     IF said <> '' THEN
         PERFORM set_config('blueshift.declared', '', false);
-        declared := said::json;
+        BEGIN
+            declared := said::json;
+        EXCEPTION WHEN OTHERS THEN
+            RETURN; -- None of ours: a client can set it too.
+        END;
     ELSIF cardinality(pieces) < 2 THEN
         RETURN;
     ELSE
@@ -303,6 +336,7 @@ BEGIN
     PERFORM pg_catalog.set_config(
         'blueshift.schemas', pg_catalog.current_schemas(true)::pg_catalog.text, true
     );
+    PERFORM pg_catalog.set_config('blueshift.invoker', current_user, true);
     IF TG_TAG IN ('CREATE TABLE AS', 'SELECT INTO') THEN
         PERFORM pg_catalog.blueshift_pin_types(d.objid)
         FROM pg_catalog.pg_event_trigger_ddl_commands() AS d

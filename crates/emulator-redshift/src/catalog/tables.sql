@@ -6,14 +6,21 @@ SELECT CASE $1
 END
 $body$;
 
--- Of tables only: a view could call functions, which would run with the rights of this one.
+-- Of tables only: a view could call functions, which would run with the rights of this one. Who was
+-- granted a view that shows the counts of all tables sees them all.
 CREATE FUNCTION pg_catalog.blueshift_row_count(oid)
 RETURNS int8 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     counted int8;
+    invoker name := coalesce(nullif(current_setting('role'), 'none'), session_user);
 BEGIN
     IF NOT EXISTS (
         SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = $1 AND c.relkind IN ('r', 'm')
+            AND (
+                has_table_privilege(invoker, c.oid, 'SELECT')
+                OR has_table_privilege(invoker, 'pg_catalog.svv_table_info', 'SELECT')
+                OR has_table_privilege(invoker, 'pg_catalog.stv_tbl_perm', 'SELECT')
+            )
     ) THEN
         RETURN NULL;
     END IF;

@@ -153,6 +153,7 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         case_sensitive: case_sensitivity(&statement),
     };
     names_fit(&statement)?;
+    unmarked(&statement)?;
     if statement.is_empty() {
         reading.action = Action::Empty;
     } else if statement.leads("copy") {
@@ -257,6 +258,15 @@ fn names_fit(statement: &Statement<'_>) -> Result<(), SqlError> {
         }
     }
     Ok(())
+}
+
+/// What a table declares travels behind [`MARK`]: nobody else may write that.
+fn unmarked(statement: &Statement<'_>) -> Result<(), SqlError> {
+    if !statement.sql.contains(MARK) {
+        return Ok(());
+    }
+    let message = format!("{MARK} is reserved by this Redshift stand-in");
+    Err(SqlError::new("42939", message).with_hint("leave it out of comments and texts"))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Each becomes a query of what `catalog/show.sql` makes. What does not have the guide's syntax
 //! passes, and Postgres finds the error.
 
+use super::declared::quoted_name;
 use super::edits::Edits;
 use crate::sql::quotes;
 use crate::sql::statement::Statement;
@@ -116,12 +117,12 @@ fn query(statement: &Statement<'_>, shown: &Shown) -> Option<String> {
 
 /// `SHOW TABLE` and `SHOW VIEW`, which answer a statement that would make it.
 fn definition(statement: &Statement<'_>, kind: &str, edits: &mut Edits) {
-    if !statement.is_word(1, kind) || !statement.is_identifier(2) {
+    let named = statement.is_identifier(2) || statement.is_symbol(2, b'#');
+    if !statement.is_word(1, kind) || !named {
         return;
     }
     let last = statement.after_name(2).min(statement.tokens.len()) - 1;
-    let name =
-        quotes::literal(&statement.sql[statement.tokens[2].start()..statement.tokens[last].end()]);
+    let name = quotes::literal(&quoted_name(statement, 2));
     let whole = statement.tokens[0].start()..statement.tokens[last].end();
     let call = format!("pg_catalog.blueshift_show_{kind}({name}::pg_catalog.regclass)");
     let title = if kind == "view" { "Show View DDL statement" } else { "Show Table DDL statement" };
@@ -162,7 +163,7 @@ mod tests {
         );
         check(
             "show view s.v",
-            "SELECT pg_catalog.blueshift_show_view('s.v'::pg_catalog.regclass) AS \
+            "SELECT pg_catalog.blueshift_show_view('\"s\".\"v\"'::pg_catalog.regclass) AS \
              \"Show View DDL statement\"",
         );
     }

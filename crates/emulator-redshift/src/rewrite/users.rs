@@ -22,6 +22,9 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Option<St
             edits.replace(bytes(at + 2), "-1");
         }
         return superuser(statement, edits);
+    } else if statement.leads("create role") && statement.tokens.len() == 3 {
+        // `catalog/operations.sql` tells roles from groups by it.
+        edits.insert(bytes(2).end, " CONNECTION LIMIT 0");
     } else if statement.leads("set") || statement.leads("reset") {
         session_authorization(statement, edits);
     } else if statement.leads("grant") || statement.leads("revoke") {
@@ -39,7 +42,7 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Option<St
             }
         }
     } else if statement.leads("delete")
-        && statement.is_identifier(1)
+        && (statement.is_identifier(1) || statement.is_symbol(1, b'#'))
         && !statement.is_word(1, "from")
     {
         edits.insert(statement.tokens[1].start(), "FROM ");

@@ -10,7 +10,7 @@ use crate::sql::tokens::Kind;
 /// The words that a `#name` may follow: there, `#` begins the name of a temporary table.
 const BEFORE_TABLES: &[&str] = &[
     "table", "into", "from", "join", "update", "using", "exists", "only", "truncate", "lock",
-    "analyze", "vacuum", "like", "merge",
+    "analyze", "vacuum", "like", "merge", "delete",
 ];
 
 /// Rewrites the words of a statement.
@@ -44,8 +44,14 @@ fn temporary_name(statement: &Statement<'_>, index: usize, edits: &mut Edits) {
             || BEFORE_TABLES.iter().any(|word| statement.is_word(before, word))
     });
     if name.kind == Kind::Word && name.start() == mark.end() && is_table {
-        let quoted = format!("\"#{}\"", name.text(statement.sql).to_ascii_lowercase());
-        edits.replace(mark.start()..name.end(), quoted);
+        // SELECT … INTO makes the table.
+        let makes = statement.is_word(index - 1, "into")
+            && !["insert", "merge"]
+                .iter()
+                .any(|verb| index.checked_sub(2).is_some_and(|at| statement.is_word(at, verb)));
+        let temporary = if makes { "TEMP " } else { "" };
+        let name = name.text(statement.sql).to_ascii_lowercase();
+        edits.replace(mark.start()..mark.end() + name.len(), format!("{temporary}\"#{name}\""));
     }
 }
 

@@ -171,3 +171,35 @@ async fn settings_of_redshift_are_remembered() {
     session.run("reset query_group").await;
     assert_eq!(session.value("show query_group").await, "unset");
 }
+
+#[tokio::test]
+async fn floats_have_fifteen_digits_unless_the_client_wants_more() {
+    // "extra_float_digits".
+    let kit = Kit::start().await;
+    let sql = "select pi() || '|' || 1::float/3 || '|' || (0.1::float+0.2::float)";
+    let session = kit.connect().await;
+    assert_eq!(session.value(sql).await, "3.14159265358979|0.333333333333333|0.3");
+    let session = Kit::connected(kit.config().options("-c extra_float_digits=1")).await;
+    assert!(session.value(sql).await.starts_with("3.141592653589793|"));
+    session.run("set extra_float_digits to -3").await;
+    assert!(session.value(sql).await.starts_with("3.14159265359|"));
+}
+
+#[tokio::test]
+async fn a_name_with_a_hash_is_a_temporary_table_wherever_it_is_made() {
+    // "SELECT INTO", "CREATE TABLE" (temporary tables), "DELETE".
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session
+        .run(
+            "create table #q (a int); insert into #q values (1), (2); select a into #q2 from #q; \
+             with x as (select a from #q) select * into #x5 from x; \
+             insert into #q2 select a from #q; delete #q2 where a = 1; delete #x5",
+        )
+        .await;
+    assert_eq!(session.value("select count(*) from #q2").await, "2");
+    assert_eq!(session.value("select count(*) from #x5").await, "0");
+    let tables = "select count(*) from pg_class where relname in ('#q', '#q2', '#x5') \
+                  and relpersistence = 't'";
+    assert_eq!(session.value(tables).await, "3");
+}

@@ -20,6 +20,7 @@ mod load_tables;
 mod lock;
 mod operations;
 mod pipelines;
+mod privacy;
 mod protocol;
 mod psql;
 mod show;

@@ -145,3 +145,18 @@ async fn users_are_shown_what_they_may_read() {
     assert!(databases.iter().all(|row| row.get::<_, &str>(0) != "postgres"));
     session.run(&format!("drop table blueshift_mine; drop user {name}")).await;
 }
+
+#[tokio::test]
+async fn a_name_in_quotes_is_shown_as_any_other() {
+    // "SHOW TABLE", "SHOW VIEW", "Names and identifiers".
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table \"MiXed\" (a int); create view \"MV\" as select a from mixed").await;
+    for sql in ["show table \"MiXed\"", "show table public.MIXED", "show view \"MV\""] {
+        assert!(session.value(sql).await.contains("mixed"), "{sql}");
+    }
+    session.run("set enable_case_sensitive_identifier to true; create table \"Own\" (a int)").await;
+    assert!(session.value("show table \"Own\"").await.contains("Own"));
+    session.run("create table #t (a int)").await;
+    assert!(session.value("show table #t").await.contains("#t"));
+}
