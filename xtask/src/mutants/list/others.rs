@@ -18,7 +18,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "TimeoutConfig::builder().build()",
         )],
         scenario: "held-services",
-        caught_by: &["one batch without an answer", "still runs after"],
+        caught_by: &["one batch without an answer", "were not answered within 90s"],
     },
     Mutant {
         name: "generator-waits-for-sqs",
