@@ -15,6 +15,7 @@ mod temporal;
 mod utf8;
 mod zone;
 
+pub(super) use self::number::write_out_exponent;
 use self::temporal::{DateStyle, TimeStyle};
 use super::failure::Refusal;
 use super::options::{CopyOptions, Flag};

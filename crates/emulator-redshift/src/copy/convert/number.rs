@@ -1,5 +1,7 @@
 //! Numbers (Database Developer Guide, "Numeric types"; §10).
 
+use memchr::memchr2;
+
 use super::{FieldError, trim};
 use crate::copy::rejects::code;
 
@@ -104,6 +106,52 @@ pub(super) fn decimal(
         return Err(FieldError::at(before, code::TOO_LONG, reason));
     }
     Ok(())
+}
+
+/// Larger exponents are nobody's, and would be as many zeros.
+const EXPONENT_MAX: usize = 1000;
+
+/// Replaces `digits` by a JSON number without its exponent: `1250` of `1.25E3`. False if it has
+/// none, is no number, or would be endless.
+pub(in crate::copy) fn write_out_exponent(number: &[u8], digits: &mut Vec<u8>) -> bool {
+    let Some(at) = memchr2(b'e', b'E', number) else { return false };
+    let (mantissa, exponent) = (&number[..at], &number[at + 1..]);
+    let exponent = std::str::from_utf8(exponent).ok().and_then(|text| text.parse::<i32>().ok());
+    let Some(exponent) = exponent else { return false };
+    let shift = exponent.unsigned_abs() as usize;
+    let (negative, sign) = sign(mantissa);
+    let point = mantissa.iter().position(|byte| *byte == b'.').unwrap_or(mantissa.len());
+    let whole = mantissa.get(sign..point).unwrap_or_default();
+    let fraction = mantissa.get(point + 1..).unwrap_or_default();
+    let all = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    if whole.is_empty() || !all(whole) || !all(fraction) || EXPONENT_MAX < shift {
+        return false;
+    }
+    digits.clear();
+    if negative {
+        digits.push(b'-');
+    }
+    if exponent < 0 {
+        digits.extend_from_slice(&whole[..whole.len().saturating_sub(shift)]);
+        if whole.len() <= shift {
+            digits.push(b'0');
+        }
+        digits.push(b'.');
+        digits.resize(digits.len() + shift.saturating_sub(whole.len()), b'0');
+        digits.extend_from_slice(&whole[whole.len().saturating_sub(shift)..]);
+        digits.extend_from_slice(fraction);
+    } else {
+        let moved = fraction.len().min(shift);
+        digits.extend_from_slice(whole);
+        digits.extend_from_slice(&fraction[..moved]);
+        digits.resize(digits.len() + shift - moved, b'0');
+        digits.push(b'.');
+        digits.extend_from_slice(&fraction[moved..]);
+    }
+    // A whole number is one for an integer too.
+    let end = digits.iter().rposition(|byte| *byte != b'0').unwrap_or(0);
+    digits.truncate(if digits[end] == b'.' { end } else { end + 1 });
+    true
 }
 
 /// Adds one to the last digit; the first is a zero that can take the carry.

@@ -7,6 +7,8 @@ pub(in crate::copy) mod paths;
 
 use std::collections::HashMap;
 
+use memchr::memchr2;
+
 use super::scan::{find_string_stop, is_blank};
 
 /// What a member's value is.
@@ -314,6 +316,19 @@ fn hex4(bytes: &[u8]) -> Option<u32> {
         value = value * 16 + char::from(*digit).to_digit(16)?;
     }
     Some(value)
+}
+
+/// Writes a well-formed value as COPY loads it into a string: each line break goes, with the
+/// indentation after it, other blanks stay (the values that "COPY from JSON format" shows for
+/// `$['tags']` and `$['friends'][1]`). There are no line breaks within strings.
+pub(in crate::copy) fn join_lines(raw: &[u8], joined: &mut Vec<u8>) {
+    joined.clear();
+    let mut rest = raw;
+    while let Some(line_end) = memchr2(b'\n', b'\r', rest) {
+        joined.extend_from_slice(&rest[..line_end]);
+        rest = &rest[skip_blanks(rest, line_end)..];
+    }
+    joined.extend_from_slice(rest);
 }
 
 /// Decodes the inside of a string whose escapes are well formed.

@@ -1,12 +1,14 @@
 //! A JSON structure becomes a row (Database Developer Guide, "COPY from JSON format").
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::fields::{count_pipes, nul_in_field, too_long as row_too_long};
 use super::{Plan, RowError};
-use crate::copy::convert::{FieldError, FieldText};
+use crate::copy::convert::{FieldError, FieldText, write_out_exponent};
 use crate::copy::decode::json::paths::PathReader;
-use crate::copy::decode::json::{NotJson, ObjectReader, ValueKind, ValueRange, decode_string};
+use crate::copy::decode::json::{
+    NotJson, ObjectReader, ValueKind, ValueRange, decode_string, join_lines,
+};
 use crate::copy::decode::lines::ROW_BYTES_MAX;
 use crate::copy::decode::split::{RecordKind, STRUCTURE_BYTES_MAX};
 use crate::copy::rejects::code;
@@ -97,7 +99,7 @@ impl<'a> ObjectRows<'a> {
             }
             let text = match column.column_type {
                 ColumnType::Super => json_text(bytes, *value, utf8),
-                _ => field_text(bytes, *value, utf8, &mut self.decoded),
+                _ => field_text(bytes, *value, utf8, &column.column_type, &mut self.decoded),
             };
             let text = match (text, &column.column_type) {
                 (Some(text), ColumnType::Varchar(_) | ColumnType::Char(_)) if !text.plain => {
@@ -106,7 +108,8 @@ impl<'a> ObjectRows<'a> {
                 }
                 (text, _) => text,
             };
-            if self.plan.put(index, text, out)? {
+            let put = self.plan.put(index, text, out);
+            if put.map_err(|error| error.of_literal(bytes, *value))? {
                 replaced.get_or_insert(index);
             }
         }
@@ -127,12 +130,16 @@ fn field_text<'b>(
     bytes: &'b [u8],
     value: ValueRange,
     utf8: bool,
+    column: &ColumnType,
     decoded: &'b mut Vec<u8>,
 ) -> Option<FieldText<'b>> {
     let raw = &bytes[value.start..value.end];
     match value.kind {
         ValueKind::Missing | ValueKind::Null | ValueKind::NotAnObject | ValueKind::NotAnElement => {
             None
+        }
+        ValueKind::Literal if is_exact(column) && write_out_exponent(raw, decoded) => {
+            Some(FieldText { bytes: decoded, utf8: true, plain: true })
         }
         // JSON strings have no control characters but as escapes.
         ValueKind::String { escaped: false } | ValueKind::Literal => {
@@ -144,7 +151,30 @@ fn field_text<'b>(
             let utf8 = std::str::from_utf8(decoded).is_ok();
             Some(FieldText { bytes: decoded, utf8, plain: false })
         }
-        ValueKind::Nested => Some(FieldText { bytes: raw, utf8, plain: false }),
+        ValueKind::Nested => {
+            let lines = memchr2(b'\n', b'\r', raw).is_some();
+            if lines {
+                join_lines(raw, decoded);
+            }
+            let bytes = if lines { decoded } else { raw };
+            Some(FieldText { bytes, utf8, plain: false })
+        }
+    }
+}
+
+/// Whether the column takes digits only, where a JSON number may have an exponent. [?]
+fn is_exact(column: &ColumnType) -> bool {
+    use ColumnType::{BigInt, Integer, Numeric, SmallInt, Timestamp, TimestampTz};
+    matches!(column, SmallInt | Integer | BigInt | Numeric { .. } | Timestamp | TimestampTz)
+}
+
+impl RowError<'_> {
+    /// With a number as the file has it.
+    fn of_literal(mut self, bytes: &[u8], value: ValueRange) -> Self {
+        if let (ValueKind::Literal, Some((_, text))) = (value.kind, &mut self.field) {
+            *text = bytes[value.start..value.end].to_vec().into();
+        }
+        self
     }
 }
 

@@ -166,6 +166,20 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
+#[test]
+fn nested_values_lose_their_line_breaks_and_indentation_only() {
+    for (raw, expected) in [
+        ("[\n  \"a b\",\n  1\n]", "[\"a b\",1]"),
+        ("{\r\n\t\"id\": 1,\r\n\r\n \"n\":  [ 2 ]\r\n}", "{\"id\": 1,\"n\":  [ 2 ]}"),
+        ("{ \"a\": \"x\\n  y\" }", "{ \"a\": \"x\\n  y\" }"),
+        ("[1, \n2]", "[1, 2]"),
+    ] {
+        let mut joined = b"old".to_vec();
+        join_lines(raw.as_bytes(), &mut joined);
+        assert_eq!(String::from_utf8(joined).unwrap(), expected, "{raw:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn agrees_with_serde_json(text in damaged()) {
