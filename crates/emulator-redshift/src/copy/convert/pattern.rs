@@ -7,6 +7,19 @@ use super::moment::{self, Moment};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     parts: Vec<Part>,
+    /// Whether it has a date; else it is a time of day.
+    dated: bool,
+}
+
+/// What a text is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A date; a time may follow it, and is cut.
+    Date,
+    /// A date and its time.
+    Timestamp,
+    /// A time of day, whose date does not matter.
+    TimeOfDay,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +34,21 @@ enum Part {
     Minute,
     Second,
     Meridiem,
-    Separator(u8),
+    /// A point and digits, written out after the seconds: `SS.000`.
+    Fraction,
+    /// A byte that stands for itself; a blank stands for any blanks.
+    Literal(u8),
+}
+
+impl Part {
+    fn is_of_date(self) -> bool {
+        use Part::{Day, Month, MonthName, Year, YearTwoDigits};
+        matches!(self, Year | YearTwoDigits | Month | MonthName | Day)
+    }
+
+    fn is_of_time(self) -> bool {
+        !self.is_of_date() && !matches!(self, Part::Literal(_))
+    }
 }
 
 // Longer keywords first: `HH` (24 hours here, 12 in TO_CHAR) begins three of them.
@@ -40,25 +67,30 @@ const KEYWORDS: [(&str, Part); 12] = [
     ("PM", Part::Meridiem),
 ];
 
-const SEPARATORS: &[u8] = b"-/.:, T";
-
 impl Pattern {
     /// Compiles a format string; `None` if a part of it is unknown. A time zone is one such part.
+    ///
+    /// What is no letter stands for itself, and so do `T` and `Z` of ISO 8601 and, as in TO_CHAR,
+    /// what is in double quotes. [?] Other letters are mostly a misspelt part, which no value fits.
     pub(super) fn compile(format: &str) -> Option<Pattern> {
         let mut parts = Vec::new();
         let mut rest = format.as_bytes();
         while let Some(first) = rest.first() {
-            let begins = |keyword: &str| {
-                rest.get(..keyword.len())
-                    .is_some_and(|head| head.eq_ignore_ascii_case(keyword.as_bytes()))
-            };
             let length = if let Some((keyword, part)) =
-                KEYWORDS.iter().find(|(keyword, _)| begins(keyword))
+                KEYWORDS.iter().find(|(keyword, _)| begins(rest, keyword))
             {
                 parts.push(*part);
                 keyword.len()
-            } else if SEPARATORS.contains(first) {
-                parts.push(Part::Separator(*first));
+            } else if let Some(digits) = fraction_length(&parts, rest) {
+                parts.push(Part::Fraction);
+                digits
+            } else if *first == b'"' {
+                let text = &rest[1..];
+                let end = text.iter().position(|byte| *byte == b'"')?;
+                parts.extend(text[..end].iter().map(|byte| Part::Literal(*byte)));
+                end + 2
+            } else if is_literal(rest) {
+                parts.push(Part::Literal(*first));
                 1
             } else {
                 return None;
@@ -66,22 +98,32 @@ impl Pattern {
             rest = &rest[length..];
         }
         let has = |wanted: &[Part]| parts.iter().any(|part| wanted.contains(part));
-        let complete = has(&[Part::Year, Part::YearTwoDigits])
+        let dated = has(&[Part::Year, Part::YearTwoDigits])
             && has(&[Part::Month, Part::MonthName])
             && has(&[Part::Day]);
-        complete.then_some(Pattern { parts })
+        let timed =
+            !parts.iter().any(|part| part.is_of_date()) && has(&[Part::Hour, Part::HourOfTwelve]);
+        (dated || timed).then_some(Pattern { parts, dated })
     }
 
-    /// Reads a text in this format; for a date, a time may follow and is cut.
-    pub(super) fn parse(&self, text: &[u8], date_only: bool) -> Option<Moment> {
-        let mut found = Moment::date(0, 0, 0);
+    /// Whether the format has a date.
+    pub(super) fn is_dated(&self) -> bool {
+        self.dated
+    }
+
+    /// Reads a text in this format.
+    pub(super) fn parse(&self, text: &[u8], wanted: Wanted) -> Option<Moment> {
+        let mut found = match self.dated {
+            true => Moment::date(0, 0, 0),
+            false if wanted == Wanted::TimeOfDay => Moment::date(2000, 1, 1),
+            false => return None,
+        };
         let mut afternoon = None;
         let mut twelve = false;
         let mut rest = text;
         for (index, part) in self.parts.iter().enumerate() {
-            // A time that is cut need not be there.
             let dated = found.year != 0 && found.month != 0 && found.day != 0;
-            if date_only && dated && rest.is_empty() {
+            if rest.is_empty() && dated && self.may_end_before(index, wanted) {
                 break;
             }
             match part {
@@ -105,24 +147,56 @@ impl Pattern {
                 Part::Second => {
                     found.second = number(&mut rest, 1, 2)?;
                     // A fraction needs no pattern, unless the pattern wants the point itself.
-                    if self.parts.get(index + 1) != Some(&Part::Separator(b'.')) {
+                    let next = self.parts.get(index + 1);
+                    if !matches!(next, Some(Part::Literal(b'.') | Part::Fraction)) {
                         found.microsecond = fraction(&mut rest)?;
                     }
                 }
                 Part::Meridiem => afternoon = Some(meridiem(&mut rest)?),
-                Part::Separator(b' ') => blanks(&mut rest)?,
-                Part::Separator(separator) => {
-                    rest = rest.strip_prefix(&[*separator])?;
-                }
+                Part::Fraction if rest.first() != Some(&b'.') => return None,
+                Part::Fraction => found.microsecond = fraction(&mut rest)?,
+                Part::Literal(b' ') => blanks(&mut rest)?,
+                Part::Literal(literal) => rest = rest.strip_prefix(&[*literal])?,
             }
         }
         let ended = match rest.first() {
             None => true,
-            Some(next) => date_only && (is_white(*next) || *next == b'T'),
+            Some(next) => wanted == Wanted::Date && (is_white(*next) || *next == b'T'),
         };
         found.hour = hour_of_day(found.hour, afternoon, twelve)?;
         // There is no year 0 in a text.
         if ended && found.year > 0 { found.checked() } else { None }
+    }
+
+    /// Whether a text that has its date may lack the parts from this one on: "if the source data
+    /// for a TIMESTAMP column omits time information, 00:00:00 is used", but all of it or nothing.
+    fn may_end_before(&self, index: usize, wanted: Wanted) -> bool {
+        let (read, left) = self.parts.split_at(index);
+        let timed = |parts: &[Part]| parts.iter().any(|part| part.is_of_time());
+        match wanted {
+            Wanted::Date => true,
+            Wanted::Timestamp => timed(left) && !timed(read),
+            Wanted::TimeOfDay => false,
+        }
+    }
+}
+
+fn begins(text: &[u8], keyword: &str) -> bool {
+    text.get(..keyword.len()).is_some_and(|head| head.eq_ignore_ascii_case(keyword.as_bytes()))
+}
+
+/// The bytes of `.000` after the seconds.
+fn fraction_length(parts: &[Part], rest: &[u8]) -> Option<usize> {
+    let digits = rest.strip_prefix(b".")?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits > 0 && parts.last() == Some(&Part::Second)).then_some(1 + digits)
+}
+
+/// Whether the first byte stands for itself. `TZ` is a time zone, which a format may not have.
+fn is_literal(rest: &[u8]) -> bool {
+    match rest[0].to_ascii_uppercase() {
+        b'T' => !begins(rest, "TZ"),
+        b'Z' => true,
+        other => !other.is_ascii_alphabetic(),
     }
 }
 

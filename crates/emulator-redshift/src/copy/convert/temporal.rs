@@ -2,7 +2,7 @@
 //! Developer Guide, "DATEFORMAT and TIMEFORMAT strings").
 
 use super::moment::{self, Moment, days_in_month, write_offset};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Wanted};
 use super::{FieldError, automatic, trim, zone};
 use crate::copy::failure::Refusal;
 use crate::copy::rejects::code;
@@ -39,7 +39,7 @@ impl DateStyle {
             None => Ok(DateStyle::Default),
             Some("auto") => Ok(DateStyle::Auto),
             Some(format) => Ok(DateStyle::Pattern {
-                pattern: compile("DATEFORMAT", format)?,
+                pattern: compile("DATEFORMAT", format, Pattern::is_dated)?,
                 format: format.to_string(),
             }),
         }
@@ -58,7 +58,7 @@ impl DateStyle {
         let moment = match self {
             DateStyle::Default => None,
             DateStyle::Auto => automatic::parse(text),
-            DateStyle::Pattern { pattern, .. } => pattern.parse(text, true),
+            DateStyle::Pattern { pattern, .. } => pattern.parse(text, Wanted::Date),
         };
         let Some(moment) = moment else { return Err(self.error(text)) };
         moment.write_date(out);
@@ -87,7 +87,7 @@ impl TimeStyle {
             Some("epochsecs") => Ok(TimeStyle::EpochSeconds),
             Some("epochmillisecs") => Ok(TimeStyle::EpochMilliseconds),
             Some(format) => Ok(TimeStyle::Pattern {
-                pattern: compile("TIMEFORMAT", format)?,
+                pattern: compile("TIMEFORMAT", format, |_| true)?,
                 format: format.to_string(),
             }),
         }
@@ -111,7 +111,7 @@ impl TimeStyle {
             TimeStyle::Auto => automatic::parse(text),
             TimeStyle::EpochSeconds => epoch(text, 1),
             TimeStyle::EpochMilliseconds => epoch(text, 1000),
-            TimeStyle::Pattern { pattern, .. } => pattern.parse(text, false),
+            TimeStyle::Pattern { pattern, .. } => pattern.parse(text, Wanted::Timestamp),
         };
         let Some(moment) = moment else { return Err(self.error(zoned)) };
         match zoned {
@@ -121,7 +121,7 @@ impl TimeStyle {
         Ok(())
     }
 
-    /// TIME and, `zoned`, TIMETZ: `HH:MI[:SS[.ffffff]]`; TIMETZ with an offset, else it is UTC.
+    /// TIME and, `zoned`, TIMETZ: what is a literal of it; TIMETZ with an offset, else it is UTC.
     /// What TIMEFORMAT recognises counts too, without its date. [?]
     pub(super) fn convert_time_of_day(
         &self,
@@ -130,11 +130,17 @@ impl TimeStyle {
         out: &mut Vec<u8>,
     ) -> Result<(), FieldError> {
         let (_, text) = trim(text);
-        let moment = time_of_day(text).or_else(|| match self {
+        let by_format = || match self {
             TimeStyle::Auto => automatic::parse(text),
-            TimeStyle::Pattern { pattern, .. } => pattern.parse(text, false),
+            TimeStyle::Pattern { pattern, .. } => pattern.parse(text, Wanted::TimeOfDay),
             _ => None,
-        });
+        };
+        let moment = match self {
+            TimeStyle::Pattern { pattern, .. } if !pattern.is_dated() => {
+                by_format().or_else(|| automatic::time_of_day(text))
+            }
+            _ => automatic::time_of_day(text).or_else(by_format),
+        };
         let Some(moment) = moment.filter(|moment| zoned || moment.offset.is_none()) else {
             let format = if zoned { "HH24:MI:SSOF" } else { "HH24:MI:SS" };
             let reason = format!("Invalid time format or value [{format}]"); // [?]
@@ -164,8 +170,12 @@ impl TimeStyle {
 /// Digits beyond these do not change what a fraction is rounded to, the point included.
 const FRACTION_BYTES_MAX: usize = 16;
 
-fn compile(option: &str, format: &str) -> Result<Pattern, Refusal> {
-    Pattern::compile(format).ok_or_else(|| {
+fn compile(
+    option: &str,
+    format: &str,
+    fits: impl Fn(&Pattern) -> bool,
+) -> Result<Pattern, Refusal> {
+    Pattern::compile(format).filter(fits).ok_or_else(|| {
         Refusal::new("22023", format!("{option} '{format}' is not a format of date and time"))
     })
 }
@@ -191,7 +201,10 @@ fn write_iso(text: &[u8], auto: bool, zoned: bool, out: &mut Vec<u8>) -> bool {
         [] => 0,
         // Only TIMESTAMPTZ, or a form of 'auto', has an offset.
         _ if zoned || auto => match zone::parse(after) {
-            Some(offset) => offset,
+            Some(zone) => match zone.offset_at(&iso_moment(text)) {
+                Some(offset) => offset,
+                None => return false,
+            },
             None => return false,
         },
         _ => return false,
@@ -207,20 +220,12 @@ fn write_iso(text: &[u8], auto: bool, zoned: bool, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// `HH:MI[:SS[.ffffff]][offset]`, on a day that does not matter.
-fn time_of_day(text: &[u8]) -> Option<Moment> {
-    let number = |at: usize| (at + 2 <= text.len()).then(|| two_digits(text, at)).flatten();
-    let (hour, minute) = (number(0)?, number(3)?);
-    let second = if text.get(5) == Some(&b':') { Some(number(6)?) } else { None };
-    let after = if second.is_some() { 8 } else { 5 };
-    let (fraction, rest) = split_fraction(&text[after..])?;
-    let rest = trim(rest).1;
-    let offset = if rest.is_empty() { None } else { Some(zone::parse(rest)?) };
-    let microsecond = moment::microseconds(fraction.get(1..).unwrap_or_default());
-    let shaped = text[2] == b':' && (fraction.is_empty() || second.is_some());
-    let second = second.unwrap_or(0);
-    let moment = Moment { hour, minute, second, microsecond, offset, ..Moment::date(2000, 1, 1) };
-    moment.checked().filter(|_| shaped)
+/// The moment of a text that begins with `YYYY-MM-DD HH:MM:SS`.
+fn iso_moment(text: &[u8]) -> Moment {
+    let number = |start| two_digits(text, start).unwrap_or_default();
+    let (hour, minute, second) = (number(11), number(14), number(17));
+    let year = (number(0) * 100 + number(2)) as i32;
+    Moment { hour, minute, second, ..Moment::date(year, number(5), number(8)) }
 }
 
 /// `.ffffff` (the point included) and what follows.

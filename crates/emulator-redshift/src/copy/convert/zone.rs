@@ -1,4 +1,15 @@
-//! Offsets from UTC, as numbers and as abbreviations.
+//! Time zones: offsets from UTC, abbreviations, and names of the IANA time zone database.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
+
+use super::moment::Moment;
+
+/// The one that is built in: the same rules on every machine.
+static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 /// Abbreviations and their minutes east of UTC, as PostgreSQL's default set has them. Names that
 /// mean different zones in different countries follow it too.
@@ -57,17 +68,71 @@ const ABBREVIATIONS: [(&str, i32); 49] = [
 /// PostgreSQL refuses offsets of 16 hours and more.
 const OFFSET_HOURS_MAX: i32 = 15;
 
-/// Seconds east of UTC: `Z`, `PST`, `+01`, `-0330`, `+05:45`, `+01:02:03`.
-pub(super) fn parse(text: &[u8]) -> Option<i32> {
-    match text.first()? {
-        b'+' => numeric(&text[1..]),
-        b'-' => numeric(&text[1..]).map(|offset| -offset),
-        _ => abbreviation(text),
+/// What a text says of its time zone.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Zone {
+    /// Seconds east of UTC.
+    Offset(i32),
+    /// The offset depends on the date.
+    Named(TimeZone),
+}
+
+impl Zone {
+    /// Seconds east of UTC at a local time. As PostgreSQL has it, a time that the clocks skip is
+    /// read as if they had not been set yet, and one that comes twice is the second one.
+    pub(super) fn offset_at(&self, local: &Moment) -> Option<i32> {
+        let zone = match self {
+            Zone::Offset(offset) => return Some(*offset),
+            Zone::Named(zone) => zone,
+        };
+        // The calendar, its weeks too, repeats every 400 years; the database ends with year 9999.
+        let year = if local.year > 9999 { 9600 + local.year % 400 } else { local.year };
+        let civil = DateTime::new(
+            i16::try_from(year).ok()?,
+            local.month as i8,
+            local.day as i8,
+            local.hour as i8,
+            local.minute as i8,
+            local.second as i8,
+            0,
+        );
+        let offset = match zone.to_ambiguous_timestamp(civil.ok()?).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Gap { before, .. } => before,
+            AmbiguousOffset::Fold { after, .. } => after,
+        };
+        Some(offset.seconds())
+    }
+
+    /// Seconds east of UTC, if they have been the same on every day.
+    pub(super) fn fixed(&self) -> Option<i32> {
+        match self {
+            Zone::Offset(offset) => Some(*offset),
+            Zone::Named(zone) => {
+                let changes = zone.following(Timestamp::MIN).next().is_some();
+                (!changes).then(|| zone.to_offset(Timestamp::MIN).seconds())
+            }
+        }
     }
 }
 
+/// `Z`, `PST`, `+01`, `-0330`, `+05:45`, `+01:02:03`, `America/New_York`.
+pub(super) fn parse(text: &[u8]) -> Option<Zone> {
+    match text.first()? {
+        b'+' => numeric(&text[1..]).map(Zone::Offset),
+        b'-' => numeric(&text[1..]).map(|offset| Zone::Offset(-offset)),
+        _ => abbreviation(text).map(Zone::Offset).or_else(|| named(text)),
+    }
+}
+
+/// In any case, as in a cast.
+fn named(text: &[u8]) -> Option<Zone> {
+    let zone = ZONES.get(std::str::from_utf8(text).ok()?).ok()?;
+    (!zone.is_unknown()).then_some(Zone::Named(zone))
+}
+
 /// Seconds east of UTC of an abbreviation.
-pub(super) fn abbreviation(text: &[u8]) -> Option<i32> {
+fn abbreviation(text: &[u8]) -> Option<i32> {
     ABBREVIATIONS
         .iter()
         .find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes()))

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "smallint",
     "integer",
     "bigint",
@@ -19,14 +19,17 @@ const COLUMNS: [&str; 14] = [
     "date",
     "timestamp without time zone",
     "timestamp with time zone",
+    "time without time zone",
+    "time with time zone",
 ];
 
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 9] = [
     "",
     "TIMEFORMAT 'auto' DATEFORMAT 'auto'",
     "TIMEFORMAT 'epochsecs'",
     "TIMEFORMAT 'epochmillisecs' ACCEPTANYDATE",
     "TIMEFORMAT 'DD.MM.YY HH12:MI:SS PM' DATEFORMAT 'MON DD YYYY'",
+    "TIMEFORMAT 'HH:MI:SS.000Z'",
     "ACCEPTINVCHARS TRUNCATECOLUMNS",
     "ACCEPTINVCHARS AS '\\\\' TRIMBLANKS ROUNDEC",
     "EMPTYASNULL BLANKSASNULL",
@@ -39,7 +42,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         "[-+0-9.:/ TZJeEapm\\\\\t\n]{0,24}".prop_map(String::into_bytes),
         "[0-9]{4}-[01][0-9]-[0-3][0-9][ T][012][0-9](:[0-9]{2}){2}(\\.[0-9]{1,9})?([-+][0-9]{2})?"
             .prop_map(String::into_bytes),
-        "(Jan|feb|DEC|17|J24|1999|[0-9]{1,8}|PST|BC|AM|10:[0-9]{1,2}|[ ,./-]){1,9}"
+        "(Jan|feb|DEC|17|J24|1999|[0-9]{1,14}|PST|US/Pacific|BC|AM|10:[0-9]{1,2}|[ ,./-]){1,9}"
             .prop_map(String::into_bytes),
     ]
 }

@@ -61,6 +61,15 @@ fn the_default_timestamptz_has_an_offset_or_is_utc() {
         ("2019-08-06 10:11:12 cest", "2019-08-06 10:11:12+02:00"),
         ("2019-08-06 10:11:12", "2019-08-06 10:11:12+00:00"),
         ("2019-08-06", "2019-08-06 00:00:00+00:00"),
+        // Names of zones, at both times of the year, and when the clocks are set.
+        ("2020-07-01 12:00:00 America/New_York", "2020-07-01 12:00:00-04:00"),
+        ("2020-01-01 12:00:00 america/new_york", "2020-01-01 12:00:00-05:00"),
+        ("2020-07-01 12:00:00.25 US/Pacific", "2020-07-01 12:00:00.25-07:00"),
+        ("2020-07-01 12:00:00 Asia/Kolkata", "2020-07-01 12:00:00+05:30"),
+        ("2020-07-01 12:00:00 Etc/GMT+5", "2020-07-01 12:00:00-05:00"),
+        ("2018-03-11 02:30:00 America/New_York", "2018-03-11 02:30:00-05:00"),
+        ("2018-11-04 01:30:00 America/New_York", "2018-11-04 01:30:00-05:00"),
+        ("1800-01-01 00:00:00 America/New_York", "1800-01-01 00:00:00-04:56:02"),
     ] {
         check(TIMESTAMPTZ, text, expected);
     }
@@ -70,7 +79,9 @@ fn the_default_timestamptz_has_an_offset_or_is_utc() {
         "2019-08-06 10:11:12+01:60",
         "2019-08-06 10:11:12+",
         "2019-08-06 10:11:12 XYZ",
-        "2019-08-06 10:11:12 Europe/Berlin",
+        "2019-08-06 10:11:12 Europe/Nowhere",
+        "2019-08-06 10:11:12 Etc/Unknown",
+        "2019-08-06 10:11:12 ../../etc/localtime",
         "2019-08-06T10:11:12Z",
         "2019-08-06 10:11:12+01:00:00:00",
         "2019-08-06 10:11:12+ü",
@@ -131,7 +142,10 @@ const AUTOMATIC: [(&str, &str); 46] = [
 
 #[test]
 fn automatic_recognition_takes_the_guides_forms() {
-    for (text, expected) in AUTOMATIC {
+    // "YYYYMMDD HHMISS" without its blank: taken by the PostgreSQL that Redshift comes from. [?]
+    let digits = ("20190211051015", "2019-02-11 05:10:15");
+    let zoned = ("2020-07-01 12:00:00 America/New_York", "2020-07-01 12:00:00");
+    for (text, expected) in AUTOMATIC.into_iter().chain([digits, zoned]) {
         check_with("TIMEFORMAT 'auto'", TIMESTAMP, text, expected);
     }
     for (text, expected) in [
@@ -143,6 +157,11 @@ fn automatic_recognition_takes_the_guides_forms() {
         ("12/17/1997 07:37:16-0330", "1997-12-17 07:37:16-03:30"),
         ("Jan-08-95 BC", "0095-01-08 00:00:00+00:00 BC"),
         ("J2451187 04:05:06 +01:02:03", "1999-01-08 04:05:06+01:02:03"),
+        ("2020-07-01T12:00:00 America/New_York", "2020-07-01 12:00:00-04:00"),
+        ("Jan 8 1999 10:00 PM America/Argentina/Buenos_Aires", "1999-01-08 22:00:00-03:00"),
+        ("1/8/12345 04:05:06 Europe/Berlin", "12345-01-08 04:05:06+01:00"),
+        ("7/8/12345 04:05:06 Europe/Berlin", "12345-07-08 04:05:06+02:00"),
+        ("20190211051015 US/Pacific", "2019-02-11 05:10:15-08:00"),
     ] {
         check_with("TIMEFORMAT 'auto'", TIMESTAMPTZ, text, expected);
     }
@@ -164,7 +183,10 @@ fn automatic_recognition_refuses_the_rest() {
         "1999-01-08 25:00:00",
         "1999-01-08 04:05:06 04:05:06",
         "1999-01-08 Mars",
-        "1999-01-08 10:00:00 America/New_York",
+        "1999-01-08 10:00:00 America/Nowhere",
+        "20190211241015",
+        "20190211051015 10:00:00",
+        "2019021105101",
         "2001.366",
         "1996-01-08 J2451187",
         "1996--08",
@@ -229,6 +251,20 @@ fn patterns_read_their_parts() {
         ("YYYY-MM-DDTHH24:MI:SS", "2019-08-06T10:11:12", "2019-08-06 10:11:12"),
         ("YYYY/MM/DD", "2019/08/06", "2019-08-06 00:00:00"),
         ("yyyy-mm-dd hh:mi:ss.", "2019-08-06 10:11:12.", "2019-08-06 10:11:12"),
+        // What is no part stands for itself.
+        ("YYYY-MM-DDTHH:MI:SSZ", "2019-08-06T10:11:12Z", "2019-08-06 10:11:12"),
+        ("YYYY-MM-DDTHH24:MI:SSZ", "2019-08-06T10:11:12.5Z", "2019-08-06 10:11:12.500000"),
+        ("YYYY-MM-DDTHH:MI:SS.000Z", "2019-08-06T10:11:12.345Z", "2019-08-06 10:11:12.345000"),
+        ("YYYY-MM-DD HH:MI:SS.000000", "2019-08-06 10:11:12.3", "2019-08-06 10:11:12.300000"),
+        ("YYYY-MM-DD\"T\"HH24:MI:SS", "2019-08-06T10:11:12", "2019-08-06 10:11:12"),
+        ("DD \"day of\" MON YYYY", "6 day of Aug 2019", "2019-08-06 00:00:00"),
+        ("YYYY_MM_DD", "2019_08_06", "2019-08-06 00:00:00"),
+        ("20YY?MM;DD", "2019?08;06", "2019-08-06 00:00:00"),
+        ("YYYY年MM月DD日", "2019年8月6日", "2019-08-06 00:00:00"),
+        // "If the source data for a TIMESTAMP column omits time information, 00:00:00 is used."
+        ("YYYY-MM-DD HH:MI:SS", "2019-02-11", "2019-02-11 00:00:00"),
+        ("MM.DD.YYYY HH:MI:SS", "08.06.2019 ", "2019-08-06 00:00:00"),
+        ("YYYY-MM-DDTHH:MI:SS.000Z", "2019-02-11", "2019-02-11 00:00:00"),
     ] {
         check_with(&format!("TIMEFORMAT '{format}'"), TIMESTAMP, text, expected);
         let zoned = format!("{expected}+00:00");
@@ -237,7 +273,16 @@ fn patterns_read_their_parts() {
     for (format, text) in [
         ("MM.DD.YYYY HH:MI:SS", "08/06/2019 10:11:12"),
         ("MM.DD.YYYY HH:MI:SS", "13.06.2019 10:11:12"),
-        ("MM.DD.YYYY HH:MI:SS", "08.06.2019"),
+        ("MM.DD.YYYY HH:MI:SS", "08.06.2019 10:11"),
+        ("HH12 AM YYYY-MM-DD AM", "05 AM 2019-01-01"),
+        ("YYYY-MM-DDZ", "2019-01-01"),
+        ("YYYY-MM-DDTHH:MI:SSZ", "2019-01-02T03:04:05"),
+        ("YYYY-MM-DDTHH:MI:SSZ", "2019-01-02T03:04:05+00"),
+        ("YYYY-MM-DD HH:MI:SS.000", "2019-01-02 03:04:05"),
+        ("YYYY-MM-DD HH:MI:SS.000", "2019-01-02 03:04:05.x"),
+        // A time has no date.
+        ("HH:MI:SS", "10:11:12"),
+        ("HH:MI:SS", "2019-08-06 10:11:12"),
         ("MM.DD.YYYY HH:MI:SS", "08.06.2019 10:11:12 x"),
         ("YYYY/MM/DD", "2019/08/06 10:11:12"),
         ("YYYY-MM-DD HH12:MI:SS", "2019-08-06 13:11:12"),
@@ -247,7 +292,18 @@ fn patterns_read_their_parts() {
         let reason = format!("Invalid timestamp format or value [{format}]");
         check_bad(&format!("TIMEFORMAT '{format}'"), TIMESTAMP, text, 1206, &reason);
     }
-    for format in ["YYYY-MM-DD HH:MI:SSOF", "YYYY-MM", "", "HH:MI", "TZ", "YYYY?MM?DD", "ü"] {
+    for format in [
+        "YYYY-MM-DD HH:MI:SSOF",
+        "YYYY-MM-DD HH:MI:SS TZ",
+        "YYYY-MM-DD HH:MI:SStz",
+        "YYYY-MM-DD HH:MI:SS.SSS",
+        "YYYY-MM",
+        "MM HH:MI",
+        "",
+        "MI:SS",
+        "YYYY-MM-DD \"T",
+        "ü",
+    ] {
         let sql = format!("COPY t FROM 's3://b/k' IAM_ROLE default JSON TIMEFORMAT '{format}'");
         assert!(Rules::new(&parse(&sql).unwrap().options).is_err(), "{format}");
     }
@@ -269,6 +325,7 @@ fn dates_follow_dateformat() {
         ("DD/MM/YYYY", "06/08/2019 10:11", "2019-08-06"),
         ("YYYYMMDD HH:MI", "20190806", "2019-08-06"),
         ("MON DD YYYY", "AUG 6 2019", "2019-08-06"),
+        ("YYYY-MM-DDTHH:MI:SSZ", "2019-08-06", "2019-08-06"),
     ] {
         check_with(&format!("DATEFORMAT AS '{format}'"), "date", text, expected);
     }
@@ -284,6 +341,8 @@ fn dates_follow_dateformat() {
     check_bad("DATEFORMAT 'DD/MM/YYYY'", "date", "06/08/2019x", 1205, pattern);
     let auto = "Invalid date format or value [auto]";
     check_bad("DATEFORMAT 'auto'", "date", "soon", 1205, auto);
+    let sql = "COPY t FROM 's3://b/k' IAM_ROLE default DATEFORMAT 'HH:MI:SS'";
+    assert!(Rules::new(&parse(sql).unwrap().options).is_err());
 }
 
 #[test]
