@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use super::manifest::without_bom;
+
 /// More steps than anyone writes; each costs stack when values are looked for.
 const STEPS_MAX: usize = 200;
 
@@ -46,7 +48,7 @@ enum Notation {
 /// The paths in the order of the columns; `None` if the file has no `jsonpaths`: then COPY goes by
 /// 'auto'.
 pub(super) fn parse(text: &[u8]) -> Result<Option<Vec<Path>>, JsonPathsError> {
-    let file: Map<String, Value> = serde_json::from_slice(text)?;
+    let file: Map<String, Value> = serde_json::from_slice(without_bom(text))?;
     let Some(expressions) = file.get("jsonpaths") else { return Ok(None) };
     let expressions = expressions.as_array().ok_or(JsonPathsError::NotStrings)?;
     let mut paths = Vec::with_capacity(expressions.len());
@@ -142,6 +144,7 @@ mod tests {
             Ok(Some(&["", "[1]/[0]", "a.b [0]"])),
         );
         check(r#" {"jsonpaths":[]} "#, Ok(Some(&[])));
+        check("\u{feff}{\"jsonpaths\":[\"$.id\"]}", Ok(Some(&["id"])));
     }
 
     #[test]
