@@ -19,6 +19,7 @@ mod scalar;
 mod spool;
 mod text;
 
+use std::io::BufRead;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -159,6 +160,10 @@ fn decode_object(
         _ => compression_of_name(&url),
     };
     let fail = |error| read_failure(&url, compression, &progress, &error);
+    let columnar = !matches!(layout.format, FileFormat::Avro(_));
+    let plain = columnar && begins_as_columnar(reader.fill_buf().map_err(fail)?);
+    let compression = compression.filter(|_| !plain);
+    let fail = |error| read_failure(&url, compression, &progress, &error);
     let mut source = decompress(compression, reader).map_err(fail)?;
     if let FileFormat::Avro(reading) = &layout.format {
         return match avro::read(&mut source, &progress, *reading, &layout.columns, sink) {
@@ -196,6 +201,13 @@ fn compression_of_name(url: &str) -> Option<Compression> {
     let extensions = [(".gz", Compression::Gzip), (".bz2", Compression::Bzip2)];
     let found = extensions.into_iter().find(|(extension, _)| url.ends_with(extension));
     found.map(|(_, compression)| compression)
+}
+
+/// A file of that name whose pages alone are compressed (`x.parquet.gz` as Spark and others call
+/// it) begins as any other: with `PAR1` or `ORC`, where `.gz` and `.bz2` begin with other bytes.
+fn begins_as_columnar(bytes: &[u8]) -> bool {
+    let begins = |magic: &[u8]| magic.starts_with(&bytes[..bytes.len().min(magic.len())]);
+    !bytes.is_empty() && (begins(b"PAR1") || begins(b"ORC"))
 }
 
 /// Where Spectrum reads an object from, as its messages write it.
