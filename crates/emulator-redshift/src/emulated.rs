@@ -84,6 +84,19 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
         "a column of FROM comes first; error 42703 where its columns cannot be told: a function \
          in FROM, WITH RECURSIVE, WITH or an alias with column names",
     ),
+    (
+        "CREATE PROCEDURE, CALL",
+        Status::Emulated,
+        "EXCEPTION WHEN OTHERS commits what its handler does and throws the exception again; where \
+         a handler executes SQL, its procedure is not to be called in a transaction block or by \
+         statements of another EXCEPTION block",
+    ),
+    (
+        "EXECUTE in a procedure",
+        Status::Emulated,
+        "of literals, of literals || expressions, and of a variable that is assigned one as a \
+         whole; other texts are PostgreSQL's, and no keys in them",
+    ),
     ("LOCK", Status::Emulated, "outside a transaction too, where it is released at once"),
     ("VACUUM, ANALYZE", Status::Emulated, "those of PostgreSQL"),
     (

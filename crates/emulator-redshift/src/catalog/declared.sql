@@ -312,7 +312,8 @@ BEGIN
         JOIN pg_catalog.pg_class AS c ON c.oid = d.objid
         WHERE d.classid = 'pg_catalog.pg_class'::regclass
             AND c.relkind = ANY (ARRAY['r', 'v', 'm']::"char"[])
-            AND c.relname = declared->>'table'
+            -- EXECUTE does not know the table beforehand.
+            AND c.relname = coalesce(declared->>'table', c.relname)
     LOOP
         IF EXISTS (
             SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = changed AND c.relkind <> 'r'

@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 /// that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what drivers and tools ask the
 /// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); SHOW (`show.sql`);
 /// Redshift's functions (`functions.sql`; of times `dates.sql`; AVG and others `aggregates.sql`);
-/// implicit conversions (`conversions.sql`); at the end the event trigger (`triggers.sql`).
+/// implicit conversions (`conversions.sql`); at the end the event trigger (`triggers.sql`), and one
+/// for what procedures EXECUTE (`executed.sql`).
 ///
 /// May be sent as one simple Query. Every statement ends with a semicolon and an empty line, and
 /// nothing inside one does, so `postgres --single -j` takes it too.
@@ -56,7 +57,9 @@ pub fn template_sql() -> &'static str {
         "\n",
         include_str!("conversions.sql"),
         "\n",
-        include_str!("triggers.sql")
+        include_str!("triggers.sql"),
+        "\n",
+        include_str!("executed.sql")
     )
 }
 

@@ -22,7 +22,8 @@ const EXPRESSION_BYTES_MAX: usize = 16 * 1024;
 const GROWTH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Statements that are read; others see more columns than those of their FROM.
-const READ: &[&str] = &["select", "with", "insert", "explain", "declare", "prepare", "create"];
+const READ: &[&str] =
+    &["select", "with", "insert", "update", "delete", "explain", "declare", "prepare", "create"];
 
 /// A statement with its names in place.
 #[derive(Debug, Default)]
@@ -69,11 +70,11 @@ fn is_read(statement: &Statement<'_>) -> bool {
     let makes_query =
         !statement.leads("create") || (1..6).any(|at| is_any(statement, at, &["view", "table"]));
     let has_query = (0..statement.tokens.len()).any(|at| is_any(statement, at, &["select"]));
+    // Of UPDATE and DELETE themselves, `lateral` knows the columns.
     let changes = |at| {
-        is_any(statement, at, &["update", "delete", "merge"])
-            && (at == 0 || !statement.is_symbol(at - 1, b'.'))
+        is_any(statement, at, &["update", "delete", "merge"]) && !statement.is_symbol(at - 1, b'.')
     };
-    leads && makes_query && has_query && !(0..statement.tokens.len()).any(changes)
+    leads && makes_query && has_query && !(1..statement.tokens.len()).any(changes)
 }
 
 /// An item of a select list.

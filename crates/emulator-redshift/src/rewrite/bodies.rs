@@ -2,12 +2,19 @@
 //! "Supported PL/pgSQL statements").
 //!
 //! A body is cut where PL/pgSQL's own words end, and every statement in between is judged and
-//! rewritten as if it stood alone. What EXECUTE is given is text until then, and not looked at.
+//! rewritten as if it stood alone (what EXECUTE is given: `dynamic`); `handlers` gives EXCEPTION
+//! Redshift's meaning.
 
+mod dynamic;
+mod handlers;
+
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use self::handlers::Blocks;
 use super::declared::MARK;
 use super::edits::Edits;
+use super::lateral::{Columns, Question};
 use super::names::items;
 use crate::classify::refusals;
 use crate::error::SqlError;
@@ -52,12 +59,17 @@ const VERBS: &[&str] = &[
     "with",
 ];
 
-/// Rewrites the body of CREATE PROCEDURE and CREATE FUNCTION, and a procedure's OUT arguments.
-pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Result<(), SqlError> {
+/// Rewrites the body of CREATE PROCEDURE and CREATE FUNCTION, and a procedure's OUT arguments, as
+/// far as `columns` are known. The value is what has to be known to say more.
+pub(super) fn rewrite(
+    statement: &Statement<'_>,
+    columns: &Columns,
+    edits: &mut Edits,
+) -> Result<Vec<Question>, SqlError> {
     let replaces = if statement.leads("create or replace") { 3 } else { 1 };
     let procedure = statement.is_word(replaces, "procedure");
     if !statement.leads("create") || !(procedure || statement.is_word(replaces, "function")) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let arguments = statement.after_name(replaces + 1);
     if procedure {
@@ -69,16 +81,34 @@ pub(super) fn rewrite(statement: &Statement<'_>, edits: &mut Edits) -> Result<()
             && statement.tokens.get(at + 1).is_some_and(|token| token.kind == Kind::Text)
     });
     let plpgsql = (arguments..count).any(|at| statement.matches(at, "language plpgsql"));
-    let Some(token) = body.and_then(|at| statement.tokens.get(at + 1)) else { return Ok(()) };
-    let Some(text) = content(token.text(statement.sql)) else { return Ok(()) };
-    let changed = rewrite_body(&text, plpgsql, statement.case_sensitive).map_err(|error| {
+    let Some(token) = body.and_then(|at| statement.tokens.get(at + 1)) else {
+        return Ok(Vec::new());
+    };
+    let Some(text) = content(token.text(statement.sql)) else { return Ok(Vec::new()) };
+    let mut rewritten = Body {
+        plpgsql,
+        case_sensitive: statement.case_sensitive,
+        columns,
+        variables: argument_names(statement, arguments),
+        executed: HashMap::new(),
+        questions: Vec::new(),
+    };
+    let changed = rewritten.rewrite(&text).map_err(|error| {
         let position = body.map(|at| statement.position(at + 1));
         SqlError { position, ..error }
     })?;
     if changed != text {
         edits.replace(token.start()..token.end(), quotes::dollars(&changed));
     }
-    Ok(())
+    Ok(rewritten.questions)
+}
+
+/// The names in the parenthesis of a procedure's arguments, and more.
+fn argument_names(statement: &Statement<'_>, open: usize) -> HashSet<String> {
+    if !statement.is_symbol(open, b'(') {
+        return HashSet::new();
+    }
+    (open..statement.after_parenthesis(open)).filter_map(|at| statement.identifier(at)).collect()
 }
 
 /// OUT arguments are not given in CALL ("CALL"). Postgres wants them there, unless they have a
@@ -144,76 +174,166 @@ fn content(text: &str) -> Option<String> {
     Some(content)
 }
 
-fn rewrite_body(body: &str, plpgsql: bool, case_sensitive: bool) -> Result<String, SqlError> {
-    let mut changed = String::with_capacity(body.len());
-    let mut at = 0;
-    for piece in pieces(body) {
-        changed += &body[at..piece.start];
-        at = piece.end;
-        changed += &rewrite_piece(&body[piece], plpgsql, case_sensitive)?;
-    }
-    changed += &body[at..];
-    Ok(changed)
+/// A piece of a body for Postgres.
+#[derive(Debug, Default)]
+struct Piece {
+    text: String,
+    /// How it ends the transaction; a COMMIT or ROLLBACK has no other text than NULL.
+    ends: Option<&'static str>,
 }
 
-/// One statement, or an expression among PL/pgSQL's words.
-fn rewrite_piece(piece: &str, plpgsql: bool, case_sensitive: bool) -> Result<String, SqlError> {
-    // No statement begins with it: an expression is judged by what it calls.
-    const EXPRESSION: &str = "perform ";
-    let whole = Statement::new(piece);
-    let begins = |at: usize| VERBS.iter().any(|verb| whole.is_word(at, verb));
-    let sql = if begins(0) {
-        Some(0)
-    } else {
-        (1..whole.tokens.len()).find(|at| {
-            let before = ["in", "for", "query", "is"].iter().any(|w| whole.is_word(at - 1, w));
-            before && (whole.is_word(*at, "select") || whole.is_word(*at, "with"))
-        })
-    };
-    let start = sql.map_or(0, |at| whole.tokens[at].start());
-    let (head, text) = piece.split_at(start);
-    let text = if sql.is_some() { text.to_owned() } else { format!("{EXPRESSION}{text}") };
-    let mut statement = Statement::new(&text);
-    statement.case_sensitive = case_sensitive;
-    for name in ["copy", "unload", "vacuum"] {
-        if statement.leads(name) {
-            let name = name.to_uppercase();
-            let message =
-                format!("{name} in a procedure: not emulated yet by this Redshift stand-in");
-            let hint = "execute it by itself, before or after CALL";
-            return Err(SqlError::new("0A000", message).with_hint(hint));
+/// What the pieces of a body have in common.
+struct Body<'a> {
+    plpgsql: bool,
+    case_sensitive: bool,
+    columns: &'a Columns,
+    /// Names of arguments and variables, which no name of a select list stands for.
+    variables: HashSet<String>,
+    /// Variables that EXECUTE is given, and what is known of the statements in them.
+    executed: HashMap<String, dynamic::Executed>,
+    questions: Vec<Question>,
+}
+
+impl Body<'_> {
+    fn rewrite(&mut self, body: &str) -> Result<String, SqlError> {
+        let significant: Vec<Token> = tokens(body).filter(|token| !token.is_blank()).collect();
+        let pieces = pieces(body, &significant);
+        let mut edits = Edits::default();
+        let changes = if self.plpgsql {
+            let blocks = Blocks::read(body, &significant, &pieces)?;
+            self.variables.extend(variables(body, &significant));
+            self.executed = dynamic::executed(body, &pieces);
+            let rewritten: Result<Vec<Piece>, SqlError> =
+                pieces.iter().map(|piece| self.piece(&body[piece.clone()])).collect();
+            blocks.change(body, &pieces, rewritten?)?
+        } else {
+            let text = |piece: &Range<usize>| {
+                let text = self.piece(&body[piece.clone()])?.text;
+                Ok((piece.clone(), text))
+            };
+            pieces.iter().map(text).collect::<Result<_, SqlError>>()?
+        };
+        for (range, text) in changes {
+            edits.replace(range, text);
+        }
+        Ok(edits.apply(body).unwrap_or_else(|| body.to_owned()))
+    }
+
+    /// One statement, or an expression among PL/pgSQL's words.
+    fn piece(&mut self, piece: &str) -> Result<Piece, SqlError> {
+        // No statement begins with it: an expression is judged by what it calls.
+        const EXPRESSION: &str = "perform ";
+        let whole = Statement::new(piece);
+        let begins = |at: usize| VERBS.iter().any(|verb| whole.is_word(at, verb));
+        if self.plpgsql {
+            if whole.leads("exception") {
+                return Ok(Piece { text: "EXCEPTION WHEN OTHERS".to_owned(), ends: None });
+            }
+            for (word, ends) in [("commit", "COMMIT"), ("rollback", "ROLLBACK")] {
+                if whole.leads(word) {
+                    return Ok(Piece { text: "NULL".to_owned(), ends: Some(ends) });
+                }
+            }
+            if let Some(executing) = dynamic::rewrite(self, &whole)? {
+                return Ok(executing);
+            }
+        }
+        let sql = if begins(0) {
+            Some(0)
+        } else {
+            (1..whole.tokens.len()).find(|at| {
+                let before = ["in", "for", "query", "is"].iter().any(|w| whole.is_word(at - 1, w));
+                before && (whole.is_word(*at, "select") || whole.is_word(*at, "with"))
+            })
+        };
+        let start = sql.map_or(0, |at| whole.tokens[at].start());
+        let (head, text) = piece.split_at(start);
+        let text = if sql.is_some() { text.to_owned() } else { format!("{EXPRESSION}{text}") };
+        let Sql { mut text, declared, then, ends } = self.sql(&text)?;
+        if sql.is_none() {
+            text = text.strip_prefix(EXPRESSION).unwrap_or(piece).to_owned();
+        }
+        if let Some(json) = declared {
+            text = format!("{}; {text}", declares(&quotes::literal(&json)));
+        }
+        if let Some(then) = then {
+            text += &format!("; {then}");
+        }
+        Ok(Piece { text: format!("{head}{text}"), ends: ends.filter(|_| self.plpgsql) })
+    }
+
+    /// Judges and rewrites a statement as if it stood alone.
+    fn sql(&mut self, text: &str) -> Result<Sql, SqlError> {
+        let mut statement = Statement::new(text);
+        statement.case_sensitive = self.case_sensitive;
+        for name in ["copy", "unload", "vacuum"] {
+            if statement.leads(name) {
+                let name = name.to_uppercase();
+                let message =
+                    format!("{name} in a procedure: not emulated yet by this Redshift stand-in");
+                let hint = "execute it by itself, before or after CALL";
+                return Err(SqlError::new("0A000", message).with_hint(hint));
+            }
+        }
+        refusals::judge(&statement, &SystemViews::default())?;
+        let rewritten = super::rewrite(&statement, self.columns)?;
+        let asked = rewritten.questions.into_iter();
+        self.questions.extend(asked.filter(|asked| !self.variables.contains(&asked.name)));
+        let mut sql = Sql {
+            text: rewritten.text.unwrap_or_else(|| text.to_owned()),
+            declared: None,
+            then: rewritten.then,
+            ends: statement.leads("truncate").then_some("COMMIT"), // "TRUNCATE", usage notes.
+        };
+        if let Some(mark) = sql.text.find(MARK) {
+            let (json, rest) = sql.text[mark + MARK.len()..].split_once("*/").unwrap_or_default();
+            sql.declared = Some(json.to_owned());
+            sql.text = format!("{}{rest}", &sql.text[..mark]);
+        }
+        Ok(sql)
+    }
+}
+
+/// A statement of a body for Postgres.
+struct Sql {
+    text: String,
+    /// What it declares.
+    declared: Option<String>,
+    then: Option<String>,
+    /// How it ends the transaction.
+    ends: Option<&'static str>,
+}
+
+/// Says beforehand what the next statement declares; `json` is an expression.
+fn declares(json: &str) -> String {
+    format!("PERFORM pg_catalog.set_config('blueshift.declared', {json}, false)")
+}
+
+/// The names of the variables of a body, and of what its loops go through.
+fn variables(body: &str, significant: &[Token]) -> HashSet<String> {
+    let word = |token: &Token| token.text(body).trim_matches('"').to_ascii_lowercase();
+    let mut found = HashSet::new();
+    let mut declaring = false;
+    for pair in significant.windows(2) {
+        let first = word(&pair[0]);
+        declaring = (declaring || first == "declare") && first != "begin";
+        let declares = (declaring && matches!(first.as_str(), "declare" | ";")) || first == "for";
+        if declares && matches!(pair[1].kind, Kind::Word | Kind::Quoted) {
+            found.insert(word(&pair[1]));
         }
     }
-    refusals::judge(&statement, &SystemViews::default())?;
-    let rewritten = super::rewrite(&statement, &None)?;
-    let mut result = rewritten.text.unwrap_or_else(|| text.clone());
-    if sql.is_none() {
-        result = result.strip_prefix(EXPRESSION).unwrap_or(piece).to_owned();
-    }
-    if let Some(mark) = result.find(MARK) {
-        let (json, rest) = result[mark + MARK.len()..].split_once("*/").unwrap_or_default();
-        let (says, json) = ("PERFORM pg_catalog.set_config", quotes::literal(json));
-        result = format!("{says}('blueshift.declared', {json}, false); {}{rest}", &result[..mark]);
-    }
-    if plpgsql && statement.leads("truncate") {
-        result += "; COMMIT"; // "TRUNCATE", usage notes.
-    }
-    if let Some(then) = rewritten.then {
-        result += &format!("; {then}");
-    }
-    Ok(format!("{head}{result}"))
+    found
 }
 
 /// The statements and expressions of a body, in bytes.
-fn pieces(body: &str) -> Vec<Range<usize>> {
-    let significant: Vec<Token> = tokens(body).filter(|token| !token.is_blank()).collect();
+fn pieces(body: &str, significant: &[Token]) -> Vec<Range<usize>> {
     let is = |token: &Token, word: &str| {
         token.kind == Kind::Word && token.text(body).eq_ignore_ascii_case(word)
     };
     let mut pieces = Vec::new();
     let (mut first, mut depth, mut cases) = (None::<Token>, 0_usize, 0_usize);
     let mut last_end = 0;
-    for token in &significant {
+    for token in significant {
         let begins = first.is_none();
         let start = first.map_or(token.start(), |first| first.start());
         let merges = first.is_some_and(|first| is(&first, "merge"));
@@ -248,87 +368,5 @@ fn pieces(body: &str) -> Vec<Range<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rewritten(sql: &str) -> Result<String, String> {
-        let mut edits = Edits::default();
-        rewrite(&Statement::new(sql), &mut edits).map_err(|error| error.message)?;
-        Ok(edits.apply(sql).unwrap_or_else(|| sql.to_owned()))
-    }
-
-    #[test]
-    fn the_sql_of_a_body_is_rewritten() {
-        let check = |body: &str, expected: &str| {
-            let created =
-                |quoted: &str| format!("create procedure p() as {quoted} language plpgsql");
-            let sql = created(&format!("$${body}$$"));
-            assert_eq!(rewritten(&sql).unwrap(), created(&quotes::dollars(expected)));
-        };
-        check(
-            "declare x int := nvl(a, 1); begin if nvl(x, 0) = 1 then x := 2; else \
-             insert into t select case when a then nvl(b, 1) else 2 end from u; end if; end",
-            "declare x int := COALESCE(a, 1); begin if COALESCE(x, 0) = 1 then x := 2; else \
-             insert into t select case when a then COALESCE(b, 1) else 2 end from u; end if; end",
-        );
-        check(
-            "begin for r in select sysdate from t loop delete t where a = r.a; end loop; end;",
-            "begin for r in select pg_catalog.\"timestamp\"() from t loop \
-             delete FROM t where a = r.a; end loop; end;",
-        );
-        check("begin truncate t; end", "begin truncate t; COMMIT; end");
-        check(
-            "begin merge into t using s on t.id = s.id when matched then update set a = nvl(s.a, 1) \
-             when not matched then insert values (s.id); end",
-            "begin merge into t using s on t.id = s.id when matched then update set \
-             a = COALESCE(s.a, 1) when not matched then insert values (s.id); end",
-        );
-    }
-
-    #[test]
-    fn what_is_refused_outside_is_refused_inside() {
-        for (statement, message) in [
-            (
-                "copy t from 's3://b/k' iam_role default csv",
-                "COPY in a procedure: not emulated yet",
-            ),
-            ("x := string_agg(a, ',')", "Redshift does not support STRING_AGG"),
-            (
-                "if 1 = 1 then insert into t values (1) on conflict do nothing; end if",
-                "INSERT … ON",
-            ),
-            ("create table t (a uuid)", "Redshift does not support the type uuid"),
-        ] {
-            let sql =
-                format!("create procedure p() as $$ begin {statement}; end $$ language plpgsql");
-            let error = rewritten(&sql).expect_err(statement);
-            assert!(error.contains(message), "{statement}: {error}");
-        }
-    }
-
-    #[test]
-    fn out_arguments_need_not_be_given() {
-        let sql = "create procedure p(f1 IN int, f2 INOUT varchar(256), o OUT varchar(256)) as \
-                   $$ begin o := f2; end $$ language plpgsql";
-        let expected = sql.replace("OUT varchar(256)) as", "INOUT varchar(256) DEFAULT NULL) as");
-        assert_eq!(rewritten(sql).unwrap(), expected);
-        assert!(rewritten("create procedure p(out a int, b int) as $$ begin end $$").is_err());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_body_makes_it_panic(
-            words in proptest::collection::vec(
-                proptest::sample::select(vec![
-                    "begin", "end", "if", "then", "else", "loop", "for", "in", "select", "case",
-                    "merge", "(", ")", ";", ",", "a", "nvl", "create", "table", "$$", "'x'", "out",
-                ]),
-                0..24,
-            ),
-        ) {
-            let _ = pieces(&words.join(" "));
-            let _ = rewritten(&format!("create procedure p({}", words.join(" ")));
-            let _ = rewritten(&format!("create procedure p() as $b${}$b$", words.join(" ")));
-        }
-    }
-}
+#[path = "bodies_tests.rs"]
+mod tests;

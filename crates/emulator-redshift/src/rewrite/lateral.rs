@@ -145,7 +145,33 @@ impl<'a, 'b> Judge<'a, 'b> {
             }
             inner = around;
         }
+        if let Some(scope) = self.changed()? {
+            scopes.push(Rc::new(scope));
+        }
         Some(scopes)
+    }
+
+    /// What the queries of an UPDATE or DELETE see of its tables; `None` if that cannot be told.
+    fn changed(&mut self) -> Option<Option<Scope>> {
+        let statement = self.statement;
+        let (target, leads) = match () {
+            () if statement.leads("update") => (1, "from"),
+            () if statement.leads("delete from") => (2, "using"),
+            () if statement.leads("delete") => (1, "using"),
+            () => return Some(None),
+        };
+        let mut scope = Scope::default();
+        let (mut at, end) = (self.source(target, &mut scope, DEPTH_MAX)?, statement.tokens.len());
+        let mut from = None;
+        while at < end && !statement.is_word(at, "where") {
+            let begins = from.is_none() && statement.is_word(at, leads);
+            at = after(statement, at);
+            from = if begins { Some(at) } else { from };
+        }
+        if let Some(from) = from {
+            self.sources(from..at, &mut scope, DEPTH_MAX)?;
+        }
+        Some(Some(scope))
     }
 
     /// Whether the FROM of `select` can be seen from a query in its parenthesis at `open`: not if

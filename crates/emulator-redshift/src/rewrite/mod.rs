@@ -47,22 +47,22 @@ pub(crate) struct Rewritten {
 pub(crate) fn rewrite(statement: &Statement<'_>, columns: &Columns) -> Result<Rewritten, SqlError> {
     let inlined = aliases::inline(statement, columns);
     let mut rewritten = match inlined.text {
-        None => rewrite_words(statement)?,
+        None => rewrite_words(statement, columns)?,
         Some(text) => {
             let case_sensitive = statement.case_sensitive;
             let again = Statement { case_sensitive, ..Statement::new(&text) };
             // What stands where is another matter now.
-            let mut again =
-                rewrite_words(&again).map_err(|error| SqlError { position: None, ..error })?;
+            let mut again = rewrite_words(&again, columns)
+                .map_err(|error| SqlError { position: None, ..error })?;
             again.text = Some(again.text.unwrap_or(text));
             again
         }
     };
-    rewritten.questions = inlined.questions;
+    rewritten.questions.extend(inlined.questions);
     Ok(rewritten)
 }
 
-fn rewrite_words(statement: &Statement<'_>) -> Result<Rewritten, SqlError> {
+fn rewrite_words(statement: &Statement<'_>, columns: &Columns) -> Result<Rewritten, SqlError> {
     let mut edits = Edits::default();
     if statement.leads("show server_version") {
         let whole = statement.tokens[0].start()..statement.tokens[1].end();
@@ -82,12 +82,12 @@ fn rewrite_words(statement: &Statement<'_>) -> Result<Rewritten, SqlError> {
     attributes::materialized_view(statement, &mut edits);
     literals::rewrite(statement, &mut edits);
     declared::view(statement, &mut edits)?;
-    bodies::rewrite(statement, &mut edits)?;
+    let questions = bodies::rewrite(statement, columns, &mut edits)?;
     if let Some(table) = table::TableStatement::read(statement) {
         attributes::rewrite(statement, &table, &mut edits)?;
         declared::rewrite(statement, &table, &mut edits)?;
     }
-    Ok(Rewritten { text: edits.apply(statement.sql), then, questions: Vec::new() })
+    Ok(Rewritten { text: edits.apply(statement.sql), then, questions })
 }
 
 #[cfg(test)]

@@ -201,6 +201,41 @@ async fn words_of_the_syntax_are_no_names() {
 }
 
 #[tokio::test]
+async fn queries_in_update_and_delete_see_the_columns_of_its_tables() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run(TABLES).await;
+    for sql in [
+        // No column: in place.
+        "update sales set clicks = 9 where price in (select q + 3 as x from p where x = 10)",
+        "delete from sales s where clicks in (select q + 2 as x from p where x = 10)",
+        "update sales set clicks = 5 from rates where rates.clicks = (select 2 as x where x = 2) \
+         and price = 30",
+        // A column of the table that is changed, which comes first.
+        "update sales set clicks = 7 where exists (select 1 as price from p where price = 10)",
+        "update sales set clicks = 8 from rates where (select 1 as rate where rate = 5) = 1 \
+         and price = 30",
+    ] {
+        session.run(sql).await;
+    }
+    assert_eq!(
+        answer(&session, "select price, clicks from sales order by 1").await,
+        "price,clicks | 10,7 | 30,8"
+    );
+}
+
+#[tokio::test]
+async fn words_of_the_grammar_may_be_names() {
+    check(&[
+        ("select price as value, value + 1 from sales where value = 10", "value,?column? | 10,11"),
+        ("select price as first, first + 1 as last from sales where first = 10", "first,last | 10,11"),
+        ("select price as rows, rows + 1 as range, range * 2 as at from sales where rows = 10", "rows,range,at | 10,11,22"),
+        ("select price as row, row + 1 as filter, filter + 1 as zone, zone + 1 as over, over + 1 as precision, precision + 1 as within from sales where within = 15", "row,filter,zone,over,precision,within | 10,11,12,13,14,15"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_told_is_an_error() {
     check(&[
         ("select 1 as x, x from generate_series(1, 2) g", "42703"),
@@ -210,8 +245,6 @@ async fn what_cannot_be_told_is_an_error() {
         ("select 1 as x, 2 as x, x from sales", "42703"),
         ("select 1 as x, x from elsewhere.public.sales", "0A000"),
         ("select price as a, a as b from sales where zz = 1", "42703"),
-        ("update sales set price = (select 1 as x where x = 1)", "42703"),
-        ("delete from sales where price in (select 1 as x where x = 1)", "42703"),
         ("select x, 1 as x from sales", "42703"),
     ])
     .await;

@@ -21,6 +21,7 @@ mod lock;
 mod operations;
 mod pipelines;
 mod privacy;
+mod procedures;
 mod protocol;
 mod psql;
 mod show;
