@@ -18,10 +18,11 @@ use serde_json::Value;
 use self::copies::CopyRecord;
 use self::queries::{Outcome, QueryRecord, TransactionRecord};
 use self::reads::SystemReads;
-use crate::copy::rejects::LoadError;
+use crate::copy::rejects::{LoadError, REJECTS_BYTES_MAX, REJECTS_MAX};
 
-/// How many rows of `stl_load_errors` are kept; the oldest go first.
-pub const LOAD_ERRORS_MAX: usize = 10_000;
+/// How many rows of `stl_load_errors` are kept, as long as they hold at most 32 MiB; the oldest go
+/// first.
+pub const LOAD_ERRORS_MAX: usize = REJECTS_MAX;
 
 /// How many COPYs are kept, and how many of their files in all; the oldest go first.
 pub const COPIES_MAX: usize = 1_000;
@@ -48,6 +49,7 @@ pub struct SystemTables {
 #[derive(Debug, Default)]
 struct Records {
     load_errors: VecDeque<LoadError>,
+    load_errors_bytes: usize,
     /// `load_errors` as a JSON array, until they change.
     load_errors_json: Option<Bytes>,
     copies: VecDeque<CopyRecord>,
@@ -101,15 +103,20 @@ impl SystemTables {
     }
 
     /// Keeps the errors of a load.
-    pub(crate) fn record(&self, rejects: &[LoadError]) {
+    pub(crate) fn record(&self, rejects: Vec<LoadError>) {
         if rejects.is_empty() {
             return;
         }
         self.with(|records| {
             records.load_errors_json = None;
-            records.load_errors.extend(rejects.iter().cloned());
-            let surplus = records.load_errors.len().saturating_sub(LOAD_ERRORS_MAX);
-            records.load_errors.drain(..surplus);
+            records.load_errors_bytes += rejects.iter().map(LoadError::bytes).sum::<usize>();
+            records.load_errors.extend(rejects);
+            while LOAD_ERRORS_MAX < records.load_errors.len()
+                || REJECTS_BYTES_MAX < records.load_errors_bytes
+            {
+                let Some(oldest) = records.load_errors.pop_front() else { break };
+                records.load_errors_bytes -= oldest.bytes();
+            }
         });
     }
 
@@ -169,7 +176,7 @@ impl SystemTables {
     pub(crate) fn load_errors_json(&self) -> Bytes {
         self.with(|records| {
             let Records { load_errors, load_errors_json, .. } = records;
-            load_errors_json.get_or_insert_with(|| to_json(load_errors)).clone()
+            load_errors_json.get_or_insert_with(|| to_json_by_row(load_errors)).clone()
         })
     }
 
@@ -201,6 +208,24 @@ fn to_json(rows: &impl serde::Serialize) -> Bytes {
     let mut rows = serde_json::to_value(rows).expect("rows are plain numbers and texts");
     without_nul(&mut rows);
     Bytes::from(rows.to_string())
+}
+
+/// As `to_json`, of many rows.
+fn to_json_by_row(rows: &VecDeque<LoadError>) -> Bytes {
+    let mut json = vec![b'['];
+    for row in rows {
+        if json.len() > 1 {
+            json.push(b',');
+        }
+        let start = json.len();
+        serde_json::to_writer(&mut json, row).expect("rows are plain numbers and texts");
+        if memchr::memmem::find(&json[start..], b"\\u0000").is_some() {
+            json.truncate(start);
+            json.extend_from_slice(&to_json(row));
+        }
+    }
+    json.push(b']');
+    Bytes::from(json)
 }
 
 /// Postgres refuses a JSON text with a NUL.
@@ -246,19 +271,24 @@ mod tests {
     #[test]
     fn only_the_newest_rows_are_kept() {
         let tables = SystemTables::default();
-        let rows: Vec<_> = (0..10_005).map(|line| load_error(line, "")).collect();
-        tables.record(&rows);
+        let long = "x".repeat(1024);
+        for line in 0..40_000 {
+            tables.record(vec![load_error(line, &long)]);
+        }
         let kept = tables.load_errors();
-        assert_eq!((kept.len(), kept[0].line_number), (LOAD_ERRORS_MAX, 5));
+        let bytes: usize = kept.iter().map(LoadError::bytes).sum();
+        assert!(bytes <= REJECTS_BYTES_MAX && REJECTS_BYTES_MAX < bytes + 2048, "{bytes}");
+        assert_eq!((kept.last().unwrap().line_number, kept.len() < 40_000), (39_999, true));
     }
 
     #[test]
     fn the_json_follows_the_rows_and_has_no_nul() {
         let tables = SystemTables::default();
         assert_eq!(&tables.load_errors_json()[..], b"[]");
-        tables.record(&[load_error(1, "a\0b")]);
+        tables.record(vec![load_error(1, "a\0b"), load_error(2, "a\\u0000b")]);
         let json: Value = serde_json::from_slice(&tables.load_errors_json()).unwrap();
         assert_eq!(json[0]["raw_line"], "a b");
+        assert_eq!(json[1]["raw_line"], "a\\u0000b");
         tables.reset();
         assert_eq!(&tables.load_errors_json()[..], b"[]");
     }

@@ -14,7 +14,7 @@ pub enum CopyFailure {
     /// As many rows were bad as MAXERROR allows, or more.
     #[error("{count} rows could not be loaded")]
     Rejected {
-        /// The first of them, in the order of the files; at most 1,000.
+        /// The first of them, in the order of the files: at most 100,000, and 32 MiB.
         rejects: Vec<LoadError>,
         /// How many there were until the load stopped.
         count: u64,
@@ -129,6 +129,16 @@ impl CopyFailure {
         match self {
             CopyFailure::Rejected { rejects, .. } => rejects,
             _ => &[],
+        }
+    }
+}
+
+impl CopyFailure {
+    /// Takes the rows for `stl_load_errors`.
+    pub(crate) fn take_rejects(&mut self) -> Vec<LoadError> {
+        match self {
+            CopyFailure::Rejected { rejects, .. } => std::mem::take(rejects),
+            _ => Vec::new(),
         }
     }
 }

@@ -17,10 +17,8 @@ use super::decode::decode_objects;
 pub use super::failure::{CopyFailure, Refusal, RefusalDetail};
 use super::fetch;
 use super::options::Flag;
-use super::rejects::{LoadError, Replacement};
-use super::rows::{
-    ConvertedGroup, DETAILED_REJECTS_MAX, Plan, REJECTS_KEPT_MAX, REPLACEMENTS_KEPT_MAX,
-};
+use super::rejects::{LoadError, Rejects, Replacement};
+use super::rows::{ConvertedGroup, DETAILED_REJECTS_MAX, Plan, REPLACEMENTS_KEPT_MAX, errors_max};
 use super::statement::CopyStatement;
 pub use super::target::{ColumnType, TargetColumn, TargetTable, load_columns};
 
@@ -51,7 +49,8 @@ pub struct CopyContext {
 pub struct LoadReport {
     /// Rows that were sent; 0 with NOLOAD.
     pub rows_loaded: u64,
-    /// The first of the rows that could not be loaded, in the order of the files; at most 1,000.
+    /// The first of the rows that could not be loaded, in the order of the files: at most
+    /// 100,000, and 32 MiB.
     pub rejects: Vec<LoadError>,
     /// How many rows could not be loaded.
     pub reject_count: u64,
@@ -182,7 +181,7 @@ async fn convert_groups<G: Send + 'static>(
         }
     }
     finished(decoding.await)?;
-    Ok(outcome.report)
+    Ok(LoadReport { rejects: outcome.rejects.into_rows(), ..outcome.report })
 }
 
 /// What a task gave. Its panic is a bug of ours, and goes on here: without its part the load would
@@ -197,6 +196,8 @@ fn finished<T>(outcome: Result<T, JoinError>) -> Result<T, CopyFailure> {
 /// The report as it grows, and when it is too bad.
 struct Outcome {
     report: LoadReport,
+    /// The report gets them at the end.
+    rejects: Rejects,
     /// As many errors fail the load; none do with IGNOREALLERRORS.
     errors_max: Option<u64>,
     no_load: bool,
@@ -205,24 +206,27 @@ struct Outcome {
 impl Outcome {
     fn new(statement: &CopyStatement) -> Outcome {
         let options = &statement.options;
-        // 0 and 1 both mean that the first error fails the load (§11).
-        let errors_max = match options.has(Flag::IgnoreAllErrors) {
-            true => None,
-            false => Some(options.max_error.unwrap_or(0).max(1)),
-        };
-        let no_load = options.has(Flag::NoLoad);
-        Outcome { report: LoadReport::default(), errors_max, no_load }
+        Outcome {
+            report: LoadReport::default(),
+            rejects: Rejects::of_copy(),
+            errors_max: errors_max(options),
+            no_load: options.has(Flag::NoLoad),
+        }
     }
 
     /// Counts a group; gives its rows, if they are to be loaded.
     fn accept(&mut self, group: ConvertedGroup) -> Result<Vec<Bytes>, CopyFailure> {
         let report = &mut self.report;
-        let room = REJECTS_KEPT_MAX - report.rejects.len();
-        let known = report.rejects.len();
-        report.rejects.extend(group.rejects.into_iter().take(room));
-        // Only the first errors of the whole COPY have their fields shown.
-        for reject in report.rejects.iter_mut().skip(known.max(DETAILED_REJECTS_MAX)) {
-            reject.details = Vec::new();
+        let left_out = group.rejects.is_full();
+        for mut reject in group.rejects.into_rows() {
+            // Only the first errors of the whole COPY have their fields shown.
+            if DETAILED_REJECTS_MAX <= self.rejects.len() {
+                reject.details = Vec::new();
+            }
+            self.rejects.push(reject);
+        }
+        if left_out {
+            self.rejects.leave_out();
         }
         let room = REPLACEMENTS_KEPT_MAX - report.replacements.len();
         report.replacements.extend(group.replacements.into_iter().take(room));
@@ -234,7 +238,8 @@ impl Outcome {
         if group.hopeless || limit.is_some() {
             // The load stops at the error that is one too many: those after it are not reported.
             let count = limit.unwrap_or(report.reject_count);
-            let mut rejects = std::mem::take(&mut report.rejects);
+            let rejects = std::mem::replace(&mut self.rejects, Rejects::of_copy());
+            let mut rejects = rejects.into_rows();
             rejects.truncate(usize::try_from(count).unwrap_or(usize::MAX));
             let replacements = std::mem::take(&mut report.replacements);
             return Err(CopyFailure::Rejected { rejects, count, replacements });

@@ -10,6 +10,16 @@ pub const RAW_CHARACTERS_MAX: usize = 1024;
 /// The text column `err_reason` holds this many characters.
 pub const REASON_CHARACTERS_MAX: usize = 100;
 
+/// So many rejects of a COPY are kept at most; the others are counted ("Data load operations",
+/// MAXERROR: at most 100,000).
+pub(crate) const REJECTS_MAX: usize = 100_000;
+
+/// So many bytes they may hold, about 65,000 short rows.
+pub(crate) const REJECTS_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// So many bytes those of a group may hold, of which each core has one.
+const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Error codes (Database Developer Guide, "Load error reference").
 pub(super) mod code {
     /// A row with more fields than columns.
@@ -122,6 +132,91 @@ pub struct FieldDetail {
     pub col_length: String,
 }
 
+impl LoadError {
+    /// About how many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        /// What the allocator adds, and the names of the fields where it is written as JSON.
+        const TEXT_BYTES: usize = 16;
+        let texts = [
+            &self.filename,
+            &self.colname,
+            &self.column_type,
+            &self.col_length,
+            &self.raw_line,
+            &self.raw_field_value,
+            &self.err_reason,
+        ];
+        let texts: usize = texts.iter().map(|text| text.len() + TEXT_BYTES).sum();
+        let details: usize = self.details.iter().map(FieldDetail::bytes).sum();
+        size_of::<LoadError>() + texts + details
+    }
+}
+
+impl FieldDetail {
+    fn bytes(&self) -> usize {
+        let texts = [&self.colname, &self.value, &self.column_type, &self.col_length];
+        size_of::<FieldDetail>() + texts.iter().map(|text| text.len()).sum::<usize>()
+    }
+}
+
+/// The first rejects, as many as there is room for.
+#[derive(Debug)]
+pub(super) struct Rejects {
+    rows: Vec<LoadError>,
+    bytes: usize,
+    rows_max: usize,
+    bytes_max: usize,
+    /// Whether one was left out, so that all after it are.
+    full: bool,
+}
+
+impl Rejects {
+    /// Those of a group of rows, of which the first `rows_max` matter.
+    pub(super) fn of_group(rows_max: usize) -> Rejects {
+        Rejects { rows: Vec::new(), bytes: 0, rows_max, bytes_max: GROUP_BYTES_MAX, full: false }
+    }
+
+    /// Those of a whole COPY.
+    pub(super) fn of_copy() -> Rejects {
+        Rejects { bytes_max: REJECTS_BYTES_MAX, ..Rejects::of_group(REJECTS_MAX) }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether another one is kept.
+    pub(super) fn has_room(&self) -> bool {
+        !self.full && self.rows.len() < self.rows_max && self.bytes < self.bytes_max
+    }
+
+    /// Keeps the next one, if there is room.
+    pub(super) fn push(&mut self, reject: LoadError) {
+        if self.has_room() {
+            self.bytes += reject.bytes();
+            self.rows.push(reject);
+        } else {
+            self.full = true;
+        }
+    }
+
+    /// Notes that there was one more, for which there is no room.
+    pub(super) fn leave_out(&mut self) {
+        self.full = true;
+    }
+
+    /// Whether one was left out.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// The rows, in order.
+    pub(super) fn into_rows(self) -> Vec<LoadError> {
+        self.rows
+    }
+}
+
 /// A row in which ACCEPTINVCHARS replaced characters (Database Developer Guide,
 /// "STL_REPLACEMENTS"); what all rows of a COPY share is left to the COPY.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -200,6 +295,17 @@ mod tests {
     use std::time::Duration;
 
     #[test]
+    fn after_the_first_reject_without_room_none_is_kept() {
+        let mut rejects = Rejects { bytes_max: 3000, ..Rejects::of_copy() };
+        for (line_number, length) in [(1, 9), (2, 2048), (3, 9), (4, 9)] {
+            rejects.push(LoadError { raw_line: "x".repeat(length), ..load_error(line_number) });
+        }
+        assert!(rejects.is_full() && !rejects.has_room());
+        let lines: Vec<i64> = rejects.into_rows().iter().map(|row| row.line_number).collect();
+        assert_eq!(lines, [1, 2]);
+    }
+
+    #[test]
     fn raw_text_is_cut_and_shows_single_byte_characters_only() {
         assert_eq!(raw_text(b"{\"a\": 1}"), "{\"a\": 1}");
         assert_eq!(raw_text("für € 𝄞".as_bytes()), "f.r . .");
@@ -208,9 +314,8 @@ mod tests {
         assert_eq!(raw_text("€".repeat(5000).as_bytes()), ".".repeat(1024));
     }
 
-    #[test]
-    fn a_load_error_serializes_under_the_names_of_the_columns() {
-        let error = LoadError {
+    fn load_error(line_number: i64) -> LoadError {
+        LoadError {
             userid: 100,
             slice: 0,
             tbl: 7,
@@ -218,7 +323,7 @@ mod tests {
             session: 3,
             query: 4,
             filename: "s3://b/k".to_string(),
-            line_number: 2,
+            line_number,
             colname: "id".to_string(),
             column_type: "int4".to_string(),
             col_length: "0".to_string(),
@@ -231,8 +336,12 @@ mod tests {
             start_offset: 0,
             copy_job_id: 0,
             details: Vec::new(),
-        };
-        let value = serde_json::to_value(&error).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_load_error_serializes_under_the_names_of_the_columns() {
+        let value = serde_json::to_value(load_error(2)).unwrap();
         assert_eq!(value["type"], "int4");
         assert_eq!(value["starttime"], "2023-11-14 22:13:20.000001");
         assert_eq!(value["err_reason"].as_str().unwrap().len(), 100);

@@ -19,13 +19,15 @@ use super::failure::{CopyFailure, Refusal};
 use super::fetch::JSONPATHS_ERROR_CODE;
 use super::jsonpaths::Path;
 use super::load::{CopyContext, LoadedFile};
-use super::options::{Encoding, Format, Mapping};
-use super::rejects::{FieldDetail, LoadError, Replacement, code, raw_text, reason_text};
+use super::options::{CopyOptions, Encoding, Flag, Format, Mapping};
+use super::rejects::{
+    FieldDetail, LoadError, REJECTS_MAX, Rejects, Replacement, code, raw_text, reason_text,
+};
 use super::statement::CopyStatement;
 use super::target::{ColumnType, TargetColumn, TargetTable, load_columns};
 
-/// Rejects that are kept; the others are counted.
-pub(super) const REJECTS_KEPT_MAX: usize = 1000;
+/// So many rejects of a group are kept however few fail the load.
+const REJECTS_OF_GROUP_MIN: usize = 1000;
 
 /// Rejects whose fields are kept ("STL_LOADERROR_DETAIL": "a maximum of 20 errors" of a slice).
 pub(super) const DETAILED_REJECTS_MAX: usize = 20;
@@ -45,6 +47,8 @@ pub(super) struct Plan {
     rules: Rules,
     context: CopyContext,
     table_oid: u32,
+    /// So many rejects of a group are kept: as many errors fail the load.
+    rejects_max: usize,
 }
 
 /// How a record becomes values.
@@ -60,12 +64,11 @@ enum Shape {
 }
 
 /// What became of a group.
-#[derive(Default)]
 pub(super) struct ConvertedGroup {
     /// Whole rows.
     pub(super) chunks: Vec<Bytes>,
     /// In order; only the first are kept.
-    pub(super) rejects: Vec<LoadError>,
+    pub(super) rejects: Rejects,
     pub(super) row_count: u64,
     pub(super) reject_count: u64,
     /// Rows with characters replaced.
@@ -127,7 +130,25 @@ impl Plan {
             context: context.clone(),
             table_oid: table.oid,
             columns,
+            rejects_max: errors_max(options).map_or(REJECTS_MAX, |max| {
+                usize::try_from(max).unwrap_or(REJECTS_MAX).max(REJECTS_OF_GROUP_MIN)
+            }),
         })
+    }
+
+    /// What becomes of a group, before its first row.
+    pub(super) fn nothing_converted(&self) -> ConvertedGroup {
+        ConvertedGroup {
+            chunks: Vec::new(),
+            rejects: Rejects::of_group(self.rejects_max),
+            row_count: 0,
+            reject_count: 0,
+            replaced_count: 0,
+            replacements: Vec::new(),
+            hopeless: false,
+            failure: None,
+            file: None,
+        }
     }
 
     /// Takes the values from where a JSONPaths file says.
@@ -166,7 +187,7 @@ impl Plan {
             group: &group,
             rows,
             chunk: Vec::with_capacity(group.bytes.len().min(CHUNK_BYTES_MAX)),
-            converted: ConvertedGroup::default(),
+            converted: self.nothing_converted(),
         };
         for record in &group.records {
             worker.record(record);
@@ -296,6 +317,15 @@ impl Plan {
     }
 }
 
+/// As many errors fail a load: 0 and 1 both mean that the first does (§11). None do with
+/// IGNOREALLERRORS.
+pub(super) fn errors_max(options: &CopyOptions) -> Option<u64> {
+    match options.has(Flag::IgnoreAllErrors) {
+        true => None,
+        false => Some(options.max_error.unwrap_or(0).max(1)),
+    }
+}
+
 /// What reads the records of a group.
 enum Rows<'a> {
     Objects(ObjectRows<'a>),
@@ -400,12 +430,14 @@ impl Worker<'_> {
                 let row = self.chunk.split_off(written);
                 self.converted.reject_count += 1;
                 self.converted.hopeless |= error.hopeless;
-                if self.converted.rejects.len() < REJECTS_KEPT_MAX {
+                if self.converted.rejects.has_room() {
                     let mut reject = reject(self.plan, self.group, record, &error);
                     if self.converted.rejects.len() < DETAILED_REJECTS_MAX {
                         reject.details = self.plan.details(&row, &error);
                     }
                     self.converted.rejects.push(reject);
+                } else {
+                    self.converted.rejects.leave_out();
                 }
             }
         }

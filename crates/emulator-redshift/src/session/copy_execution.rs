@@ -157,14 +157,14 @@ impl Session {
                 self.relay.journal.copy_failed(query_id);
                 Ok(false)
             }
-            Transfer::Failed(failure) => {
+            Transfer::Failed(mut failure) => {
                 let error = copy_error(&failure, table, self.copy_ids(query_id));
                 recording.aborted(error.message.as_str());
                 if let CopyFailure::Rejected { count, replacements, .. } = &failure {
                     recording.record.error_count = *count;
                     recording.record.replacements.clone_from(replacements);
                 }
-                self.shared.system_tables.record(failure.rejects());
+                self.shared.system_tables.record(failure.take_rejects());
                 self.relay.replace_error(error);
                 self.relay.send(&CopyFail::new("the load failed".to_owned()), None);
                 self.relay.drain().await?;
@@ -173,7 +173,7 @@ impl Session {
                 }
                 Ok(false)
             }
-            Transfer::Loaded(report) => {
+            Transfer::Loaded(mut report) => {
                 self.relay.send(&CopyDone::new(), None);
                 self.relay.close_own(Audience::Errors);
                 self.relay.drain().await?;
@@ -183,7 +183,7 @@ impl Session {
                     return Ok(false);
                 }
                 recording.completed(&report);
-                self.shared.system_tables.record(&report.rejects);
+                self.shared.system_tables.record(std::mem::take(&mut report.rejects));
                 self.relay.journal.copied(query_id, report.rows_loaded);
                 for notice in report.notices(table) {
                     self.relay.tell_client(&info_notice(&notice));

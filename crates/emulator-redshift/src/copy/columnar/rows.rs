@@ -11,8 +11,7 @@ use crate::copy::failure::Refusal;
 use crate::copy::options::{CopyOptions, Format, Mapping};
 use crate::copy::rejects::code;
 use crate::copy::rows::{
-    CHUNK_BYTES_MAX, ConvertedGroup, DETAILED_REJECTS_MAX, Plan, REJECTS_KEPT_MAX,
-    REPLACEMENTS_KEPT_MAX, RowError,
+    CHUNK_BYTES_MAX, ConvertedGroup, DETAILED_REJECTS_MAX, Plan, REPLACEMENTS_KEPT_MAX, RowError,
 };
 use crate::copy::target::ColumnType;
 
@@ -93,7 +92,7 @@ fn objects(group: FieldGroup) -> Group {
 }
 
 fn convert_fields(plan: &Plan, rules: &ValueRules, group: FieldGroup) -> ConvertedGroup {
-    let mut converted = ConvertedGroup::default();
+    let mut converted = plan.nothing_converted();
     let mut chunk = Vec::with_capacity(group.bytes.len().min(CHUNK_BYTES_MAX));
     let rows = group.fields.chunks_exact(plan.columns.len().max(1));
     for (line, fields) in (group.first_row..).zip(rows) {
@@ -125,13 +124,15 @@ fn convert_fields(plan: &Plan, rules: &ValueRules, group: FieldGroup) -> Convert
                     return converted;
                 }
                 converted.reject_count += 1;
-                if converted.rejects.len() < REJECTS_KEPT_MAX {
+                if converted.rejects.has_room() {
                     let raw_line = raw_line(&group, fields);
                     let mut reject = plan.load_error(&group.url, line, &raw_line, &error);
                     if converted.rejects.len() < DETAILED_REJECTS_MAX {
                         reject.details = plan.details(&written, &error);
                     }
                     converted.rejects.push(reject);
+                } else {
+                    converted.rejects.leave_out();
                 }
             }
         }

@@ -59,7 +59,7 @@ impl Loaded {
         }
         self.row_count += group.row_count;
         self.reject_count += group.reject_count;
-        for reject in group.rejects {
+        for reject in group.rejects.into_rows() {
             assert!(reject.err_reason.chars().count() <= 100 && -1 <= reject.position);
             assert!(reject.raw_line.chars().count() <= 1024 && 0 < reject.line_number);
             self.rejects.push(format!(
