@@ -136,6 +136,10 @@ const LIMITS: &[(&str, &str)] = &[
     ("stl_ddltext", "always empty"),
     ("stl_error", "always empty"),
     ("stl_s3client_error", "always empty"),
+    ("svl_s3list", "always empty"),
+    ("sys_copy_job", "always empty"),
+    ("stl_analyze_compression", "of COPY only"),
+    ("sys_analyze_compression_history", "of COPY only"),
     ("stl_utilitytext", "COMMIT and ROLLBACK only"),
     ("sys_query_detail", "steps that insert rows only"),
 ];

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 /// `version()`, `pg_last_copy_count()` and its like; types; VARBYTE (`varbyte.sql`); system
 /// tables of loads; views and what CREATE TABLE AS makes
 /// (`views.sql`); what tables declare, what of it may be changed (`alterations.sql`), and the views
-/// that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what drivers and tools ask the
+/// that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what
+/// COPY compresses (`compression.sql`); what drivers and tools ask the
 /// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); SHOW (`show.sql`);
 /// Redshift's functions (`functions.sql`; of times `dates.sql`; AVG and others `aggregates.sql`);
 /// implicit conversions (`conversions.sql`); at the end the event trigger (`triggers.sql`), and one
@@ -42,6 +43,8 @@ pub fn template_sql() -> &'static str {
         include_str!("zone_maps.sql"),
         "\n",
         include_str!("tables.sql"),
+        "\n",
+        include_str!("compression.sql"),
         "\n",
         include_str!("clients.sql"),
         "\n",

@@ -13,13 +13,13 @@ RETURNS TABLE (
     query_id int8, transaction_id int8, session_id int4, user_id int4, database_name text,
     table_name text, table_id int4, data_source text, file_format text, status text,
     start_time timestamp, end_time timestamp, loaded_rows int8, error_count int8, files json,
-    replacements json
+    replacements json, encodings json
 ) LANGUAGE sql STABLE PARALLEL SAFE AS $body$
 SELECT * FROM json_to_recordset(pg_catalog.blueshift_setting('copies', '[]')::json) AS recorded (
     query_id int8, transaction_id int8, session_id int4, user_id int4, database_name text,
     table_name text, table_id int4, data_source text, file_format text, status text,
     start_time timestamp, end_time timestamp, loaded_rows int8, error_count int8, files json,
-    replacements json
+    replacements json, encodings json
 )
 WHERE user_id = (SELECT pg_catalog.current_user_id())
     OR (SELECT pg_catalog.blueshift_is_superuser(current_user))

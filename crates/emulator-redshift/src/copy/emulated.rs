@@ -39,11 +39,8 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 /// Options that have no effect on what is loaded.
-const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    ("COMPROWS", "COMPROWS 1000"),
-    ("COMPUPDATE", "COMPUPDATE ON"),
-    ("STATUPDATE", "STATUPDATE ON"),
-];
+const WITHOUT_EFFECT: &[(&str, &str)] =
+    &[("COMPROWS", "COMPROWS 1000"), ("STATUPDATE", "STATUPDATE ON")];
 
 /// The rows about COPY.
 pub(crate) fn copy_options() -> Vec<Row> {
@@ -72,6 +69,13 @@ pub(crate) fn copy_options() -> Vec<Row> {
     for (name, text) in OPTIONS {
         add("COPY: options", name, text);
     }
+    rows.push(Row {
+        area: "COPY: options",
+        feature: "COMPUPDATE".to_owned(),
+        status: status("COMPUPDATE PRESET"),
+        note: "PRESET, or none, sets encodings of an empty table by type; ON changes none"
+            .to_owned(),
+    });
     for (name, text) in WITHOUT_EFFECT {
         let status = if status(text) == Status::Emulated { Status::Accepted } else { status(text) };
         let (area, feature, note) = ("COPY: options", (*name).to_owned(), String::new());

@@ -3,6 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Session;
+use crate::copy::options::{CompUpdate, Flag, Format};
 use crate::copy::statement::CopyStatement;
 use crate::copy::target::{ColumnType, Identity, TargetColumn, TargetTable};
 use crate::error::{SessionError, SqlError};
@@ -26,6 +27,8 @@ const LOOKUP: &str = "SELECT c.oid, n.nspname, c.relname, r.oid, \
     ORDER BY a.attnum";
 
 const SCHEMA_LOOKUP: &str = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname IN ($1::pg_catalog.text, $2::pg_catalog.text)";
+
+const COMPRESS: &str = "SELECT pg_catalog.blueshift_compress($1, $2)";
 
 /// Where a COPY goes.
 pub(super) struct Destination {
@@ -154,6 +157,34 @@ impl Session {
         }
         let message = format!("Cannot COPY into nonexistent table {}", statement.table);
         Ok(Some(SqlError::new("XX000", message)))
+    }
+
+    /// Gives the columns of an empty table an encoding; false if that failed, of which the client
+    /// has been told. A sample of the rows, as ON has it, is not taken.
+    pub(super) async fn compress(
+        &mut self,
+        statement: &CopyStatement,
+        recording: &mut Recording,
+    ) -> Result<bool, SessionError> {
+        let options = &statement.options;
+        let preset = match options.comp_update {
+            None => false,
+            Some(CompUpdate::Preset) => true,
+            Some(CompUpdate::On | CompUpdate::Off) => return Ok(true),
+        };
+        // "COPY from columnar data formats": not with COMPUPDATE.
+        if options.has(Flag::NoLoad) || matches!(options.format, Format::Parquet | Format::Orc) {
+            return Ok(true);
+        }
+        let table = recording.record.table_id.to_string();
+        let parameters = [table, preset.to_string()].map(|value| Some(Bytes::from(value)));
+        let Some(rows) = self.relay.query_own(COMPRESS, parameters.to_vec()).await? else {
+            return Ok(false);
+        };
+        let changes = rows.first().and_then(|row| row.fields().row()?.first().copied()?);
+        let changes = changes.and_then(|changes| serde_json::from_slice(changes).ok());
+        recording.record.encodings = changes.unwrap_or_default();
+        Ok(true)
     }
 
     /// Evaluates the DEFAULT of every column that is not listed, once for the whole COPY; `None`

@@ -95,6 +95,9 @@ impl Session {
         let Some(constants) = self.constants(&destination.defaults, &listed).await? else {
             return Ok(false);
         };
+        if !self.compress(statement, recording).await? {
+            return Ok(false);
+        }
         let upstream = upstream_copy(&table, &columns, &constants);
         self.relay.send_own(&upstream, Vec::new(), Audience::Relay);
         self.relay.send(&Flush::new(), None);

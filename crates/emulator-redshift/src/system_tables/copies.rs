@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::SystemTables;
 use crate::copy::load::{LoadReport, LoadedFile};
@@ -49,8 +49,21 @@ pub struct CopyRecord {
     pub files: Vec<CopiedFile>,
     /// The first rows in which ACCEPTINVCHARS replaced something.
     pub replacements: Vec<Replacement>,
+    /// The encodings that it has given to columns of an empty table.
+    pub encodings: Vec<ChangedEncoding>,
     /// Why it was aborted.
     pub error: Option<String>,
+}
+
+/// An encoding that a COPY has given to a column ("STL_ANALYZE_COMPRESSION").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedEncoding {
+    /// Which column of the table, from 0.
+    pub col: i32,
+    /// What it had.
+    pub old_encoding: String,
+    /// What it has now.
+    pub new_encoding: String,
 }
 
 /// A file of a COPY.
@@ -115,6 +128,7 @@ impl Recording {
             error_count: 0,
             files: Vec::new(),
             replacements: Vec::new(),
+            encodings: Vec::new(),
             error: None,
         };
         tables.record_copy(&record);

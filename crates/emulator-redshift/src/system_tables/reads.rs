@@ -30,6 +30,8 @@ impl SystemReads {
 /// The relations and functions of `catalog` that show the relay's records.
 pub(crate) const SYSTEM_NAMES: &[(&str, SystemReads)] = &[
     ("stl_load_errors", SystemReads::LOAD_ERRORS),
+    ("stl_analyze_compression", SystemReads::COPIES),
+    ("sys_analyze_compression_history", SystemReads::COPIES),
     ("stl_file_scan", SystemReads::COPIES),
     ("stl_insert", SystemReads::COPIES.and(SystemReads::QUERIES)),
     ("stl_s3client", SystemReads::COPIES),

@@ -65,6 +65,20 @@ async fn a_simple_copy_fails_alike() {
 }
 
 #[tokio::test]
+async fn as_many_errors_are_shown_as_maxerror_lets_pass() {
+    // "Data load operations", MAXERROR; only STL_LOADERROR_DETAIL is capped.
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int)").await;
+    let bad = kit.copy_of("t", "bad", &[BAD[1]; 30_000]);
+    session.run(&format!("{bad} maxerror 100000")).await;
+    let counts = "select count(*) || ' ' || max(line_number) from stl_load_errors";
+    assert_eq!(session.value(counts).await, "30000 30000");
+    let details = "select count(distinct line_number) from stl_loaderror_detail";
+    assert_eq!(session.value(details).await, "20");
+}
+
+#[tokio::test]
 async fn a_failed_load_resets_the_count_and_a_refused_one_does_not() {
     let kit = Kit::start().await;
     let session = kit.connect().await;

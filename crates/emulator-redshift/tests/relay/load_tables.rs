@@ -74,6 +74,31 @@ const COLUMNS: &[(&str, &str)] = &[
          file_last_modified timestamp",
     ),
     (
+        "stl_analyze_compression",
+        "userid integer, start_time timestamp, xid bigint, tbl integer, tablename c(128), \
+         col integer, old_encoding c(15), new_encoding c(15), mode c(14), \
+         best_compression_encoding c(15), recommended_bytes c(15), best_compression_bytes c(15), \
+         ndv bigint",
+    ),
+    (
+        "sys_analyze_compression_history",
+        "user_id integer, start_time timestamp, transaction_id bigint, table_id integer, \
+         table_name c(128), column_position integer, old_encoding c(15), new_encoding c(15), \
+         mode c(14)",
+    ),
+    (
+        "svl_s3list",
+        "query integer, segment integer, node integer, slice integer, eventtime timestamp, \
+         bucket text, prefix text, recursive c(1), retrieved_files integer, \
+         max_file_size bigint, avg_file_size double precision, generated_splits integer, \
+         avg_split_length double precision, duration bigint",
+    ),
+    (
+        "sys_copy_job",
+        "job_id bigint, job_name c(128), iam_role c(128), job_text c(256), is_auto integer, \
+         on_error_suspend integer",
+    ),
+    (
         "sys_transaction_history",
         "user_id integer, transaction_id bigint, isolation_level text, status text, \
          transaction_start_time timestamp, commit_start_time timestamp, \
@@ -99,6 +124,11 @@ async fn columns_are_those_of_the_guide() {
 
 /// How many rows of each table the last COPY has.
 async fn rows_of_last_copy(session: &Connected) -> String {
+    rows_of_copy(session, "pg_last_copy_id()").await
+}
+
+/// How many rows of each table a COPY has.
+async fn rows_of_copy(session: &Connected, query: &str) -> String {
     let mut counts = Vec::new();
     for (view, id) in [
         ("stl_load_errors", "query"),
@@ -110,7 +140,7 @@ async fn rows_of_last_copy(session: &Connected) -> String {
         ("sys_load_error_detail", "query_id"),
         ("sys_load_detail", "query_id"),
     ] {
-        let sql = format!("select count(*) from {view} where {id} = pg_last_copy_id()");
+        let sql = format!("select count(*) from {view} where {id} = {query}");
         counts.push(session.value(&sql).await);
     }
     counts.join(" ")
@@ -184,9 +214,10 @@ async fn a_transaction_sees_its_own_loads_which_outlive_it() {
     session.run(&format!("{bad} maxerror 3")).await;
     assert_eq!(rows_of_last_copy(&session).await, "2 3 1 0 1 1 2 1");
     assert_eq!(outcome_of_last_copy(&session).await, "completed 1 41 1 2 0 1");
+    let query = session.value("select pg_last_copy_id()").await;
     session.run("rollback").await;
     assert_eq!(session.value("select count(*) from t").await, "0");
-    assert_eq!(rows_of_last_copy(&session).await, "2 3 1 0 1 1 2 1");
+    assert_eq!(rows_of_copy(&session, &query).await, "2 3 1 0 1 1 2 1");
     assert_eq!(session.value(transactions).await, "rolledback 1");
     // "STL_LOAD_COMMITS": which loads were committed.
     session.run(&format!("begin; {good}; end")).await;

@@ -6,6 +6,7 @@
 mod aliases;
 mod aliases_generated;
 mod clients;
+mod compression;
 mod conversions;
 mod copy;
 mod copy_failures;

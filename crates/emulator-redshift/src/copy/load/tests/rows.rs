@@ -169,9 +169,7 @@ async fn rejects_are_counted_beyond_those_that_are_kept() {
     assert_eq!(loaded.report().reject_count, 60_000);
     let lines: Vec<i64> = loaded.report().rejects.iter().map(|row| row.line_number).collect();
     assert_eq!(lines, (1..=60_000).collect::<Vec<i64>>());
-    let long = format!("{{"id":"x","z":"{}"}}
-", "z".repeat(1024))
-    .repeat(40_000);
+    let long = format!("{{\"id\":\"x\",\"z\":\"{}\"}}\n", "z".repeat(1024)).repeat(40_000);
     let loaded = load_from(&[("a", long.as_bytes())], "a IGNOREALLERRORS").await;
     assert_eq!(loaded.report().reject_count, 40_000);
     let kept = loaded.report().rejects.len();
