@@ -26,7 +26,7 @@ pub const SERIALIZATION_FAILURE: &str = "40001";
 pub const DEADLOCK: &str = "40P01";
 
 /// S3's error codes (Amazon S3 API Reference, "Error responses") that the object may be the cause of.
-const OF_ONE_OBJECT: [&str; 9] = [
+const OF_ONE_OBJECT: [&str; 10] = [
     "AccessDenied",
     "InvalidRequest",
     "InvalidObjectState",
@@ -36,6 +36,7 @@ const OF_ONE_OBJECT: [&str; 9] = [
     "KeyTooLongError",
     "InvalidArgument",
     "NotImplemented",
+    "NoSuchUpload",
 ];
 
 /// For refusals that no object is to blame for.

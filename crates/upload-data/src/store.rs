@@ -133,16 +133,23 @@ impl Bucket {
             let reason = chain(answer.err());
             return StoreError::Unreadable { bucket, operation, reason };
         }
-        match error.code().unwrap_or_default() {
+        let code = match (error.code(), answer.raw().status().as_u16()) {
+            (Some(code), _) => code,
+            // An answer to HEAD has no body that says why.
+            (None, 403) => "AccessDenied",
+            (None, 404) => "NoSuchKey",
+            (None, _) => "no error code",
+        };
+        match code {
             "NoSuchBucket" => StoreError::NoBucket { bucket },
-            "NoSuchKey" => StoreError::NoObject { bucket, key: key.to_owned() },
+            "NoSuchKey" | "NotFound" => StoreError::NoObject { bucket, key: key.to_owned() },
             "PreconditionFailed" | "ConditionalRequestConflict" => {
                 StoreError::Changed { bucket, key: key.to_owned() }
             }
             code => StoreError::Refused {
                 bucket,
                 operation,
-                code: if code.is_empty() { "no error code".to_owned() } else { code.to_owned() },
+                code: code.to_owned(),
                 message: error.message().unwrap_or("no message").to_owned(),
             },
         }
@@ -205,11 +212,10 @@ impl ObjectStore for Bucket {
         match self.call("copy", &object.key, copy.send()).await {
             // What S3 says of a source that is too large for it; another store may take less.
             Err(error @ StoreError::Refused { .. }) if 0 < object.bytes && is_too_large(&error) => {
-                self.copy_in_parts(object, to).await.map_err(|of_parts| match of_parts {
-                    // S3 does not answer; the object is not to blame for that.
-                    StoreError::Unreachable { .. } => of_parts,
-                    _ => error,
-                })
+                let in_parts = self.copy_in_parts(object, to).await;
+                // Of two refusals the first one says what is wrong with the object, unless S3 does
+                // not answer: the object is not to blame for that.
+                in_parts.map_err(|other| if other.is_about_object() { error } else { other })
             }
             copied => copied.map(drop),
         }

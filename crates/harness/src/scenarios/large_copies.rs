@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use blueshift::Need;
 use blueshift::faults::Release;
-use blueshift::faults::plan::{Action, Moment, Rule};
+use blueshift::faults::plan::{Action, Calls, Moment, Rule};
 
 use super::steps::refuse;
 use super::{Run, Scenario};
@@ -45,7 +45,10 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     run.faults.release(Release::Cut);
     let left = run.probe.objects("events/").await?.len();
     ensure!(left == stored.len(), "{left} of {} objects are left after a kill", stored.len());
-    run.set_faults(vec![too_large()]);
+    let killed = run.probe.unfinished_uploads("archive/").await?;
+    // Put together, and nobody hears of it: the copy is there all the same.
+    let lost = Rule::new("lost", "CompleteMultipartUpload", Action::Lose);
+    run.set_faults(vec![too_large(), lost.calls(Calls::Numbers(vec![1]))]);
     let finished = run.pipeline.run("upload-data", &[]).await?;
     run.ensure_all_hit()?;
     run.faults.clear();
@@ -54,6 +57,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
     for (key, bytes) in &stored {
         ensure!(run.probe.get_object(key).await? == *bytes, "{key} is not what was stored");
     }
+    unfinished(run, killed).await?;
     run.visualize().await
 }
 

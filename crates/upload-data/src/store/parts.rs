@@ -27,35 +27,48 @@ impl Bucket {
         object: &StoredObject,
         to: &str,
     ) -> Result<(), StoreError> {
-        // An answer to HEAD does not say why it is a refusal; the parts' answers do.
-        let head = self.client.head_object().bucket(&self.name).key(&object.key);
-        let head = match self.call("look at", &object.key, head.send()).await {
-            Ok(head) => Some(head),
-            Err(error @ StoreError::Unreachable { .. }) => return Err(error),
-            Err(_) => None,
+        let key = &object.key;
+        let head = self.head(key).await?;
+        let before = match self.head(to).await {
+            Err(StoreError::NoObject { .. }) => None,
+            found => found?.e_tag,
         };
-        let of_head = |field: fn(HeadObjectOutput) -> Option<String>| head.clone().and_then(field);
         let begin = self
             .client
             .create_multipart_upload()
             .bucket(&self.name)
             .key(to)
-            .set_content_type(of_head(|it| it.content_type))
-            .set_content_encoding(of_head(|it| it.content_encoding))
-            .set_metadata(head.clone().and_then(|it| it.metadata));
-        let key = &object.key;
+            .set_content_type(head.content_type)
+            .set_content_encoding(head.content_encoding)
+            .set_metadata(head.metadata);
         let begun = self.call("copy in parts", key, begin.send()).await?;
         let upload_id = begun.upload_id.unwrap_or_default();
         let copying = self.copy_parts(object, to, &upload_id);
-        let copied = self.unless_given_up("copy", key, copying).await;
+        let copied = match self.unless_given_up("copy", key, copying).await {
+            Err(error) if is_gone(&error) => match self.head(to).await {
+                Ok(found) if is_made(&found, before.as_deref(), object.bytes) => Ok(()),
+                Err(StoreError::NoObject { .. }) | Ok(_) => Err(error),
+                Err(error) => Err(error),
+            },
+            copied => copied,
+        };
         if copied.is_err() {
             let abort = self.client.abort_multipart_upload().bucket(&self.name).key(to);
             let abort = abort.upload_id(upload_id).send();
-            if let Err(error) = self.call("abort the copy in parts of", key, abort).await {
-                tracing::warn!(%error, "parts of a copy are left in the bucket");
+            match self.call("abort the copy in parts of", key, abort).await {
+                Err(error) if !is_gone(&error) => {
+                    tracing::warn!(%error, "parts of a copy are left in the bucket");
+                }
+                _ => {}
             }
         }
         copied
+    }
+
+    /// What is written about an object.
+    async fn head(&self, key: &str) -> Result<HeadObjectOutput, StoreError> {
+        let head = self.client.head_object().bucket(&self.name).key(key).send();
+        self.call("look at", key, head).await
     }
 
     async fn copy_parts(
@@ -103,6 +116,19 @@ impl Bucket {
     }
 }
 
+/// Whether S3 does not know an upload any more: it was completed or aborted.
+fn is_gone(error: &StoreError) -> bool {
+    matches!(error, StoreError::Refused { code, .. } if code == "NoSuchUpload")
+}
+
+/// Whether the upload that is gone became this object, which had another entity tag before, if
+/// there was one: the answer to completing it was lost then. One that is the same as before may be
+/// what an earlier run left, and is copied again by the next.
+fn is_made(found: &HeadObjectOutput, before: Option<&str>, bytes: u64) -> bool {
+    let is_whole = found.content_length().is_some_and(|length| u64::try_from(length) == Ok(bytes));
+    is_whole && found.e_tag().is_some_and(|e_tag| Some(e_tag) != before)
+}
+
 /// How many bytes a part of such an object has, the last one aside.
 fn part_bytes(bytes: u64) -> u64 {
     PART_BYTES.max(bytes.div_ceil(PARTS_MAX))
@@ -121,6 +147,22 @@ fn ranges(bytes: u64) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_upload_that_is_gone_was_completed_only_if_a_new_object_of_that_size_is_there() {
+        let found = |e_tag: &str, bytes| {
+            HeadObjectOutput::builder().e_tag(e_tag).content_length(bytes).build()
+        };
+        for (found, before, expected) in [
+            (found("new", 7), None, true),
+            (found("new", 7), Some("old"), true),
+            (found("old", 7), Some("old"), false),
+            (found("new", 6), Some("old"), false),
+            (HeadObjectOutput::builder().content_length(7).build(), None, false),
+        ] {
+            assert_eq!(is_made(&found, before, 7), expected, "{found:?} after {before:?}");
+        }
+    }
 
     #[test]
     fn parts_follow_each_other_and_are_never_too_many() {
