@@ -356,6 +356,16 @@ impl LoadError {
         matches!(source, StatementError::Unanswered { .. })
     }
 
+    /// Whether there was no time for it: another session holds what it needs, or the cluster is
+    /// busy.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Locked { .. } => true,
+            Self::Statement { source, .. } => source.is(QUERY_CANCELED),
+            _ => false,
+        }
+    }
+
     /// Who is to blame, if COPY failed and will not do otherwise by itself.
     pub(crate) fn blame(&self) -> Option<Blame> {
         match self {

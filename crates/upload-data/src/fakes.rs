@@ -257,6 +257,8 @@ fn refused(sqlstate: &str, message: &str) -> StatementError {
 /// What the journal calls a statement.
 fn name(sql: &str) -> &'static str {
     let names = [
+        ("SET statement_timeout TO 300000", "SET statement_timeout"),
+        ("SET statement_timeout TO 30000", "SET statement_timeout to 30 s"),
         ("SET statement_timeout", "SET statement_timeout"),
         ("RESET", "RESET statement_timeout"),
         ("BEGIN", "BEGIN"),
@@ -266,6 +268,7 @@ fn name(sql: &str) -> &'static str {
         ("CREATE TEMP TABLE", "CREATE TEMP TABLE"),
         ("COPY", "COPY"),
         ("SELECT COUNT", "count"),
+        ("SELECT DISTINCT", "days"),
         ("INSERT INTO \"load_ledger\"", "insert ledger"),
         ("INSERT INTO", "insert events"),
         ("COMMIT", "COMMIT"),

@@ -1,7 +1,7 @@
 //! Whether a load would be let do what it does: its own statements, with nothing to load, in
 //! transactions that are rolled back.
 //!
-//! COPY is not among them: that is between the cluster and S3.
+//! COPY is not among them: that is between the cluster and S3. What a load asks after a COPY is.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::bounded::{Bound, Bounded};
-use crate::copy_sql::{BEGIN, ROLLBACK, Statements};
+use crate::copy_sql::{BEGIN, LAST_COPY, ROLLBACK, SESSION_ID, Statements};
 use crate::error::{LoadError, QUERY_CANCELED, UNDEFINED_SCHEMA, UNDEFINED_TABLE};
 use crate::load::run;
 use crate::store::StoredObject;
@@ -23,6 +23,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// How long all of it may take, the wait for the ledger included.
 const TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long every other statement may take: other sessions may hold the table, and a busy cluster
+/// lets statements wait their turn.
+const STATEMENT_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The longest key in S3, in bytes (S3 User Guide, "Naming Amazon S3 objects").
 const KEY_BYTES_MAX: usize = 1024;
@@ -45,7 +49,8 @@ pub enum Ledger {
     ToBeMade,
 }
 
-/// Tries everything that a load does in Redshift but COPY, and leaves nothing behind.
+/// Tries everything that a load does in Redshift but COPY, and leaves nothing behind. The join is
+/// with one day of the table, if a load's is with a part of it.
 ///
 /// # Errors
 /// If there is no connection. What Redshift refuses, or does not answer within a minute, stands in
@@ -64,10 +69,7 @@ async fn rehearse_in(
     let bound = Bound::from_now(TIME_MAX);
     let mut session = Bounded { warehouse, bound: &bound }.connect().await?;
     let ledger = try_ledger(&mut session, statements).await;
-    let table = match run(&mut session, "begin", BEGIN).await {
-        Ok(_) => try_table(&mut session, statements).await,
-        Err(error) => Err(error),
-    };
+    let table = try_table(&mut session, statements).await;
     // The end of the session does as much.
     let _ = session.run(ROLLBACK).await;
     Ok(Rehearsal { ledger, table })
@@ -113,6 +115,8 @@ async fn write_ledger(
         bytes: u64::try_from(i64::MAX).expect("it is positive"),
         stored_at: None,
     };
+    let bound = statements.bound_lock_wait(STATEMENT_TIME_MAX);
+    run(session, "bound the wait for the ledger", &bound).await?;
     run(session, "read the ledger", &statements.read_ledger([&object])).await?;
     let record = statements.record([&object], Uuid::nil(), OffsetDateTime::UNIX_EPOCH);
     run(session, "write the ledger", &record).await?;
@@ -120,6 +124,10 @@ async fn write_ledger(
 }
 
 async fn try_table(session: &mut impl Session, statements: &Statements) -> Result<(), LoadError> {
+    // Before the transaction, whose end would bring back the bound before it.
+    let bound = statements.bound_lock_wait(STATEMENT_TIME_MAX);
+    run(session, "bound the wait for the table", &bound).await?;
+    run(session, "begin", BEGIN).await?;
     match session.run(&statements.create_staging()).await {
         Ok(_) => {}
         Err(error) if error.is(UNDEFINED_TABLE) || error.is(UNDEFINED_SCHEMA) => {
@@ -129,7 +137,23 @@ async fn try_table(session: &mut impl Session, statements: &Statements) -> Resul
             return Err(LoadError::Statement { step: "create the staging table", source });
         }
     }
-    run(session, "insert new rows", &statements.insert_new(&[Part::Everything])).await?;
+    run(session, "read the number of the last COPY", LAST_COPY).await?;
+    let step = "read stl_load_errors";
+    let session_id = run(session, step, SESSION_ID).await?.count(0);
+    let session_id = session_id.map_err(|source| LoadError::Statement { step, source })?;
+    run(session, step, &statements.load_errors(session_id, None)).await?;
+    run(session, "count the staged rows", &statements.count_staged()).await?;
+    let part = match statements.window() {
+        None => Part::Everything,
+        Some(window) => {
+            let days = statements.staged_days(window);
+            run(session, "read the times of the staged rows", &days).await?;
+            let day = |day: OffsetDateTime| Some(day.date().to_string());
+            let now = OffsetDateTime::now_utc();
+            Part::Days { since: day(now), before: day(now + time::Duration::DAY) }
+        }
+    };
+    run(session, "insert new rows", &statements.insert_new(&[part])).await?;
     Ok(())
 }
 
@@ -140,6 +164,7 @@ mod tests {
     use super::*;
     use crate::fakes::{FakeWarehouse, Fault, World};
     use crate::load::tests::{config, count};
+    use crate::window::Window;
 
     #[tokio::test(start_paused = true)]
     async fn a_redshift_that_never_answers_is_not_waited_for_for_ever() {
@@ -155,5 +180,50 @@ mod tests {
             assert_eq!(tried.ledger.is_ok(), call == "CREATE TEMP TABLE", "{call}: {error}");
             assert_eq!(count(&world.borrow(), "cancel"), 1, "{call}");
         }
+    }
+
+    async fn rehearsed(world: World) -> (Rehearsal, Vec<String>) {
+        let world = RefCell::new(world);
+        let window = Window { column: "at".to_owned(), days: 1 };
+        let statements = config().statements.within(Some(window));
+        let rehearsal = rehearse_in(&FakeWarehouse::new(&world), &statements).await;
+        let journal = world.borrow().journal.clone();
+        (rehearsal.expect("a session"), journal)
+    }
+
+    #[tokio::test]
+    async fn all_that_a_load_asks_but_copy_is_asked_and_only_the_lock_has_little_time() {
+        let world = World { ledger: Some(Vec::new()), ..World::default() };
+        let (rehearsal, journal) = rehearsed(world).await;
+        assert_eq!(rehearsal.ledger.expect("it is there"), Ledger::Ready);
+        rehearsal.table.expect("it is there");
+        insta::assert_snapshot!(journal.join("\n"), @r"
+        connect
+        SET statement_timeout
+        BEGIN
+        LOCK
+        SET statement_timeout to 30 s
+        read ledger
+        insert ledger
+        ROLLBACK
+        SET statement_timeout to 30 s
+        BEGIN
+        CREATE TEMP TABLE
+        copy id
+        session id
+        read stl_load_errors
+        count
+        days
+        insert events
+        ROLLBACK
+        ");
+    }
+
+    #[tokio::test]
+    async fn a_user_who_may_not_read_why_rows_are_bad_hears_of_it() {
+        let lasting_fault = Some(("read stl_load_errors", Fault::Refuse));
+        let world = World { ledger: Some(Vec::new()), lasting_fault, ..World::default() };
+        let error = rehearsed(world).await.0.table.expect_err("refused");
+        assert_eq!(error.to_string(), "read stl_load_errors");
     }
 }

@@ -102,7 +102,7 @@ async fn rehearse(report: &mut Report, config: &upload_data::Config, has_table: 
     match tried.table {
         _ if !has_table => {}
         Ok(()) => report.ok("table", "rows can be read and inserted"),
-        Err(error) => report.fail("table", chain(&error), hint(&error)),
+        Err(error) => judge(report, "table", &error),
     }
     match tried.ledger {
         Ok(Ledger::Ready) => {
@@ -112,15 +112,19 @@ async fn rehearse(report: &mut Report, config: &upload_data::Config, has_table: 
             let text = format!("there is no table {ledger} yet: the first upload makes it");
             report.warn("ledger", text, PROVISION);
         }
-        Err(error @ LoadError::Locked { .. }) => {
-            report.warn("ledger", format!("not tried: {error}"), "ask again later");
-        }
-        Err(error) => report.fail("ledger", chain(&error), hint(&error)),
+        Err(error) => judge(report, "ledger", &error),
     }
 }
 
-fn hint(error: &LoadError) -> &'static str {
-    error.hint().unwrap_or("see what redshift says")
+/// A load waits longer than we do for what others hold.
+fn judge(report: &mut Report, check: &'static str, error: &LoadError) {
+    if error.is_busy() {
+        let hint = "other sessions hold it, or the cluster is busy: ask again later";
+        report.warn(check, format!("not tried: {}", chain(error)), hint);
+    } else {
+        let hint = error.hint().unwrap_or("see what redshift says");
+        report.fail(check, chain(error), hint);
+    }
 }
 
 fn cannot_look(_: &StatementError) -> String {
@@ -153,4 +157,33 @@ async fn examine_role(
     let hint = "attach the role of arn_credentials to the cluster and allow it s3:GetObject and \
                 s3:ListBucket on the bucket; a bucket in another region needs REGION";
     report.fail("copy", text, hint);
+}
+
+#[cfg(test)]
+mod tests {
+    use upload_data::error::{QUERY_CANCELED, StatementError};
+
+    use super::*;
+    use crate::doctor::Status;
+
+    #[test]
+    fn what_is_only_busy_does_not_fail() {
+        let statement = |sqlstate: &str| LoadError::Statement {
+            step: "insert new rows",
+            source: StatementError::Refused {
+                sqlstate: sqlstate.to_owned(),
+                message: "canceling statement due to statement timeout".to_owned(),
+            },
+        };
+        let locked = LoadError::Locked { ledger: "l".to_owned(), waited: Duration::from_secs(5) };
+        for (error, expected) in [
+            (locked, Status::Warn),
+            (statement(QUERY_CANCELED), Status::Warn),
+            (statement("42501"), Status::Fail),
+        ] {
+            let mut report = Report::default();
+            judge(&mut report, "table", &error);
+            assert_eq!(report.checks[0].status, expected, "{report}");
+        }
+    }
 }

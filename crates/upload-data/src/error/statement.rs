@@ -86,6 +86,7 @@ impl StatementError {
                     "let this user own the ledger, or GRANT SELECT, INSERT, UPDATE ON load_ledger TO \
                      it: LOCK asks for UPDATE"
                 }
+                "read stl_load_errors" => "GRANT SELECT ON stl_load_errors to this user",
                 "create the staging table" => {
                     "GRANT SELECT on the table and TEMP on the database to this user"
                 }
