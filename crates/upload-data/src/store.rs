@@ -4,6 +4,7 @@
 
 mod parts;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -72,12 +73,14 @@ pub(crate) struct Bucket {
     client: Client,
     name: String,
     shutdown: CancellationToken,
+    /// Whether it was said that this S3 deletes without a condition.
+    is_told: AtomicBool,
 }
 
 impl Bucket {
     /// Once `shutdown` is cancelled, S3 has [`STOP_GRACE`] to answer a call.
     pub(crate) fn new(client: Client, name: String, shutdown: CancellationToken) -> Self {
-        Self { client, name, shutdown }
+        Self { client, name, shutdown, is_told: AtomicBool::new(false) }
     }
 
     /// What the call gives, unless the program is stopped and S3 does not answer: then the next run
@@ -240,6 +243,14 @@ impl ObjectStore for Bucket {
             Err(StoreError::NoObject { .. } | StoreError::Changed { .. }) => Ok(false),
             // Not every store that speaks S3 knows conditional deletes.
             Err(StoreError::Refused { code, .. }) if code == "NotImplemented" => {
+                if !self.is_told.swap(true, Ordering::Relaxed) {
+                    let bucket = &self.name;
+                    tracing::warn!(
+                        bucket,
+                        "this S3 knows no conditional deletes: objects that are written anew while \
+                         they are loaded may be deleted unread"
+                    );
+                }
                 self.delete(&object.key).await.map(|()| true)
             }
             Err(error) => Err(error),
