@@ -227,7 +227,7 @@ async fn connect_both(
 
 async fn sign_in(shared: &Shared) -> anyhow::Result<SdkConfig> {
     let account = runtime::aws::load(&shared.aws).await;
-    if let Err(error) = runtime::aws::find_credentials(&account).await {
+    if let Err(error) = runtime::aws::check_account(&account).await {
         let hint = error.hint();
         return Err(error).hint(hint);
     }

@@ -54,21 +54,29 @@ pub enum GenerateError {
         #[source]
         source: io::Error,
     },
-    /// There are no credentials.
+    /// There is no region, or there are no credentials.
     #[error(transparent)]
-    NoCredentials(#[from] runtime::aws::NoCredentials),
+    Account(#[from] runtime::aws::AccountError),
     /// The queue is not there.
     #[error("there is no queue {queue_name}")]
     NoQueue {
         /// The queue's name.
         queue_name: String,
     },
-    /// SQS does not answer, or refuses us.
+    /// SQS does not answer, or cannot.
     #[error("look up the queue {queue_name}: {reason}")]
     LookUp {
         /// The queue's name.
         queue_name: String,
         /// What the SDK says, all of it.
+        reason: String,
+    },
+    /// SQS does not let us look the queue up.
+    #[error("look up the queue {queue_name}: {reason}")]
+    LookUpDenied {
+        /// The queue's name.
+        queue_name: String,
+        /// SQS's words.
         reason: String,
     },
     /// Sending failed; everything in flight was finished first.
@@ -142,6 +150,14 @@ pub enum SendError {
         /// The queue's URL.
         queue_url: String,
     },
+    /// SQS does not let us send to the queue.
+    #[error("send a batch: {reason}")]
+    CallDenied {
+        /// The queue's URL.
+        queue_url: String,
+        /// SQS's words.
+        reason: String,
+    },
     /// SQS refuses the whole call.
     #[error("send a batch: {reason}")]
     CallRefused {
@@ -170,10 +186,16 @@ impl GenerateError {
                  create-queue --queue-name {queue_name}; or start a local stack that has it with: \
                  blueshift up --settings settings.ini"
             )),
+            Self::LookUpDenied { queue_name, .. } => {
+                Some(denied_hint("sqs:GetQueueUrl", &format!("the queue {queue_name}")))
+            }
+            Self::Send(SendError::CallDenied { queue_url, .. }) => {
+                Some(denied_hint("sqs:SendMessage", queue_url))
+            }
             Self::LookUp { .. } | Self::Send(SendError::Silent { .. }) => {
                 Some(runtime::aws::UNREACHABLE_HINT.to_owned())
             }
-            Self::NoCredentials(error) => Some(error.hint().to_owned()),
+            Self::Account(error) => Some(error.hint().to_owned()),
             Self::Settings(error) => error.hint().map(str::to_owned),
             Self::SharesBeyondOne { .. } => {
                 Some("lower --malformed, --duplicates or --late".to_owned())
@@ -182,4 +204,10 @@ impl GenerateError {
             _ => None,
         }
     }
+}
+
+/// What helps when SQS does not let us do that (SQS Developer Guide, "Amazon SQS API permissions":
+/// a batch needs the right of the single call).
+fn denied_hint(action: &str, resource: &str) -> String {
+    format!("are these the right credentials, and do they allow {action} on {resource}?")
 }

@@ -63,7 +63,7 @@ impl fmt::Display for Summary {
 /// [`GenerateError::Interrupted`] once messages may have been sent; any other error before that.
 pub async fn run(config: &Config, shutdown: &CancellationToken) -> Result<Summary, GenerateError> {
     let sdk = runtime::aws::load(&config.aws).await;
-    runtime::aws::find_credentials(&sdk).await?;
+    runtime::aws::check_account(&sdk).await?;
     run_with(runtime::aws::sqs(&sdk), config, shutdown).await
 }
 

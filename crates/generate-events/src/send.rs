@@ -118,6 +118,9 @@ impl Sender {
                 Ok(Sender { client, queue_url, patience })
             }
             Err(error) if is_queue_missing(&error) => Err(GenerateError::NoQueue { queue_name }),
+            Err(error) if is_denied(&error) => {
+                Err(GenerateError::LookUpDenied { queue_name, reason: words(&error) })
+            }
             Err(error) => Err(GenerateError::LookUp { queue_name, reason: words(&error) }),
         }
     }
@@ -207,6 +210,10 @@ impl Sender {
         if is_queue_missing(error) {
             return Some(SendError::QueueGone { queue_url: self.queue_url.clone() });
         }
+        if is_denied(error) {
+            let (queue_url, reason) = (self.queue_url.clone(), words(error));
+            return Some(SendError::CallDenied { queue_url, reason });
+        }
         let is_throttled = refusal.err().is_request_throttled()
             || refusal.err().code().is_some_and(|code| code.contains("Throttl"));
         let is_transient = is_throttled || refusal.raw().status().is_server_error();
@@ -222,6 +229,13 @@ fn refused(error: &SdkError<SendMessageBatchError>) -> SendError {
 fn is_queue_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
     matches!(code, Some("AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist"))
+}
+
+/// Whether SQS does not know us, or does not let us do that.
+fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let SdkError::ServiceError(answer) = error else { return false };
+    let is_named = answer.err().code().is_some_and(|code| code.contains("AccessDenied"));
+    is_named || matches!(answer.raw().status().as_u16(), 401 | 403)
 }
 
 /// What SQS, or the way to it, has to say: code and message, or the chain of causes.

@@ -178,6 +178,22 @@ async fn a_call_that_sqs_refuses_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn what_sqs_does_not_allow_is_named_with_the_right_that_is_missing() {
+    let denied = || (403, json!({"__type": "com.amazonaws.sqs#AccessDenied", "message": "no"}));
+    let sqs = CannedSqs::start(move |_, _| denied()).await;
+    for (queue_name, expected) in [
+        ("events", "sqs:SendMessage on http://localhost/000000000000/events"),
+        ("forbidden", "sqs:GetQueueUrl on the queue forbidden"),
+    ] {
+        let config = Config { queue_name: queue_name.to_owned(), ..config(random(Some(1)), None) };
+        let error = run_with(sqs.client(), &config, &CancellationToken::new()).await.unwrap_err();
+        let hint = error.hint().unwrap();
+        assert!(hint.contains(expected), "{error}: {hint}");
+    }
+    assert_eq!(sqs.batches().len(), 1, "a refusal is not repeated");
+}
+
+#[tokio::test]
 async fn an_sqs_that_is_not_there_is_said_in_few_words() {
     let sqs = CannedSqs::start(|_, entries| take_all(entries)).await;
     let client = sqs.client();

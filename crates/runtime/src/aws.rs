@@ -18,25 +18,43 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 pub const UNREACHABLE_HINT: &str = "is the endpoint right, and is it up? look at region, network \
      and AWS_ENDPOINT_URL, which is unset for AWS itself; a local stack starts with: blueshift up";
 
-/// There is nobody to be towards AWS.
+/// Why no call to AWS can be made.
 #[derive(Debug, thiserror::Error)]
-#[error("find AWS credentials")]
-pub struct NoCredentials(#[source] aws_sdk_sqs::error::BoxError);
+pub enum AccountError {
+    /// Neither settings nor the SDK's chain name a region, which every signature has in it.
+    #[error("no AWS region is set")]
+    NoRegion,
+    /// There is nobody to be towards AWS.
+    #[error("find AWS credentials")]
+    NoCredentials(#[source] aws_sdk_sqs::error::BoxError),
+}
 
-impl NoCredentials {
+impl AccountError {
     /// What the user can do.
     pub fn hint(&self) -> &'static str {
-        "set aws_access_key_id and aws_secret_access_key in settings.ini or the environment, or \
-         run `aws configure`"
+        match self {
+            Self::NoRegion => "set region in [aws] of the settings, AWS_REGION, or --region",
+            Self::NoCredentials(_) => {
+                "set aws_access_key_id and aws_secret_access_key in settings.ini or the \
+                 environment, or run `aws configure`"
+            }
+        }
     }
 }
 
-/// Finds credentials now, so that a call does not fail for want of them in the SDK's words.
-pub async fn find_credentials(config: &SdkConfig) -> Result<(), NoCredentials> {
+/// Looks for region and credentials now, so that a call does not fail for want of them in the SDK's
+/// words.
+///
+/// # Errors
+/// If one of them is missing.
+pub async fn check_account(config: &SdkConfig) -> Result<(), AccountError> {
+    if config.region().is_none() {
+        return Err(AccountError::NoRegion);
+    }
     let Some(provider) = config.credentials_provider() else { return Ok(()) };
     match provider.provide_credentials().await {
         Ok(_) => Ok(()),
-        Err(error) => Err(NoCredentials(error.into())),
+        Err(error) => Err(AccountError::NoCredentials(error.into())),
     }
 }
 
@@ -85,4 +103,19 @@ pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     let by_path = endpoint_url(config, "S3").is_some();
     let config = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path).build();
     aws_sdk_s3::Client::from_conf(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_account_without_a_region_is_named_with_the_cure() {
+        let builder = || SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        let error = check_account(&builder().build()).await.expect_err("no region");
+        assert_eq!(error.to_string(), "no AWS region is set");
+        assert!(error.hint().contains("AWS_REGION"), "{}", error.hint());
+        let complete = builder().region(Region::new("eu-central-1")).build();
+        check_account(&complete).await.expect("nobody asks for credentials");
+    }
 }

@@ -108,7 +108,7 @@ pub async fn dry_run(config: &Config) -> anyhow::Result<Plan> {
 
 async fn bucket(config: &Config, shutdown: &CancellationToken) -> anyhow::Result<Bucket> {
     let sdk = runtime::aws::load(&config.aws).await;
-    let found = runtime::aws::find_credentials(&sdk).await;
+    let found = runtime::aws::check_account(&sdk).await;
     hinted(found, |error| Some(error.hint()))?;
     Ok(Bucket::new(runtime::aws::s3(&sdk), config.bucket.bucket.clone(), shutdown.clone()))
 }

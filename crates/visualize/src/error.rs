@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use aws_sdk_s3::error::BoxError;
 use events::SchemaError;
-use runtime::aws::{NoCredentials, UNREACHABLE_HINT};
+use runtime::aws::{AccountError, UNREACHABLE_HINT};
 use runtime::redshift::ConnectError;
 use runtime::settings::SettingsError;
 use tokio_postgres::error::SqlState;
@@ -93,9 +93,9 @@ pub enum VisualizeError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// There is nobody to be towards S3. The directory has the files.
+    /// No region, or nobody to be towards S3. The directory has the files.
     #[error(transparent)]
-    NoCredentials(#[from] NoCredentials),
+    Account(#[from] AccountError),
     /// S3 does not take a file. The directory has it.
     #[error("put object {key} into bucket {bucket}: {code}: {message}")]
     Refused {
@@ -141,7 +141,7 @@ impl VisualizeError {
             Self::Directory { .. } | Self::Write { .. } => {
                 Some("give a directory this user may write to with --out")
             }
-            Self::NoCredentials(error) => Some(error.hint()),
+            Self::Account(error) => Some(error.hint()),
             Self::Refused { code, .. } if code == "NoSuchBucket" => Some(
                 "make the bucket with: run-pipeline provision, or set s3_bucket in section [aws] \
                  of the settings; the files are in the directory",

@@ -84,7 +84,7 @@ async fn put_each(
     urls: &mut Vec<String>,
 ) -> Result<(), VisualizeError> {
     let sdk = runtime::aws::load(&target.aws).await;
-    runtime::aws::find_credentials(&sdk).await?;
+    runtime::aws::check_account(&sdk).await?;
     let s3 = runtime::aws::s3(&sdk);
     let bucket = &target.bucket;
     for file in files {

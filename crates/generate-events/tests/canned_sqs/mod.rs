@@ -31,7 +31,7 @@ impl Drop for CannedSqs {
 }
 
 impl CannedSqs {
-    /// Starts a server that knows the queue `events` and answers batches by `script`.
+    /// Starts a server that knows the queue `events`, tells nobody of `forbidden`, and answers batches by `script`.
     pub(crate) async fn start(
         script: impl FnMut(usize, &[Value]) -> Answer + Send + 'static,
     ) -> Self {
@@ -133,6 +133,9 @@ async fn serve(
         let (status, answer) = match operation.as_str() {
             "AmazonSQS.GetQueueUrl" if request["QueueName"] == "events" => {
                 (200, json!({"QueueUrl": "http://localhost/000000000000/events"}))
+            }
+            "AmazonSQS.GetQueueUrl" if request["QueueName"] == "forbidden" => {
+                (403, json!({"__type": "com.amazonaws.sqs#AccessDenied", "message": "no"}))
             }
             "AmazonSQS.GetQueueUrl" => {
                 (400, json!({"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no"}))

@@ -12,6 +12,7 @@ use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use aws_sdk_sqs::config::ProvideCredentials;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
+use runtime::aws::AccountError;
 use runtime::settings::{BucketSettings, QueueSettings, SettingsFile, without_user};
 use uuid::Uuid;
 
@@ -81,11 +82,11 @@ pub(super) async fn examine(
 async fn credentials(report: &mut Report, sdk: &SdkConfig) -> Option<()> {
     match sdk.region() {
         Some(region) => {
-            let endpoint = without_user(sdk.endpoint_url().unwrap_or("AWS itself"));
-            report.ok("aws", format!("region {region}, at {endpoint}"));
+            report.ok("aws", format!("region {region}, {}", places(sdk)));
         }
         None => {
-            report.fail("aws", "no region", "set region in [aws] of the settings, or AWS_REGION");
+            let missing = AccountError::NoRegion;
+            report.fail("aws", missing.to_string(), missing.hint());
             return None;
         }
     }
@@ -113,6 +114,15 @@ async fn credentials(report: &mut Report, sdk: &SdkConfig) -> Option<()> {
             None
         }
     }
+}
+
+/// Where the services are asked: each may have an endpoint of its own.
+fn places(sdk: &SdkConfig) -> String {
+    let [sqs, s3] = ["SQS", "S3"].map(|service| {
+        let endpoint = runtime::aws::endpoint_url(sdk, service);
+        endpoint.map_or_else(|| "AWS itself".to_owned(), |url| without_user(&url))
+    });
+    if sqs == s3 { format!("at {sqs}") } else { format!("SQS at {sqs}, S3 at {s3}") }
 }
 
 async fn queues(report: &mut Report, sqs: &aws_sdk_sqs::Client, settings: &QueueSettings) {
@@ -235,8 +245,7 @@ async fn examine_bucket(
     settings: &BucketSettings,
 ) -> Option<Probe> {
     let date = ServerDate::default();
-    let by_path = sdk.endpoint_url().is_some();
-    let config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(by_path);
+    let config = runtime::aws::s3(sdk).config().to_builder();
     let s3 = aws_sdk_s3::Client::from_conf(config.interceptor(date.clone()).build());
     let name = &settings.bucket;
     let found = bucket::find(&s3, name).await;
