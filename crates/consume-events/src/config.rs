@@ -368,7 +368,8 @@ mod tests {
 
     #[test]
     fn the_dead_letter_queue_is_another_queue() {
-        let line = ["consume-events", "--sqs-name=q", "--s3-bucket=b", "--sqs-dead-letter-name=q"];
+        let line =
+            ["consume-events", "--sqs-name=q", "--s3-bucket=lake", "--sqs-dead-letter-name=q"];
         let file = tempfile::NamedTempFile::new().expect("a file");
         let settings = ["--settings", file.path().to_str().expect("a name in UTF-8")];
         let error =
@@ -397,7 +398,7 @@ mod tests {
     fn the_age_of_a_batch_is_the_prototypes_unless_said_otherwise() {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(
-            b"[aws]\nsqs_name = q\ns3_bucket = b\nsqs_polling_timeout = 5\n\
+            b"[aws]\nsqs_name = q\ns3_bucket = lake\nsqs_polling_timeout = 5\n\
               [events]\npolling_cycles = 4\n",
         )
         .expect("written");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use run_pipeline::flags::{Args, Command, DoctorArgs, ProvisionArgs, RunArgs};
 use run_pipeline::parts::{self, Configs, Given};
-use run_pipeline::provision::{self, Mode, Wanted};
+use run_pipeline::provision::{self, Mode, Tables, Wanted};
 use run_pipeline::{doctor, run::Pipeline};
 use runtime::metrics::{Health, Metrics};
 use runtime::settings::TableArgs;
@@ -54,10 +54,15 @@ async fn make(args: &ProvisionArgs, given: &Given) -> anyhow::Result<u8> {
     let file = shared.settings.load()?;
     let upload: upload_data::Args = given.part(&[])?;
     let table = TableArgs { create_table: shared.create_table.clone(), ..TableArgs::default() };
+    let tables = || {
+        let create_table = table.resolve(&file).read_create_table()?;
+        Ok(Tables { upload: upload.resolve()?, create_table })
+    };
     let wanted = Wanted {
-        queue: shared.queue.resolve(&file)?,
-        upload: upload.resolve()?,
-        create_table: table.resolve(&file).read_create_table()?,
+        aws: shared.aws.resolve(&file),
+        queue: shared.queue.resolve(&file),
+        bucket: shared.bucket.resolve(&file),
+        tables: tables(),
     };
     let mode = match (args.check, args.update) {
         (true, _) => Mode::Check,

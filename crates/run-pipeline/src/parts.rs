@@ -10,7 +10,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use runtime::failure::WithHint;
 use runtime::settings::parse_args_from;
 
-use crate::flags::{Args, RunArgs};
+use crate::flags::{Args, PartName, RunArgs};
 
 /// Flags that mean something else here than in the parts: how often to run, and the port that all
 /// share. The environment of these is ours too.
@@ -98,23 +98,24 @@ pub fn parse() -> (Args, Given) {
     (args, given)
 }
 
-/// The configurations of all parts, checked before any of them starts.
+/// The configurations of the parts that run, checked before any of them starts: nobody has to set
+/// what only others need.
 #[derive(Debug, Clone)]
 pub struct Configs {
     /// The generator's.
-    pub generate: generate_events::Config,
+    pub generate: Option<generate_events::Config>,
     /// The consumers'.
-    pub consume: consume_events::Config,
+    pub consume: Option<consume_events::Config>,
     /// That of a consumer which ends when the queue is empty.
-    pub drain: consume_events::Config,
+    pub drain: Option<consume_events::Config>,
     /// The upload's.
-    pub upload: upload_data::Config,
+    pub upload: Option<upload_data::Config>,
     /// The charts'.
-    pub visualize: visualize::config::Config,
+    pub visualize: Option<visualize::config::Config>,
 }
 
 impl Configs {
-    /// Puts together what each part needs.
+    /// Puts together what each part needs that runs. The flags of the others are checked too.
     ///
     /// # Errors
     /// If a part refuses a flag or a setting.
@@ -126,12 +127,19 @@ impl Configs {
         let drain: consume_events::Args = given.part(&["--until-empty".to_owned()])?;
         let upload: upload_data::Args = given.part(&[])?;
         let visualize: visualize::config::Args = given.part(&[])?;
+        let has = |part| run.parts.contains(&part);
+        let consumes = has(PartName::ConsumeEvents);
+        let generate = has(PartName::GenerateEvents).then(|| generate.resolve());
+        let consume = consumes.then(|| consume.resolve());
+        let drain = consumes.then(|| drain.resolve());
+        let upload = has(PartName::UploadData).then(|| upload.resolve());
+        let visualize = has(PartName::Visualize).then(|| visualize.resolve());
         Ok(Self {
-            generate: generate.resolve().or_else(generate_events::hinted)?,
-            consume: consume.resolve().or_else(hinted)?,
-            drain: drain.resolve().or_else(hinted)?,
-            upload: upload.resolve()?,
-            visualize: visualize.resolve().or_else(visualize::hinted)?,
+            generate: generate.transpose().or_else(generate_events::hinted)?,
+            consume: consume.transpose().or_else(hinted)?,
+            drain: drain.transpose().or_else(hinted)?,
+            upload: upload.transpose()?,
+            visualize: visualize.transpose().or_else(visualize::hinted)?,
         })
     }
 }
@@ -178,6 +186,27 @@ mod tests {
         assert_eq!(upload.redshift.redshift_host.as_deref(), Some("warehouse"));
         assert_eq!(upload.metrics.metrics_listen, None, "one port for all");
         assert!(upload.schedule.resolve().is_none());
+    }
+
+    #[test]
+    fn a_part_that_does_not_run_needs_no_settings() {
+        let table = format!("{}/../../create_table.sql", env!("CARGO_MANIFEST_DIR"));
+        let table = format!("--create-table={table}");
+        let resolve = |parts: &str, more: &[&str]| {
+            let parts = format!("--parts={parts}");
+            let mut line = vec!["run-pipeline", &parts, "--sqs-name=q"];
+            line.extend(more);
+            let (args, given) = parse_from(&line).unwrap();
+            Configs::resolve(&args.run, &given)
+        };
+        assert!(resolve("generate-events", &[]).unwrap().consume.is_none());
+        let needed = resolve("generate-events,consume-events", &[]).unwrap_err().to_string();
+        assert!(needed.contains("s3_bucket"), "{needed}");
+        let more = [table.as_str(), "--s3-bucket=lake"];
+        let configs = resolve("consume-events", &more).unwrap();
+        assert!(configs.drain.is_some() && configs.upload.is_none());
+        let needed = resolve("consume-events,upload-data", &more).unwrap_err().to_string();
+        assert!(needed.contains("no host is set"), "{needed}");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use std::time::Duration;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use events::Table;
+use runtime::failure;
 use runtime::redshift::{Session, quote_identifier};
-use runtime::settings::QueueSettings;
+use runtime::settings::{AwsSettings, BucketSettings, QueueSettings, SettingsError};
 use serde::Serialize;
 
 use crate::resources::queues::{self, Queue, RETENTION_MIN, VISIBILITY_TIMEOUT_MIN};
@@ -23,16 +24,32 @@ const DEAD_LETTERS_KEPT_SECONDS: u64 = 1_209_600;
 /// How long messages are kept in a queue that kept them too shortly: SQS's own default.
 const KEPT_SECONDS: u64 = 345_600;
 
+/// What a finding is about of which nobody knows the name.
+const NO_NAME: &str = "(not known)";
+
+const CORRECT: &str = "correct flag or setting";
+
 /// How often, and after which pause, a queue is looked for that was just made.
 const LOOKS_MAX: u32 = 20;
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
-/// What shall be there, and where.
-#[derive(Debug, Clone)]
+/// What shall be there, and where; or why nobody knows, which keeps nobody from making the rest.
+#[derive(Debug)]
 pub struct Wanted {
+    /// Where in AWS, and as whom.
+    pub aws: AwsSettings,
     /// The queues.
-    pub queue: QueueSettings,
-    /// Everything else: bucket, table, ledger.
+    pub queue: Result<QueueSettings, SettingsError>,
+    /// The bucket.
+    pub bucket: Result<BucketSettings, SettingsError>,
+    /// Table and ledger.
+    pub tables: anyhow::Result<Tables>,
+}
+
+/// The table and the ledger beside it.
+#[derive(Debug)]
+pub struct Tables {
+    /// Where they are to be.
     pub upload: upload_data::Config,
     /// The text of the CREATE TABLE file.
     pub create_table: String,
@@ -129,14 +146,42 @@ pub fn exit_code(findings: &[Finding]) -> u8 {
 
 /// Looks at everything, and makes or updates what `mode` allows.
 pub async fn provision(wanted: &Wanted, mode: Mode) -> Vec<Finding> {
-    let sdk = runtime::aws::load(&wanted.upload.aws).await;
-    let sqs = runtime::aws::sqs(&sdk);
-    let names = [wanted.queue.dead_letter_name.as_str(), wanted.queue.name.as_str()];
-    let (first, dead_letters) = make_queue(&sqs, "dead-letter queue", names[0], None, mode).await;
-    let (second, _) = make_queue(&sqs, "queue", names[1], dead_letters.as_ref(), mode).await;
-    let third = make_bucket(&runtime::aws::s3(&sdk), &wanted.upload.bucket.bucket, mode).await;
-    let mut findings = vec![first, second, third];
-    findings.extend(make_tables(wanted, mode).await);
+    let mut findings = make_in_aws(wanted, mode).await;
+    match &wanted.tables {
+        Ok(tables) => findings.extend(make_tables(tables, mode).await),
+        Err(error) => {
+            let hint = failure::hint(error).unwrap_or(CORRECT);
+            let failed = |resource| Finding::failed(resource, NO_NAME, format!("{error:#}"), hint);
+            findings.extend(["table", "ledger"].map(failed));
+        }
+    }
+    findings
+}
+
+async fn make_in_aws(wanted: &Wanted, mode: Mode) -> Vec<Finding> {
+    let sdk = runtime::aws::load(&wanted.aws).await;
+    if let Err(error) = runtime::aws::check_account(&sdk).await {
+        let failed = |resource| Finding::failed(resource, NO_NAME, chain(&error), error.hint());
+        return ["dead-letter queue", "queue", "bucket"].map(failed).to_vec();
+    }
+    let unset = |resource, error: &SettingsError| {
+        Finding::failed(resource, NO_NAME, chain(error), error.hint().unwrap_or(CORRECT))
+    };
+    let mut findings = Vec::new();
+    match &wanted.queue {
+        Ok(queue) => {
+            let sqs = runtime::aws::sqs(&sdk);
+            let (name, dead_name) = (&queue.name, &queue.dead_letter_name);
+            let (first, dead) = make_queue(&sqs, "dead-letter queue", dead_name, None, mode).await;
+            let (second, _) = make_queue(&sqs, "queue", name, dead.as_ref(), mode).await;
+            findings.extend([first, second]);
+        }
+        Err(error) => findings.extend(["dead-letter queue", "queue"].map(|it| unset(it, error))),
+    }
+    findings.push(match &wanted.bucket {
+        Ok(bucket) => make_bucket(&runtime::aws::s3(&sdk), &bucket.bucket, mode).await,
+        Err(error) => unset("bucket", error),
+    });
     findings
 }
 
@@ -303,7 +348,7 @@ async fn make_bucket(s3: &aws_sdk_s3::Client, name: &str, mode: Mode) -> Finding
     }
 }
 
-async fn make_tables(wanted: &Wanted, mode: Mode) -> [Finding; 2] {
+async fn make_tables(wanted: &Tables, mode: Mode) -> [Finding; 2] {
     let statements = &wanted.upload.statements;
     let (table, ledger) = (statements.table(), statements.ledger());
     let session = match runtime::redshift::connect(&wanted.upload.redshift).await {
@@ -333,7 +378,7 @@ async fn make_tables(wanted: &Wanted, mode: Mode) -> [Finding; 2] {
 
 async fn make_table(
     session: &Session,
-    wanted: &Wanted,
+    wanted: &Tables,
     mode: Mode,
 ) -> Result<Finding, StatementError> {
     let statements = &wanted.upload.statements;
@@ -379,7 +424,7 @@ async fn make_table(
 
 async fn make_ledger(
     session: &Session,
-    wanted: &Wanted,
+    wanted: &Tables,
     mode: Mode,
 ) -> Result<Finding, StatementError> {
     let statements = &wanted.upload.statements;
@@ -402,45 +447,4 @@ async fn execute(session: &Session, doing: &'static str, sql: &str) -> Result<()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finding_reads_as_a_line_and_says_what_to_do() {
-        let finding = Finding {
-            details: vec!["maxReceiveCount is 5, not 100".to_owned()],
-            hint: Some("run-pipeline provision --update changes it".to_owned()),
-            ..Finding::new("queue", "events", State::Differs)
-        };
-        insta::assert_snapshot!(finding, @r"
-        differs  queue events: maxReceiveCount is 5, not 100
-                 hint: run-pipeline provision --update changes it
-        ");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_queue_that_sqs_finds_only_later_is_waited_for_and_not_for_ever() {
-        for (found_at, expected) in [(1, true), (5, true), (1_000, false)] {
-            let looks = std::cell::Cell::new(0);
-            let found = once_there(async || {
-                looks.set(looks.get() + 1);
-                Ok((found_at <= looks.get()).then(Queue::default))
-            });
-            assert_eq!(found.await.is_ok(), expected, "{found_at}");
-            assert!(looks.get() <= LOOKS_MAX, "{found_at}");
-        }
-    }
-
-    #[test]
-    fn the_exit_code_tells_missing_from_different() {
-        let code = |states: &[State]| {
-            let findings: Vec<_> =
-                states.iter().map(|state| Finding::new("queue", "q", *state)).collect();
-            exit_code(&findings)
-        };
-        assert_eq!(code(&[State::Ok, State::Made, State::Updated]), 0);
-        assert_eq!(code(&[State::Ok, State::Differs]), 4);
-        assert_eq!(code(&[State::Differs, State::Missing]), 1);
-        assert_eq!(code(&[State::Failed]), 1);
-    }
-}
+mod tests;

@@ -190,10 +190,10 @@ impl Pipeline {
         for consumer in consumers {
             sums = results::latest(sums, consumer.end().await);
         }
-        if end == End::Limit && sums.is_ok() {
+        if let (End::Limit, Ok(_), Some(drain)) = (end, &sums, &self.configs.drain) {
             let span = tracing::info_span!("part", name = CONSUME);
             let health = self.health.part(CONSUME);
-            let drained = self.consume_once(&self.configs.drain, &health, shutdown);
+            let drained = self.consume_once(drain, &health, shutdown);
             let drained = drained.instrument(span).await;
             sums = results::latest(sums, drained);
         }
@@ -219,7 +219,7 @@ impl Pipeline {
     /// What is left after `sent_count` messages. Another start has another seed, or it would send
     /// the same events again.
     fn rest_to_send(&self, sent_count: u64, restart_count: u64) -> generate_events::Config {
-        let mut config = self.configs.generate.clone();
+        let mut config = self.configs.generate.clone().expect("generate-events runs");
         config.metrics = self.metrics.part(GENERATE);
         config.show_progress = false;
         if let Input::Random { count, seed, .. } = &mut config.input {
@@ -240,8 +240,9 @@ impl Pipeline {
 
     async fn consume(&self, health: &Health, stop: &CancellationToken) -> anyhow::Result<Sums> {
         let part = Part::new(CONSUME, &self.metrics, health.clone());
+        let config = self.configs.consume.as_ref().expect("consume-events runs");
         keep_running(&part, self.args.failures_max.into(), stop, async || {
-            self.consume_once(&self.configs.consume, health, stop).await
+            self.consume_once(config, health, stop).await
         })
         .await
     }
@@ -262,7 +263,7 @@ impl Pipeline {
     async fn upload(&self, stop: &CancellationToken) -> Runs {
         let schedule = self.schedule(&self.args.upload_schedule);
         let figures = upload_data::Figures::new(&self.metrics.part(UPLOAD));
-        let config = &self.configs.upload;
+        let config = self.configs.upload.as_ref().expect("upload-data runs");
         let mut job = || Box::pin(upload_data::run_counted(config, stop, &figures));
         let print = |record: &RunRecord, _: &upload_data::Summary| self.print_run(record);
         self.periodic(UPLOAD).run_scheduled(&schedule, stop, &mut job, &print).await
@@ -270,14 +271,15 @@ impl Pipeline {
 
     async fn upload_once(&self, stop: &CancellationToken) -> u8 {
         let figures = upload_data::Figures::new(&self.metrics.part(UPLOAD));
-        let work = upload_data::run_counted(&self.configs.upload, stop, &figures);
+        let config = self.configs.upload.as_ref().expect("upload-data runs");
+        let work = upload_data::run_counted(config, stop, &figures);
         self.once(UPLOAD, Box::pin(work)).await
     }
 
     async fn visualize(&self, stop: &CancellationToken) -> Runs {
         let schedule = self.schedule(&self.args.visualize_schedule);
         let figures = visualize::Figures::new(&self.metrics.part(VISUALIZE));
-        let config = &self.configs.visualize;
+        let config = self.configs.visualize.as_ref().expect("visualize runs");
         let mut job = || Box::pin(visualize::run_counted(config, stop, &figures));
         let print = |record: &RunRecord, _: &visualize::Summary| self.print_run(record);
         self.periodic(VISUALIZE).run_scheduled(&schedule, stop, &mut job, &print).await
@@ -285,7 +287,7 @@ impl Pipeline {
 
     async fn visualize_once(&self, stop: &CancellationToken) -> u8 {
         let figures = visualize::Figures::new(&self.metrics.part(VISUALIZE));
-        let config = &self.configs.visualize;
+        let config = self.configs.visualize.as_ref().expect("visualize runs");
         self.once(VISUALIZE, Box::pin(visualize::run_counted(config, stop, &figures))).await
     }
 

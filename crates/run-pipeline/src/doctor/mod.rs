@@ -10,7 +10,7 @@ mod report;
 mod settings;
 mod warehouse;
 
-use runtime::settings::{SettingsFile, TableArgs};
+use runtime::settings::{SettingsError, SettingsFile, TableArgs};
 
 use crate::flags::SharedArgs;
 use crate::parts::Given;
@@ -31,6 +31,7 @@ pub async fn examine(shared: &SharedArgs, given: &Given) -> Report {
         return report;
     };
     settings::list(&mut report, &file, given);
+    name_missing(&mut report, shared, &file);
     let probe = aws::examine(&mut report, shared, &file).await;
     let upload = upload(&mut report, given);
     if let (Some(upload), Some(probe)) = (&upload, &probe) {
@@ -47,6 +48,20 @@ pub async fn examine(shared: &SharedArgs, given: &Given) -> Report {
         probe.remove(&mut report).await;
     }
     report
+}
+
+/// Names all that nobody sets at once: each group of settings stops at its first. Whoever needs one
+/// names it again, and what was told is not told twice.
+fn name_missing(report: &mut Report, shared: &SharedArgs, file: &SettingsFile) {
+    let groups = [
+        shared.queue.resolve(file).map(drop),
+        shared.bucket.resolve(file).map(drop),
+        shared.redshift.resolve(file).map(drop),
+    ];
+    for group in groups {
+        let hint = |error: &SettingsError| error.hint().unwrap_or("set it").to_owned();
+        report.accept("settings", group, |error| chain(error), hint);
+    }
 }
 
 /// What the upload makes of flags, environment, settings and CREATE TABLE.
@@ -84,4 +99,25 @@ fn read_create_table(
         |error| chain(error),
         |_| "name the file that declares the table: --create-table FILE".to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::Command;
+
+    #[test]
+    fn all_that_nobody_sets_is_named_at_once_and_only_once() {
+        let (args, _) = crate::parts::parse_from(&["run-pipeline", "doctor"]).unwrap();
+        let Some(Command::Doctor(args)) = args.command else { panic!("another command") };
+        let mut report = Report::default();
+        for _ in 0..2 {
+            name_missing(&mut report, &args.shared, &SettingsFile::default());
+        }
+        let named: Vec<_> = report.checks.iter().map(|check| check.text.as_str()).collect();
+        assert_eq!(named.len(), 3, "{report}");
+        for (name, text) in ["sqs_name", "s3_bucket", "host"].into_iter().zip(named) {
+            assert!(text.contains(&format!("no {name} is set")), "{text}");
+        }
+    }
 }

@@ -144,6 +144,9 @@ impl BucketArgs {
     /// Puts flags, environment, file and defaults together.
     pub fn resolve(&self, file: &SettingsFile) -> Result<BucketSettings, SettingsError> {
         let bucket = require(self.s3_bucket.as_deref(), file, &keys::S3_BUCKET, "s3-bucket")?;
+        if !may_be_bucket(&bucket) {
+            return Err(SettingsError::NotABucket { bucket });
+        }
         let mut prefix =
             pick(self.s3_prefix.as_deref(), file, &keys::S3_PREFIX).unwrap_or_default();
         if !prefix.is_empty() && !prefix.ends_with('/') {
@@ -151,6 +154,13 @@ impl BucketArgs {
         }
         Ok(BucketSettings { bucket, prefix })
     }
+}
+
+/// Whether a bucket may have that name (S3 User Guide, "General purpose bucket naming rules"). Those
+/// of us-east-1 from before March 2018 may be longer, and have upper-case letters and underscores.
+fn may_be_bucket(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    (3..=255).contains(&name.len()) && name.bytes().all(is_allowed)
 }
 
 /// Flags about events.
@@ -261,6 +271,23 @@ mod tests {
     fn what_nobody_gives_is_named_with_all_three_places() {
         let error = BucketArgs::default().resolve(&SettingsFile::default()).expect_err("missing");
         insta::assert_snapshot!(error, @"no s3_bucket is set: give --s3-bucket, the environment variable AWS_S3_BUCKET, or the key s3_bucket in section [aws] of the settings file");
+    }
+
+    #[test]
+    fn what_no_bucket_can_be_called_is_refused_before_s3_is_asked() {
+        for (name, expected) in [
+            ("lake", true),
+            ("my.lake-1", true),
+            ("Old_Bucket", true),
+            ("b2", false),
+            ("s3://lake", false),
+            ("lake/events", false),
+            ("lake ", false),
+        ] {
+            let args = BucketArgs { s3_bucket: Some(name.to_owned()), s3_prefix: None };
+            let bucket = args.resolve(&SettingsFile::default());
+            assert_eq!(bucket.is_ok(), expected, "{name}: {bucket:?}");
+        }
     }
 
     #[test]

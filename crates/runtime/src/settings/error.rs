@@ -105,6 +105,12 @@ pub enum SettingsError {
         /// The environment variable that sets it.
         environment: String,
     },
+    /// No bucket has such a name.
+    #[error("{bucket:?} is no name of a bucket in S3")]
+    NotABucket {
+        /// The name as it was given.
+        bucket: String,
+    },
     /// A URL where a host name belongs. It may carry a password, so it is not shown.
     #[error("redshift's host is a URL, or has a user in it, and not a host name alone")]
     NotAHost,
@@ -133,6 +139,10 @@ impl SettingsError {
                  variables for a local stack are printed by: blueshift up",
             ),
             Self::Unreadable { .. } => Some("name the settings file with --settings FILE"),
+            Self::NotABucket { .. } => Some(
+                "s3_bucket is the name alone, of 3 to 63 lower-case letters, digits, dots and \
+                 hyphens; what stands before keys is s3_prefix",
+            ),
             Self::NotAHost => Some(
                 "host, port, user, password and database each have a key of their own in section \
                  [redshift] of the settings, and a variable: REDSHIFT_HOST, REDSHIFT_PORT …",
