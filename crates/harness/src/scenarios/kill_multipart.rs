@@ -106,7 +106,7 @@ async fn finish(run: &mut Run) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn send_large(run: &mut Run) -> anyhow::Result<()> {
+pub(super) async fn send_large(run: &mut Run) -> anyhow::Result<()> {
     let path = run.pipeline.folder().join("messages.ndjson");
     let mut file = std::fs::File::create(&path).context("create the file of messages")?;
     let mut state = run.options.seed | 1;

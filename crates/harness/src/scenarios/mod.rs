@@ -4,10 +4,12 @@ mod bad_objects;
 mod codecs;
 mod copy_refused;
 mod dead_letters_away;
+mod denied_calls;
 mod duplicates;
 mod empty;
 mod expired_receipts;
 mod full_stdout;
+mod held_puts;
 mod held_services;
 mod hostile_bodies;
 mod in_flight_limit;
@@ -30,6 +32,7 @@ mod partial_failures;
 mod poison_flood;
 mod prototype_day;
 mod redrive;
+mod redrive_again;
 mod redshift_away;
 mod refusals;
 mod rejected_denied;
@@ -147,6 +150,9 @@ pub const SCENARIOS: &[Scenario] = &[
     large_copies::SCENARIO,
     rejected_denied::SCENARIO,
     dead_letters_away::SCENARIO,
+    held_puts::SCENARIO,
+    denied_calls::SCENARIO,
+    redrive_again::SCENARIO,
 ];
 
 /// A scenario while it runs.

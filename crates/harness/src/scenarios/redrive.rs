@@ -61,7 +61,7 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
 }
 
 /// Sends all letters back, and is killed at each of these points before.
-async fn send_back(run: &Run, points: &[Point], flags: &[&str]) -> anyhow::Result<()> {
+pub(super) async fn send_back(run: &Run, points: &[Point], flags: &[&str]) -> anyhow::Result<()> {
     for point in points {
         let repaired = repair(run, flags).await?;
         let redrive = [&["dead-letters", "redrive", "--file", &repaired], flags].concat();
@@ -88,7 +88,7 @@ async fn repair(run: &Run, flags: &[&str]) -> anyhow::Result<String> {
 }
 
 /// Sends events that the table takes but for one field; in the end they are all to be loaded.
-async fn send_defective(run: &mut Run, name: &str, count: usize) -> anyhow::Result<()> {
+pub(super) async fn send_defective(run: &mut Run, name: &str, count: usize) -> anyhow::Result<()> {
     let at = "2019-02-11 05:09:12.195000";
     let mut lines = String::new();
     let ids: Vec<String> = (0..count).map(|number| format!("{name}-{number}")).collect();

@@ -64,7 +64,8 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
         // A script ends badly, but has done all else before.
         run.set_faults(deny());
         run.let_hidden_messages_return().await?;
-        run.generate(&["--flat-out", "--count", "50", "--malformed", "0.1"]).await?;
+        run.generate(&["--flat-out", "--count", "45"]).await?;
+        run.generate(&["--flat-out", "--count", "5", "--malformed", "1"]).await?;
         let ended = run.pipeline.start("consume-events", &CONSUME)?.until_ended().await?;
         ensure!(ended.code() == Some(1), "--until-empty with a refusal ended with {ended}");
         run.faults.clear();

@@ -180,4 +180,60 @@ pub(super) const MUTANTS: &[Mutant] = &[
         scenario: "dead-letters-away",
         caught_by: &["in vain until valid events do not wait"],
     },
+    Mutant {
+        name: "wait-for-s3-after-the-stop",
+        file: "crates/consume-events/src/retry.rs",
+        edits: &[("if self.late == Late::Made {", "if true || self.late == Late::Made {")],
+        scenario: "held-puts",
+        caught_by: &["are held: it still runs"],
+    },
+    Mutant {
+        name: "hidden-as-the-queue-likes",
+        file: "crates/consume-events/src/queue.rs",
+        edits: &[(
+            ".visibility_timeout(whole_seconds(visibility_timeout))
+            .wait_time_seconds",
+            ".wait_time_seconds",
+        )],
+        scenario: "held-puts",
+        caught_by: &["messages are still hidden"],
+    },
+    Mutant {
+        name: "refused-events-end-the-run",
+        file: "crates/consume-events/src/pipeline/mod.rs",
+        edits: &[("outlasts_refusals: !tuning.until_empty,", "outlasts_refusals: false,")],
+        scenario: "denied-calls",
+        caught_by: &["too early: consume-events ended with exit status: 1"],
+    },
+    Mutant {
+        name: "deletes-share-the-outage-of-receives",
+        file: "crates/consume-events/src/pipeline/mod.rs",
+        edits: &[("shared.persist(&shared.deletes)", "shared.persist(&shared.sqs)")],
+        scenario: "denied-calls",
+        caught_by: &["outages of deletes began and"],
+    },
+    Mutant {
+        name: "receive-while-s3-is-away",
+        file: "crates/consume-events/src/receive.rs",
+        edits: &[("self.s3.over().await;", "")],
+        scenario: "denied-calls",
+        caught_by: &["late ones wait in the queue"],
+    },
+    Mutant {
+        name: "rest-of-an-object-unconditionally",
+        file: "crates/consume-events/src/dead_letters/kept.rs",
+        edits: &[(".set_if_match(etag);", ".set_if_match(etag.filter(|_| false));")],
+        scenario: "redrive-again",
+        caught_by: &["the later one undid the other"],
+    },
+    Mutant {
+        name: "send-again-what-comes-back",
+        file: "crates/consume-events/src/dead_letters/resend.rs",
+        edits: &[(
+            "any(|id| self.sent_ids.contains(id))",
+            "any(|id| self.sent_ids.len() == id.len() + usize::MAX / 2)",
+        )],
+        scenario: "redrive-again",
+        caught_by: &["the redrive sends for ever what comes back"],
+    },
 ];
