@@ -42,7 +42,8 @@ pub(crate) const ANOTHER_QUEUE: &str =
 /// Moves events from SQS to S3, one compressed object per batch.
 ///
 /// Every message is checked against the table; one that the table could not take goes to the
-/// dead-letter queue with the reason. A message is deleted only after S3 has confirmed the object
+/// dead-letter queue with the reason: its body as it came, without message attributes of its
+/// sender, which nothing here reads. A message is deleted only after S3 has confirmed the object
 /// that holds it, so nothing is lost whenever this program is killed. Any number of these may
 /// share one queue. SIGTERM or SIGINT: stores what is open, then ends.
 #[derive(Debug, Clone, Parser)]
@@ -122,8 +123,8 @@ struct ConsumeArgs {
     /// How objects are compressed; upload-data reads both [default: gzip].
     #[arg(long, value_name = "FORMAT", env = "AWS_COMPRESSION")]
     compression: Option<Compression>,
-    /// Seconds that a received message is hidden from other consumers [default: three times the
-    /// age of a batch, at least 30].
+    /// Seconds that a received message is hidden from other consumers; more than the age at which
+    /// a batch is stored [default: three times that age, at least 30].
     #[arg(
         long,
         value_name = "SECONDS",
@@ -219,7 +220,13 @@ impl ConfigError {
         match self {
             Self::OneQueue { .. } => Some(ANOTHER_QUEUE),
             Self::Settings(error) => error.hint(),
-            _ => None,
+            Self::AgeTooLong { .. } => {
+                Some("store batches sooner: --batch-age-max SECONDS, or fewer --polling-cycles")
+            }
+            Self::VisibilityTooShort { .. } => Some(
+                "hide messages for longer than a batch fills: raise --visibility-timeout, or lower \
+                 --batch-age-max; without the first it is three times the second",
+            ),
         }
     }
 }
@@ -364,6 +371,13 @@ mod tests {
         check(Some(3), 1.0, Some(3));
         check(Some(3), 3.0, None);
         check(Some(61), 60.0, Some(61));
+        for (asked, age, cure) in
+            [(Some(3), 3, "--visibility-timeout"), (None, 43_200, "--batch-age-max")]
+        {
+            let asked = asked.map(Duration::from_secs);
+            let error = visibility_timeout(asked, Duration::from_secs(age)).expect_err("too old");
+            assert!(error.hint().is_some_and(|hint| hint.contains(cure)), "{error}");
+        }
     }
 
     #[test]

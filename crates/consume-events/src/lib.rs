@@ -156,7 +156,10 @@ pub async fn run_observed(
             CallError::Missing(_) => {
                 format!("{create}{bucket}, or name another one: --s3-bucket NAME")
             }
-            ref elsewhere => elsewhere.hint(),
+            ref elsewhere if elsewhere.is_elsewhere() => elsewhere.hint(),
+            _ => "buckets have names of 3 to 63 lower-case letters, digits, hyphens and dots: \
+                  --s3-bucket NAME, or s3_bucket in the settings"
+                .to_owned(),
         };
         Err(missing).context("find the bucket").hint(hint)?;
     }

@@ -26,21 +26,33 @@ impl S3Bucket {
     /// Looks whether the bucket exists, so that a wrong name shows before messages are held.
     ///
     /// # Errors
-    /// [`CallError::Missing`], or that it is in another region, and no other: whoever may put objects need not be allowed to look
-    /// (`HeadBucket` takes `s3:ListBucket`), and an S3 that is away may be back when the first
-    /// batch closes.
+    /// [`CallError::Missing`], that it is in another region, or that no bucket is called so, and no
+    /// other: whoever may put objects need not be allowed to look (`HeadBucket` takes
+    /// `s3:ListBucket`), and an S3 that is away may be back when the first batch closes.
     pub async fn look_for(&self) -> Result<(), CallError> {
         let Err(error) = self.client.head_bucket().bucket(&self.name).send().await else {
             return Ok(());
         };
         match CallError::from_sdk("HeadBucket", &self.resource, &error) {
             error if error.is_elsewhere() || matches!(error, CallError::Missing(_)) => Err(error),
+            // Without a body it says no more than 400, which is also said of expired credentials.
+            error @ CallError::Refused(_) if !may_be_called(&self.name) => Err(error),
             error => {
                 tracing::debug!(%error, "bucket not looked for");
                 Ok(())
             }
         }
     }
+}
+
+/// Whether a bucket may have that name (S3 User Guide, "General purpose bucket naming rules"), or
+/// it is the ARN of an access point.
+fn may_be_called(name: &str) -> bool {
+    let is_allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')
+    };
+    let is_plain = (3..=63).contains(&name.len()) && name.bytes().all(is_allowed);
+    is_plain || name.starts_with("arn:")
 }
 
 impl ObjectStore for S3Bucket {
@@ -137,7 +149,7 @@ mod tests {
     use super::*;
 
     /// A bucket of an S3 that answers the first request with that status.
-    fn bucket_answering(status: &'static str) -> S3Bucket {
+    fn bucket_answering(status: &'static str, name: &str) -> S3Bucket {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("bound").port();
         std::thread::spawn(move || {
@@ -153,20 +165,24 @@ mod tests {
             .endpoint_url(format!("http://127.0.0.1:{port}"))
             .retry_config(RetryConfig::disabled())
             .force_path_style(true);
-        S3Bucket::new(aws_sdk_s3::Client::from_conf(config.build()), "lake")
+        S3Bucket::new(aws_sdk_s3::Client::from_conf(config.build()), name)
     }
 
     #[tokio::test]
-    async fn only_a_bucket_that_is_not_there_or_elsewhere_is_missed() {
-        for (status, is_missing) in [
-            ("200 OK", false),
-            ("404 Not Found", true),
-            ("403 Forbidden", false),
-            ("301 Moved Permanently", true),
-            ("503 Slow Down", false),
+    async fn only_a_bucket_that_is_not_there_or_elsewhere_or_cannot_be_is_missed() {
+        for (status, name, is_missing) in [
+            ("200 OK", "lake", false),
+            ("404 Not Found", "lake", true),
+            ("403 Forbidden", "lake", false),
+            ("301 Moved Permanently", "lake", true),
+            ("503 Slow Down", "lake", false),
+            ("400 Bad Request", "lake", false),
+            ("400 Bad Request", "b2", true),
+            ("400 Bad Request", "Lake_1", true),
+            ("503 Slow Down", "b2", false),
         ] {
-            let looked = bucket_answering(status).look_for().await;
-            assert_eq!(looked.is_err(), is_missing, "{status}: {looked:?}");
+            let looked = bucket_answering(status, name).look_for().await;
+            assert_eq!(looked.is_err(), is_missing, "{status} {name}: {looked:?}");
         }
     }
 }

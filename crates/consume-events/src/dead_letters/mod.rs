@@ -169,7 +169,7 @@ pub async fn run(
     let signalled = shutdown.clone().cancelled_owned();
     let _s3_ceiling = Ceiling::start(signalled, STOP_WITHIN, s3_patience.clone());
     let s3_outage = Arc::new(Outage::new("s3", &Metrics::new(PROGRAM)));
-    let s3_calls = Persistence::new(s3_outage, s3_patience);
+    let s3_calls = Persistence::new(s3_outage, s3_patience).hurried_until_silence();
     let rejected = rejected.map(|bucket| RejectedMessages::new(s3, bucket, s3_calls));
     let dead_letters = match &rejected {
         Some(rejected) => (Source::Rejected(rejected.clone()), rejected.url()),
