@@ -24,6 +24,9 @@ pub(super) const SCENARIO: Scenario = Scenario {
 /// A redrive that sends again what it has sent never ends.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long it may take to end at a bucket that does not answer. An attempt takes two minutes.
+const STOPS_WITHIN: Duration = Duration::from_secs(40);
+
 /// The first redrive is held before it writes what is left of the object.
 const RULE: &str = "first rest";
 
@@ -57,6 +60,15 @@ async fn two_at_once(run: &mut Run) -> anyhow::Result<()> {
 
     let redrive = |id| ["dead-letters", "redrive", "--from-rejected", "--id", id];
     let rest = Rule::new(RULE, "PutObject", Action::Hold(Moment::Before)).on("*/rejected/*");
+    run.set_faults(vec![rest.clone()]);
+    let mut stopped = run.pipeline.start("consume-events", &redrive("TWO-0"))?;
+    run.until_held(&mut stopped, RULE).await?;
+    stopped.ask_to_stop()?;
+    let ended = tokio::time::timeout(STOPS_WITHIN, stopped.until_ended()).await;
+    let ended =
+        ended.with_context(|| format!("it still runs {STOPS_WITHIN:?} after SIGTERM"))??;
+    ensure!(ended.code() == Some(1), "who cannot take out what he sent ended with {ended}");
+    run.faults.release(Release::Cut);
     run.set_faults(vec![rest.at_most(1)]);
     let mut first = run.pipeline.start("consume-events", &redrive("TWO-0"))?;
     run.until_held(&mut first, RULE).await?;
