@@ -120,7 +120,11 @@ const STATEMENTS: &[(&str, Status, &str)] = &[
         Status::Emulated,
         "refreshed by REFRESH only; storage and AUTO REFRESH are accepted",
     ),
-    ("SUPER", Status::Emulated, "holds JSON text; no navigation, few functions"),
+    (
+        "SUPER",
+        Status::Emulated,
+        "holds JSON text, and takes a string for such a text; no navigation, few functions",
+    ),
     (
         "VARBYTE",
         Status::Emulated,

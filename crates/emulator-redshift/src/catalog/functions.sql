@@ -479,3 +479,11 @@ CREATE FUNCTION pg_catalog.func_sha1(text)
 RETURNS varchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
 SELECT pg_catalog.sha1($1)
 $body$;
+
+-- "SPLIT_PART": the position is greater than zero.
+ALTER FUNCTION pg_catalog.split_part(text, text, int4) RENAME TO blueshift_split_part;
+
+CREATE FUNCTION pg_catalog.split_part(text, text, int4)
+RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $body$
+SELECT pg_catalog.blueshift_split_part($1, $2, greatest($3, 0))
+$body$;

@@ -4,7 +4,8 @@ CREATE TABLE pg_catalog.blueshift_views (
     relid oid PRIMARY KEY,
     definition text,
     names text,
-    auto_refresh bool NOT NULL DEFAULT false
+    auto_refresh bool NOT NULL DEFAULT false,
+    columns int2
 );
 
 GRANT SELECT ON pg_catalog.blueshift_views TO PUBLIC;
@@ -94,9 +95,21 @@ $body$;
 
 CREATE FUNCTION pg_catalog.blueshift_declare_view(relid oid, declared json)
 RETURNS void LANGUAGE plpgsql AS $body$
+DECLARE
+    count int2 := (SELECT c.relnatts FROM pg_catalog.pg_class AS c WHERE c.oid = $1);
 BEGIN
-    INSERT INTO pg_catalog.blueshift_views AS v (relid, definition, names, auto_refresh)
-    VALUES ($1, declared->>'view', declared->>'names', coalesce((declared->>'auto_refresh')::bool, false))
+    -- "CREATE VIEW", OR REPLACE: the identical set of columns.
+    IF EXISTS (
+        SELECT FROM pg_catalog.blueshift_views AS v WHERE v.relid = $1 AND v.columns <> count
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_table_definition', MESSAGE = 'cannot change number of columns in view';
+    END IF;
+    INSERT INTO pg_catalog.blueshift_views AS v (relid, definition, names, auto_refresh, columns)
+    VALUES (
+        $1, declared->>'view', declared->>'names',
+        coalesce((declared->>'auto_refresh')::bool, false), count
+    )
     ON CONFLICT ON CONSTRAINT blueshift_views_pkey DO UPDATE SET
         definition = coalesce(excluded.definition, v.definition),
         names = coalesce(excluded.names, CASE WHEN excluded.definition IS NULL THEN v.names END),

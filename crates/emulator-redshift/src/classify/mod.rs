@@ -3,6 +3,7 @@
 //! Pure. Works on tokens, so that strings and comments never decide anything.
 
 mod alterations;
+mod bounds;
 mod leader_node;
 mod refusal_rows;
 pub(crate) mod refusals;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::alterations;
+use super::bounds;
 use super::leader_node::names_catalog;
 use super::refusal_rows::Place::{
     Anywhere, Call, Clause, Column, In, Nested, Outside, Start, UserData,
@@ -59,6 +60,7 @@ pub(crate) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
     alterations::judge(statement)?;
     judge_merge(statement)?;
     judge_procedure(statement)?;
+    bounds::judge(statement)?;
     user_functions::judge(statement)?;
     if !names.catalog {
         judge_operators(statement)?;
@@ -307,6 +309,11 @@ fn judge_merge(statement: &Statement<'_>) -> Result<(), SqlError> {
         let message = "Redshift does not support an alias for the target table of MERGE";
         let hint = "only the source table may have one";
         return Err(SqlError::new("0A000", message).with_hint(hint).at(statement, using));
+    }
+    if statement.is_symbol(using + 1, b'(') {
+        let message = "Redshift does not support a subquery as the source table of MERGE";
+        let hint = "put its rows into a temporary table first";
+        return Err(SqlError::new("0A000", message).with_hint(hint).at(statement, using + 1));
     }
     let count = |pattern: &str| {
         (using..statement.tokens.len()).filter(|at| statement.matches(*at, pattern)).count()

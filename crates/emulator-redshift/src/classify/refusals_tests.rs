@@ -8,6 +8,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("INSERT … ON CONFLICT", "insert into t values (1) on conflict (a) do update set b = 1"),
     ("RETURNING", "insert into t values (1) returning a"),
     ("RETURNING", "delete from t RETURNING *"),
+    ("an empty select list", "select from t"),
+    ("options of VACUUM and ANALYZE in parentheses", "vacuum (analyze) t"),
     ("SELECT DISTINCT ON", "select distinct on (a) a, b from t"),
     ("LOCK … NOWAIT", "lock table t nowait"),
     ("LOCK … IN … MODE", "lock t in share mode"),

@@ -275,6 +275,11 @@ impl Body<'_> {
                 return Err(SqlError::new("0A000", message).with_hint(hint));
             }
         }
+        if text.contains(MARK) {
+            // Put together of several literals.
+            let message = format!("{MARK} is reserved by this Redshift stand-in");
+            return Err(SqlError::new("42939", message));
+        }
         refusals::judge(&statement, &SystemViews::default())?;
         let rewritten = super::rewrite(&statement, self.columns)?;
         let asked = rewritten.questions.into_iter();

@@ -209,6 +209,10 @@ impl Declaration {
         if columns_max < columns.len() {
             return Err(invalid(&format!("a sort key has at most {columns_max} columns")));
         }
+        let doubled = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name));
+        if let Some((_, name)) = doubled {
+            return Err(SqlError::new("42701", format!("duplicate column \"{name}\" in sort key")));
+        }
         self.sortstyle = Some(style);
         self.sortkey = columns;
         Ok(())

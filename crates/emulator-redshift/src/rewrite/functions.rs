@@ -29,7 +29,7 @@ pub(crate) const REWRITTEN: &[&str] = &[
     "SYSDATE",
 ];
 
-/// Calls nested deeper stay as they are.
+/// Calls nested deeper are refused if Postgres has none of their meaning.
 const DEPTH_MAX: usize = 16;
 
 /// A longer call stays as it is: DECODE repeats its first argument.
@@ -252,7 +252,7 @@ impl<'a, 'b> Call<'a, 'b> {
     fn replace(&self, depth: usize, edits: &mut Edits) -> Result<usize, SqlError> {
         let whole = bytes(self.statement, &(self.name_at..self.end));
         if depth == 0 || CALL_BYTES_MAX < whole.len() {
-            return Ok(self.name_at + 1);
+            return Err(self.too_much());
         }
         let arguments: Vec<String> = self
             .arguments
@@ -281,7 +281,7 @@ impl<'a, 'b> Call<'a, 'b> {
             _ => self.listagg(&arguments, depth)?,
         };
         if CALL_BYTES_MAX < text.len() {
-            return Ok(self.name_at + 1);
+            return Err(self.too_much());
         }
         edits.replace(bytes(self.statement, &(self.name_at..end)), text);
         Ok(end)
@@ -311,6 +311,16 @@ impl<'a, 'b> Call<'a, 'b> {
         let values =
             format!("array_agg({distinct}{value}{order}) FILTER (WHERE ({value}) IS NOT NULL)");
         Ok((format!("pg_catalog.listagg({values}, {separator})"), end))
+    }
+
+    fn too_much(&self) -> SqlError {
+        let name = self.name.to_uppercase();
+        let message = format!(
+            "{name} nested too deep, or too long: this Redshift stand-in takes {DEPTH_MAX} levels, \
+             and {CALL_BYTES_MAX} bytes of what it stands for"
+        );
+        let hint = "name the inner expression in a subquery";
+        SqlError::new("54001", message).with_hint(hint).at(self.statement, self.name_at)
     }
 
     fn no_window(&self, end: usize) -> Result<(), SqlError> {

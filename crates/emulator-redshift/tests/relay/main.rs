@@ -15,6 +15,7 @@ mod definitions;
 mod dialect;
 mod faults;
 mod functions;
+mod guide_bounds;
 mod isolation;
 mod lateral;
 mod load_tables;
