@@ -176,6 +176,7 @@ pub fn emulated() -> Vec<Row> {
     for name in not_yet {
         add("Not emulated", name, Status::NotEmulated, "");
     }
+    add("Not emulated", "other system tables and views", Status::NotEmulated, "");
     for name in types_not_yet {
         add("Not emulated", &format!("type {name}"), Status::NotEmulated, "");
     }

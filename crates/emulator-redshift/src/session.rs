@@ -27,6 +27,7 @@ use crate::relay::{NO_SQL, Relay};
 use crate::server::Shared;
 use crate::session::faults::{Verdict, first_word};
 use crate::session::reading::is_script;
+use crate::session::records::Shown;
 use crate::system_tables::reads::SystemReads;
 use crate::wire::Frame;
 
@@ -56,6 +57,9 @@ pub(crate) struct Session {
     steps: u64,
     /// A fault that keeps answers back.
     withheld: Option<Hit>,
+    shown: Shown,
+    /// Whether something was executed since the last Sync.
+    executed: bool,
 }
 
 impl Session {
@@ -74,6 +78,8 @@ impl Session {
             begun: None,
             steps: 0,
             withheld: None,
+            shown: Shown::default(),
+            executed: false,
         }
     }
 
@@ -131,7 +137,7 @@ impl Session {
                 return Ok(());
             }
             b'S' => {
-                self.begun = None;
+                (self.begun, self.executed) = (None, false);
                 self.steps += 1;
                 Sent::Sync
             }
@@ -151,7 +157,7 @@ impl Session {
         let text = frame.fields().text().unwrap_or_default();
         let mut expected = Expected::new(Sent::Query, Audience::Client);
         let read = match std::str::from_utf8(text) {
-            Ok(text) => Ok(self.read(text).await?),
+            Ok(text) => Ok(self.read(text, true).await?),
             Err(error) => Err(error),
         };
         match read {
@@ -188,7 +194,7 @@ impl Session {
                 }
             }
         }
-        self.begun = None; // The Query ended with a ReadyForQuery of its own.
+        (self.begun, self.executed) = (None, false); // The Query ended with a ReadyForQuery of its own.
         Ok(())
     }
 
@@ -201,7 +207,7 @@ impl Session {
         self.relay.parameters.declared(name, parameter_types);
         let mut expected = Expected::new(Sent::Parse, Audience::Client);
         let read = match std::str::from_utf8(text) {
-            Ok(text) => self.read(text).await?,
+            Ok(text) => self.read(text, false).await?,
             Err(_) => Some(Ok(Vec::new())),
         };
         let readings = match read {
@@ -264,6 +270,10 @@ impl Session {
             {
                 return Ok(());
             }
+            if let Some(Special::Call) = prepared.as_ref().and_then(|known| known.special.as_ref())
+            {
+                self.refresh_for_call();
+            }
             expected.undo = self.relay.names.set(Target::Portal, portal, prepared);
         }
         match binding {
@@ -313,6 +323,7 @@ impl Session {
     }
 
     async fn on_execute(&mut self, frame: &Frame) -> Result<(), SessionError> {
+        self.executed = true;
         let mut expected = Expected::new(Sent::Execute, Audience::Client);
         let prepared = if self.relay.names.is_empty(Target::Portal) {
             None
@@ -387,6 +398,7 @@ impl Session {
             Action::PassThen(statement) => Some(Special::Then(Arc::clone(statement))),
             Action::Lock(block) => Some(Special::Lock(Arc::clone(block))),
             Action::PassAlone(name) => Some(Special::Alone(name)),
+            Action::Pass if first_word(reading.sql) == "CALL" => Some(Special::Call),
             Action::Pass if !reading.reads.is_nothing() => {
                 Some(Special::ReadsSystemTables(reading.reads))
             }

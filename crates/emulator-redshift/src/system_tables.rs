@@ -5,6 +5,7 @@
 //! settings that the views of `catalog` read.
 
 pub(crate) mod copies;
+pub(crate) mod dependents;
 pub(crate) mod queries;
 pub(crate) mod reads;
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use self::copies::CopyRecord;
+use self::dependents::Dependents;
 use self::queries::{Outcome, QueryRecord, TransactionRecord};
 use self::reads::SystemReads;
 use crate::copy::rejects::{LoadError, REJECTS_BYTES_MAX, REJECTS_MAX};
@@ -34,7 +36,7 @@ const REPLACEMENTS_MAX: usize = 2_000;
 /// How many rows of `stl_query` and of `sys_transaction_history` are kept; the oldest go first.
 pub const QUERIES_MAX: usize = 1_000;
 
-/// Names of views that show system tables, with what they show.
+/// Names of views, functions and prepared statements that show system tables, with what they show.
 pub(crate) type SystemViews = HashMap<String, SystemReads>;
 
 /// The system tables of one emulated cluster. Clones share the rows.
@@ -44,6 +46,7 @@ pub struct SystemTables {
     query_count: Arc<AtomicI32>,
     transaction_count: Arc<AtomicI64>,
     last_transaction_ended: Arc<AtomicI64>,
+    pub(crate) dependents: Dependents,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +58,6 @@ struct Records {
     copies: VecDeque<CopyRecord>,
     queries: VecDeque<QueryRecord>,
     transactions: VecDeque<TransactionRecord>,
-    views: Arc<SystemViews>,
 }
 
 impl SystemTables {
@@ -71,9 +73,7 @@ impl SystemTables {
 
     /// Forgets all rows.
     pub fn reset(&self) {
-        self.with(|records| {
-            *records = Records { views: Arc::clone(&records.views), ..Records::default() };
-        });
+        self.with(|records| *records = Records::default());
     }
 
     /// The id of the next query; unique and growing.
@@ -158,18 +158,6 @@ impl SystemTables {
                 query.finish(ended_at_ms, outcome);
             }
         });
-    }
-
-    /// Notes that a view shows system tables.
-    pub(crate) fn record_view(&self, name: &str, reads: SystemReads) {
-        self.with(|records| {
-            Arc::make_mut(&mut records.views).insert(name.to_owned(), reads);
-        });
-    }
-
-    /// The views that show system tables.
-    pub(crate) fn views(&self) -> Arc<SystemViews> {
-        self.with(|records| Arc::clone(&records.views))
     }
 
     /// `stl_load_errors` as a JSON array of objects.

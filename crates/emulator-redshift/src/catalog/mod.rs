@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 /// (`views.sql`); what tables declare, what of it may be changed (`alterations.sql`), and the views
 /// that show it ("PG_TABLE_DEF", "SVV_TABLE_INFO"); zone maps of sort keys (`zone_maps.sql`); what
 /// COPY compresses (`compression.sql`); what drivers and tools ask the
-/// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); SHOW (`show.sql`);
+/// catalog (`clients.sql`); queries, sessions and locks (`operations.sql`); users, roles and groups
+/// (`roles.sql`); SHOW (`show.sql`);
 /// Redshift's functions (`functions.sql`; of times `dates.sql`; AVG and others `aggregates.sql`);
 /// implicit conversions (`conversions.sql`); at the end the event trigger (`triggers.sql`), and one
 /// for what procedures EXECUTE (`executed.sql`).
@@ -49,6 +50,8 @@ pub fn template_sql() -> &'static str {
         include_str!("clients.sql"),
         "\n",
         include_str!("operations.sql"),
+        "\n",
+        include_str!("roles.sql"),
         "\n",
         include_str!("show.sql"),
         "\n",

@@ -316,15 +316,6 @@ SELECT
     shadow.usebypassrls, '********'::text AS passwd, shadow.valuntil, shadow.useconfig
 FROM pg_catalog.pg_shadow AS shadow;
 
--- Groups are no roles ("CREATE ROLE"), which `rewrite` marks by a limit that one without a login
--- has no use for.
-CREATE OR REPLACE VIEW pg_catalog.pg_group AS
-SELECT
-    r.rolname AS groname, r.oid AS grosysid,
-    ARRAY(SELECT m.member FROM pg_catalog.pg_auth_members AS m WHERE m.roleid = r.oid) AS grolist
-FROM pg_catalog.pg_authid AS r
-WHERE NOT r.rolcanlogin AND r.rolconnlimit <> 0 AND r.rolname !~ '^(pg|blueshift)_';
-
 -- "DECLARE": a session has one cursor at a time.
 CREATE FUNCTION pg_catalog.blueshift_one_cursor()
 RETURNS void LANGUAGE plpgsql STABLE AS $body$

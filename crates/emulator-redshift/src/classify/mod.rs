@@ -7,6 +7,7 @@ mod bounds;
 mod leader_node;
 mod refusal_rows;
 pub(crate) mod refusals;
+mod system_views;
 pub(crate) mod types;
 mod user_functions;
 mod windows;
@@ -58,8 +59,12 @@ pub(crate) struct Reading<'a> {
     pub(crate) action: Action,
     /// Which of the relay's own records it shows.
     pub(crate) reads: SystemReads,
-    /// The view that it makes, if that shows the relay's own records.
-    pub(crate) makes_view: Option<String>,
+    /// The name that it prepares a statement under, if that shows the relay's own records.
+    pub(crate) prepares: Option<String>,
+    /// Whether it may make something that shows them, or give that another name.
+    pub(crate) defines: bool,
+    /// Whether it may show them by the name of something that was made before.
+    pub(crate) uses_names: bool,
     /// Whether it counts as a query ("STL_QUERY").
     pub(crate) is_query: bool,
     /// What has to be known to rewrite it in full.
@@ -80,8 +85,10 @@ pub(crate) struct Answered {
 /// What the reading of a statement depends on, beside its text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Context {
-    /// Views that show system tables.
+    /// Views and the like that show system tables.
     pub(crate) views: Arc<SystemViews>,
+    /// Whether there may be others.
+    pub(crate) others: bool,
     /// `enable_case_sensitive_identifier` of the session.
     pub(crate) case_sensitive: bool,
     /// What is known of the tables' columns.
@@ -134,6 +141,10 @@ pub(crate) fn read_script<'a>(
         })?;
         characters += piece.chars().count();
         context.case_sensitive = reading.case_sensitive.unwrap_or(context.case_sensitive);
+        context.others |= reading.defines;
+        if let Some(name) = &reading.prepares {
+            Arc::make_mut(&mut context.views).insert(name.clone(), reading.reads);
+        }
         readings.push(reading);
     }
     Ok(readings)
@@ -147,7 +158,9 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         rewritten: None,
         action: Action::Pass,
         reads: SystemReads::NOTHING,
-        makes_view: None,
+        prepares: None,
+        defines: defines(&statement),
+        uses_names: uses_names(&statement),
         is_query: false,
         questions: Vec::new(),
         answered: None,
@@ -166,10 +179,13 @@ fn read<'a>(piece: &'a str, context: &Context) -> Result<Reading<'a>, SqlError> 
         reading.is_query = true;
     } else {
         let names = refusals::judge(&statement, &context.views)?;
-        reading.reads = names.system;
+        // A procedure may do anything.
+        let unknown = statement.leads("call") || (context.others && reading.uses_names);
+        reading.reads = if unknown { SystemReads::EVERYTHING } else { names.system };
         reading.is_query = is_query(&statement, names.catalog);
         if !names.system.is_nothing() {
-            reading.makes_view = view_name(&statement);
+            reading.prepares =
+                statement.leads("prepare").then(|| statement.identifier(1)).flatten();
         }
         let rewritten = rewrite(&statement, &context.columns)?;
         reading.rewritten = rewritten.text;
@@ -233,13 +249,23 @@ fn case_sensitivity(statement: &Statement<'_>) -> Option<bool> {
     Some(is_on(statement.text(at + 2).trim_matches('\'')))
 }
 
-/// The bare name of the view that a statement makes.
-fn view_name(statement: &Statement<'_>) -> Option<String> {
-    if !statement.leads("create") {
-        return None;
-    }
-    let view = (1..6).find(|at| statement.is_word(*at, "view"))?;
-    statement.identifier(statement.after_name(view + 1) - 1)
+/// Whether a statement may make a view or a function, or rename one.
+fn defines(statement: &Statement<'_>) -> bool {
+    let among = |end: usize, words: &[&str]| {
+        (1..end).any(|at| words.iter().any(|word| statement.is_word(at, word)))
+    };
+    statement.leads("call")
+        || (statement.leads("create") && among(6, &["view", "function"]))
+        || (statement.leads("alter") && among(statement.tokens.len(), &["rename"]))
+}
+
+/// Whether a statement shows what views or functions say.
+fn uses_names(statement: &Statement<'_>) -> bool {
+    const VERBS: &[&str] = &[
+        "select", "with", "insert", "update", "delete", "merge", "create", "declare", "explain",
+        "prepare", "execute", "refresh",
+    ];
+    VERBS.iter().any(|verb| statement.leads(verb)) || statement.is_symbol(0, b'(')
 }
 
 /// Postgres would cut a longer name silently, and two names could become one.
@@ -355,13 +381,23 @@ mod tests {
 
     #[test]
     fn a_view_of_system_tables_shows_them_too() {
-        let sql = "create or replace view s.\"LoadView\" as select * from stl_load_errors";
-        let reading = &read_script(sql).unwrap()[0];
-        assert_eq!(reading.makes_view.as_deref(), Some("loadview"));
-        let views = SystemViews::from([("loadview".to_owned(), reading.reads)]);
+        let views = SystemViews::from([("loadview".to_owned(), SystemReads::LOAD_ERRORS)]);
         let context = Context { views: Arc::new(views), ..Context::default() };
         let reading = &super::read_script("select * from s.LOADVIEW", &context).unwrap()[0];
         assert!(reading.reads.has(SystemReads::LOAD_ERRORS));
+    }
+
+    #[test]
+    fn what_a_script_makes_may_show_them() {
+        let check = |sql: &str, expected: SystemReads| {
+            assert_eq!(read_script(sql).unwrap().last().unwrap().reads, expected, "{sql}");
+        };
+        check("prepare x as select 1 from stl_query; execute x", SystemReads::QUERIES);
+        check("prepare x as select 1 from t; execute x", SystemReads::NOTHING);
+        check("create view v as select 1 from stl_query; select a from v", SystemReads::EVERYTHING);
+        check("alter table v rename to w; rollback", SystemReads::NOTHING);
+        check("create table t (a int); select a from t", SystemReads::NOTHING);
+        check("call p()", SystemReads::EVERYTHING);
     }
 
     #[test]

@@ -323,6 +323,8 @@ pub(super) const NOT_EMULATED: &[Refusal] = &[
         Start,
         &[
             "show databases from",
+            "show users",
+            "show roles",
             "show tables from database",
             "show columns from database",
             "show grants",
@@ -376,6 +378,15 @@ pub(super) const NOT_EMULATED: &[Refusal] = &[
         ],
         "",
     ),
+    row(
+        "functions of roles",
+        Call,
+        &["user_is_member_of", "role_is_member_of"],
+        "query SVV_USER_GRANTS, SVV_ROLE_GRANTS",
+    ),
+    row("USE", Start, &["use", "reset use"], "connect to the other database"),
+    row("DROP ROLE … FORCE", Outside(&["drop"]), &["force"], "REVOKE it from everybody before"),
+    row("roles that the system defines", In(&["grant", "revoke"]), &["role sys :"], ""),
     row("libraries", Start, &["create library", "create or replace library", "drop library"], ""),
     row("Python functions", In(&["create"]), &["language plpythonu"], "use LANGUAGE sql"),
     row(

@@ -14,6 +14,7 @@ use super::refusal_rows::Place::{
     Anywhere, Call, Clause, Column, In, Nested, Outside, Start, UserData,
 };
 use super::refusal_rows::{NOT_EMULATED, REFUSALS, Refusal};
+use super::system_views;
 use super::types::{self, Unavailable};
 use super::{user_functions, windows};
 use crate::error::SqlError;
@@ -56,6 +57,7 @@ pub(crate) fn judge(statement: &Statement<'_>, views: &SystemViews) -> Result<Na
             judge_concat(statement, index)?;
         }
     }
+    system_views::judge(statement)?;
     judge_column_types(statement)?;
     alterations::judge(statement)?;
     judge_merge(statement)?;

@@ -144,6 +144,10 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 const NOT_YET: &[(&str, &str)] = &[
+    ("functions of roles", "select role_is_member_of('a', 'b')"),
+    ("USE", "use dev"),
+    ("DROP ROLE … FORCE", "drop role r force"),
+    ("roles that the system defines", "grant role sys:monitor to u"),
     ("URLENCODE", "select urlencode(a) from t"),
     ("GROUPING_ID", "select grouping_id(a, b) from t group by cube (a, b)"),
     ("DB_COLLATION", "select db_collation()"),

@@ -47,6 +47,8 @@ pub(crate) struct Relay {
     client_ended: bool,
     /// Whether the last ReadyForQuery said so.
     pub(crate) in_transaction: bool,
+    /// Whether that has failed.
+    pub(crate) in_failed_transaction: bool,
     pub(crate) journal: Journal,
     /// Rows that statements have inserted since Postgres was last told to look at what has grown.
     rows_inserted: u64,
@@ -98,6 +100,7 @@ impl Relay {
             farewell_said: false,
             client_ended: false,
             in_transaction: false,
+            in_failed_transaction: false,
             journal,
             rows_inserted: 0,
             beside,
@@ -238,6 +241,7 @@ impl Relay {
         match tag {
             b'Z' => {
                 self.in_transaction = frame.body() != b"I";
+                self.in_failed_transaction = frame.body() == b"E";
                 // Of ours stand before what the client has asked for, or behind it.
                 if *delivery != Delivery::Nobody {
                     self.journal.synced(self.in_transaction);

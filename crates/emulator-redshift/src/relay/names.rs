@@ -48,6 +48,8 @@ pub(crate) enum Special {
     Then(Arc<str>),
     /// It reads system tables, which are brought up to date before.
     ReadsSystemTables(SystemReads),
+    /// It calls a procedure, which may read all of them, and may COMMIT.
+    Call,
 }
 
 /// The two kinds of names, with the letters that Describe and Close use for them.

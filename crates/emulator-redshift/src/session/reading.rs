@@ -31,9 +31,25 @@ type Read<'a> = Option<Result<Vec<Reading<'a>>, SqlError>>;
 impl Session {
     /// Reads a script. Of several statements each is [read again](Session::read_again) if need be,
     /// since those before it may make its tables.
-    pub(super) async fn read<'a>(&mut self, script: &'a str) -> Result<Read<'a>, SessionError> {
-        let context = self.context();
-        let read = read_script(script, &context);
+    pub(super) async fn read<'a>(
+        &mut self,
+        script: &'a str,
+        simple: bool,
+    ) -> Result<Read<'a>, SessionError> {
+        let mut context = self.context();
+        let mut read = read_script(script, &context);
+        let uses_names = |reading: &Reading<'_>| reading.uses_names;
+        let unsure = context.others && read.as_ref().is_ok_and(|read| read.iter().any(uses_names));
+        if unsure && self.can_ask().await? {
+            if !self.learn().await? {
+                return Ok(None);
+            }
+            if simple {
+                self.end_reading(Audience::Nobody);
+            }
+            context = self.context();
+            read = read_script(script, &context);
+        }
         let Ok(readings) = &read else { return Ok(Some(read)) };
         let mut asking = readings.iter().filter(|reading| !reading.questions.is_empty());
         let Some(reading) = asking.next().filter(|_| !is_script(readings)) else {
@@ -50,6 +66,12 @@ impl Session {
             readings.iter_mut().for_each(|reading| reading.answered = Some(answered.clone()));
         }
         Ok(Some(read))
+    }
+
+    /// Whether Postgres would answer, once it has answered everything before.
+    async fn can_ask(&mut self) -> Result<bool, SessionError> {
+        self.relay.drain().await?;
+        Ok(!(self.relay.is_skipping() || self.relay.in_failed_transaction))
     }
 
     /// Whether a prepared statement may be bound: what it takes for granted of its tables has to be

@@ -1,26 +1,87 @@
 //! What the system tables show, handed to Postgres before a statement that looks at them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::Session;
 use crate::classify::{Context, Reading};
+use crate::error::SessionError;
 use crate::relay::pipeline::Audience;
+use crate::system_tables::SystemViews;
+use crate::system_tables::dependents::{DEPENDENTS, Known, names, views};
 use crate::system_tables::reads::SystemReads;
 
+/// What the session knows of the client's own names for the relay's records.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// Views and functions; `None` if something may have changed.
+    known: Option<Known>,
+    /// Statements of PREPARE.
+    prepared: SystemViews,
+}
+
 impl Session {
-    pub(super) fn context(&self) -> Context {
-        let views = self.shared.system_tables.views();
-        Context { views, case_sensitive: self.case_sensitive, ..Context::default() }
+    pub(super) fn context(&mut self) -> Context {
+        let dependents = &self.shared.system_tables.dependents;
+        let shown = &mut self.shown;
+        if shown.known.as_ref().is_none_or(|known| known.changes != dependents.changes()) {
+            // Nobody else sees what the session's own transaction makes.
+            let own = self.relay.journal.defines;
+            shown.known = if own { None } else { dependents.known(&self.identity.database) };
+        }
+        let known = shown.known.as_ref();
+        let mut views = known.map(|known| Arc::clone(&known.views)).unwrap_or_default();
+        if !shown.prepared.is_empty() {
+            let prepared = shown.prepared.iter();
+            Arc::make_mut(&mut views).extend(prepared.map(|(name, reads)| (name.clone(), *reads)));
+        }
+        let (others, case_sensitive) = (known.is_none(), self.case_sensitive);
+        Context { views, others, case_sensitive, ..Context::default() }
     }
 
-    /// Keeps what later statements depend on: views of system tables show the relay's records
-    /// whenever they are used, and names in quotes may keep their case.
+    /// Keeps what later statements depend on: what shows the relay's records is to show the newest
+    /// whenever it is used, and names in quotes may keep their case.
     pub(super) fn note(&mut self, readings: &[Reading<'_>]) {
         for reading in readings {
             self.case_sensitive = reading.case_sensitive.unwrap_or(self.case_sensitive);
-            if let Some(name) = &reading.makes_view {
-                self.shared.system_tables.record_view(name, reading.reads);
+            if let Some(name) = &reading.prepares {
+                self.shown.prepared.insert(name.clone(), reading.reads);
             }
+            if reading.defines {
+                // Others see it once the transaction is over.
+                self.relay.journal.defines = true;
+                self.shown.known = None;
+            }
+        }
+    }
+
+    /// Asks Postgres what shows the relay's records. False if it would not answer, of which the
+    /// client has been told.
+    pub(super) async fn learn(&mut self) -> Result<bool, SessionError> {
+        let dependents = self.shared.system_tables.dependents.clone();
+        let changes = dependents.changes();
+        let parameters = vec![Some(Bytes::from(names()))];
+        let Some(rows) = self.relay.query_own(DEPENDENTS, parameters).await? else {
+            return Ok(false);
+        };
+        let known = Known { changes, views: Arc::new(views(&rows)) };
+        let begun = self.begun.unwrap_or(self.relay.in_transaction) || self.executed;
+        if !begun && !self.relay.journal.defines {
+            dependents.learn(&self.identity.database, known.clone());
+        }
+        self.shown.known = Some(known);
+        Ok(true)
+    }
+
+    /// Brings the system tables up to date for a procedure. A statement before it in the same
+    /// implicit transaction would keep it from its COMMIT.
+    pub(super) fn refresh_for_call(&mut self) {
+        if self.executed || self.begun.unwrap_or(self.relay.in_transaction) {
+            self.refresh(SystemReads::EVERYTHING, Audience::Errors);
+        } else {
+            self.refresh(SystemReads::EVERYTHING, Audience::Nobody);
+            self.end_reading(Audience::Nobody);
         }
     }
 

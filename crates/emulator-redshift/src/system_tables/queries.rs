@@ -101,6 +101,8 @@ pub(crate) struct Journal {
     last_copy: LastCopy,
     /// The one before the first that this transaction has loaded.
     copied_over: Option<LastCopy>,
+    /// Whether the transaction may have made something that shows system tables.
+    pub(crate) defines: bool,
 }
 
 /// What `pg_last_copy_id()` and `pg_last_copy_count()` return.
@@ -139,6 +141,7 @@ impl Journal {
             conflict: None,
             last_copy: LastCopy { query: -1, rows: 0 },
             copied_over: None,
+            defines: false,
         }
     }
 
@@ -189,6 +192,9 @@ impl Journal {
             return;
         }
         self.committed();
+        if std::mem::take(&mut self.defines) {
+            self.tables.dependents.changed();
+        }
         let ended = self.ended;
         self.touched.retain(|(query, _)| ended < *query);
         let conflict = self.conflict.take();

@@ -13,6 +13,7 @@ impl SystemReads {
     pub(crate) const SESSION: Self = Self(8);
 
     pub(crate) const TRANSACTIONS: Self = Self(16);
+    pub(crate) const EVERYTHING: Self = Self(31);
 
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -138,5 +138,37 @@ async fn groups_are_no_roles_and_ours_are_nobodys() {
     assert_eq!(master.value(ours).await, "0");
     let super_user = "select usesuper from pg_user where usename = 'awsuser'";
     assert_eq!(master.value(super_user).await, "t");
+    // "SVV_ROLES", "SVV_USER_GRANTS", "SVL_USER_INFO".
+    let shown =
+        format!("select role_owner from svv_roles where role_name in ('{group}', '{role}')");
+    assert_eq!(master.value(&shown).await, "awsuser");
+    let (name, one) = regular(&kit, &master, "one").await;
+    master.run(&format!("grant role {role} to {name}")).await;
+    let granted =
+        format!("select user_name || admin_option from svv_user_grants where role_name = '{role}'");
+    assert_eq!(one.value(&granted).await, format!("{name}false"));
+    assert_eq!(master.value(&granted).await, format!("{name}false"));
+    let limit = format!("select useconnlimit from svl_user_info where usename = '{name}'");
+    assert_eq!(master.value(&limit).await, "UNLIMITED");
+    assert_eq!(refused(&one, &limit).await.0, "42501");
+    assert_eq!(master.value("select count(*) from stv_slices").await, "1");
     master.run(&format!("drop group {group}; drop role {role}")).await;
+}
+
+#[tokio::test]
+async fn system_views_and_statements_that_are_missing_are_refused_by_name() {
+    let kit = Kit::start().await;
+    let master = kit.connect().await;
+    for (sql, name) in [
+        ("select * from svl_query_summary", "SVL_QUERY_SUMMARY"),
+        ("select * from pg_catalog.stl_explain", "STL_EXPLAIN"),
+        ("use dev", "USE"),
+        ("show users", "SHOW of the catalog"),
+        ("grant role sys:monitor to awsuser", "roles that the system defines"),
+        ("drop role r force", "DROP ROLE … FORCE"),
+        ("select user_is_member_of('a', 'b')", "functions of roles"),
+    ] {
+        let message = format!("{name}: not emulated yet by this Redshift stand-in");
+        assert_eq!(refused(&master, sql).await, ("0A000".to_owned(), message), "{sql}");
+    }
 }

@@ -147,3 +147,67 @@ async fn the_last_copies_say_why_they_failed() {
     assert_eq!((copies[0].loaded_rows, copies[0].files.len()), (2, 1));
     assert!(!copies[0].statement.contains("hidden"), "{}", copies[0].statement);
 }
+
+#[tokio::test]
+async fn what_shows_system_tables_by_another_name_is_up_to_date_too() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int); create table counts (n int)").await;
+    let insert = "insert into t values (1)";
+    let counted = "select count(*) from stl_query where querytxt like 'insert into t %'";
+    session.run(insert).await;
+    // A procedure, in a session that has read nothing yet.
+    session
+        .run(&format!(
+            "create procedure count_them() as $$ begin insert into counts {counted}; end $$ \
+             language plpgsql"
+        ))
+        .await;
+    let other = kit.connect().await;
+    other.run("call count_them()").await;
+    other.client.execute("call count_them()", &[]).await.unwrap();
+    assert_eq!(other.value("select min(n) || ' ' || max(n) from counts").await, "1 1");
+    // It may commit in the extended protocol, too.
+    session
+        .run("create procedure empty_it() as $$ begin truncate counts; end $$ language plpgsql")
+        .await;
+    other.client.execute("call empty_it()", &[]).await.unwrap();
+    // A prepared statement, executed twice.
+    session.run(&format!("prepare x as {counted}")).await;
+    assert_eq!(session.value("execute x").await, "1");
+    session.run(insert).await;
+    assert_eq!(session.value("execute x").await, "2");
+    // Views of views by other names, in sessions that were there before and came after.
+    let viewed = counted.replace("count(*)", "querytxt");
+    other.run("select a from t").await;
+    session
+        .run(&format!("create view one as {viewed}; create view two as select querytxt from one"))
+        .await;
+    assert_eq!(other.value("select count(*) from two").await, "2");
+    session.run("begin; alter table two rename to three").await;
+    assert_eq!(session.value("select count(*) from three").await, "2");
+    session.run(&format!("{insert}; commit")).await;
+    assert_eq!(other.value("select count(*) from three").await, "3");
+    assert_eq!(kit.connect().await.value("select count(*) from three").await, "3");
+    session.run(insert).await;
+    let prepared = other.client.prepare("select count(*)::int from three").await.unwrap();
+    assert_eq!(other.client.query_one(&prepared, &[]).await.unwrap().get::<_, i32>(0), 4);
+    // In a failed transaction a script still rolls back.
+    session
+        .client
+        .batch_execute("begin; create view four as select 1 as a; select 1 / 0")
+        .await
+        .unwrap_err();
+    session.run("rollback; select a from t").await;
+}
+
+#[tokio::test]
+async fn views_are_known_after_a_restart_of_the_relay() {
+    let kit = Kit::start().await;
+    let session = kit.connect().await;
+    session.run("create table t (a int); create view mine as select querytxt from stl_query").await;
+    let again = Kit::start().await;
+    let session = again.connect_to(&kit.database).await;
+    session.run("insert into t values (1)").await;
+    assert_eq!(session.value("select count(*) from mine").await, "1");
+}
