@@ -44,7 +44,10 @@ async fn run_scenario(run: &mut Run) -> anyhow::Result<()> {
         run.kill_at("run-pipeline", &PIPELINE, point).await?;
         run.let_hidden_messages_return().await?;
     }
-    let to_the_end = [&PIPELINE[..], &["--duration", "1"]].concat();
+    // The consumers store what they hold at the stop only: before the last load, or it is not loaded.
+    run.generate(&["--flat-out", "--count", &count]).await?;
+    let last = PIPELINE.len() - 1;
+    let to_the_end = [&PIPELINE[..last], &["600", "--duration", "1"]].concat();
     run.pipeline.start("run-pipeline", &to_the_end)?.finish_text().await?;
     run.visualize().await
 }
