@@ -206,7 +206,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["too early: consume-events ended with exit status: 1"],
     },
     Mutant {
-        name: "deletes-share-the-outage-of-receives",
+        name: "deletes-share-receives-outage",
         file: "crates/consume-events/src/pipeline/mod.rs",
         edits: &[("shared.persist(&shared.deletes)", "shared.persist(&shared.sqs)")],
         scenario: "denied-calls",
@@ -220,7 +220,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["late ones wait in the queue"],
     },
     Mutant {
-        name: "rest-of-an-object-unconditionally",
+        name: "rest-of-object-unconditionally",
         file: "crates/consume-events/src/dead_letters/kept.rs",
         edits: &[(".set_if_match(etag);", ".set_if_match(etag.filter(|_| false));")],
         scenario: "redrive-again",
