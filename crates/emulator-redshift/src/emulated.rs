@@ -237,7 +237,8 @@ mod tests {
         assert_eq!(status("JSON 'auto'"), Some(Status::Emulated));
         assert_eq!(status("GZIP"), Some(Status::Emulated));
         assert_eq!(status("MANIFEST"), Some(Status::Emulated));
-        assert_eq!(status("COMPUPDATE"), Some(Status::Accepted));
+        assert_eq!(status("COMPUPDATE"), Some(Status::Emulated));
+        assert_eq!(status("query_group"), Some(Status::Accepted));
         assert_eq!(status("SSH"), Some(Status::Refused));
         assert_eq!(status("ENCRYPTED"), Some(Status::NotEmulated));
         assert_eq!(status("UNLOAD"), Some(Status::NotEmulated));
