@@ -235,6 +235,7 @@ impl Scenario {
         report: &mut ScenarioReport,
     ) -> anyhow::Result<()> {
         let stack = place.stack();
+        let is_shared = matches!(place, Place::Leased { .. });
         let pipeline = Pipeline::new(binaries.clone(), folder, place.environment())
             .written_down_in(place.programs());
         let names_callers = stack.takes_any_credentials();
@@ -257,10 +258,18 @@ impl Scenario {
         let (figures, differences) = compare(&run.sent, &run.probe.collect().await?);
         report.set_figures(figures);
         report.differences.extend(differences);
-        report.differences.extend(log_check::unannounced(folder, self.expected_warnings)?);
+        let mut announced = self.expected_warnings.to_vec();
+        if is_shared {
+            // LocalStack heeds no condition, also where it stands in for AWS; of AWS it is never said.
+            announced.push(NO_CONDITIONAL_DELETES);
+        }
+        report.differences.extend(log_check::unannounced(folder, &announced)?);
         Ok(())
     }
 }
+
+const NO_CONDITIONAL_DELETES: &str = "this S3 knows no conditional deletes: objects that are \
+    written anew while they are loaded may be deleted unread";
 
 /// The address in `http://address:port`.
 fn plain_address(url: Option<&str>) -> Option<SocketAddr> {

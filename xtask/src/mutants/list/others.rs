@@ -31,6 +31,30 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["Before SendMessageBatch on *: it still runs"],
     },
     Mutant {
+        name: "consumers-end-after-the-last-load",
+        file: "crates/run-pipeline/src/run.rs",
+        edits: &[
+            ("self.end_consumers(consumers, end, shutdown, &mut codes).await;", ""),
+            (
+                "if let Some(charts) = charts {",
+                "self.end_consumers(consumers, end, shutdown, &mut codes).await;
+        if let Some(charts) = charts {",
+            ),
+        ],
+        scenario: "kill-pipeline",
+        caught_by: &["was sent and is not in the table"],
+    },
+    Mutant {
+        name: "literals-without-doubling",
+        file: "crates/runtime/src/redshift.rs",
+        edits: &[(
+            r"if matches!(character, '\'' | '\\') {",
+            r"if false && matches!(character, '\'' | '\\') {",
+        )],
+        scenario: "large-copies",
+        caught_by: &[r#"the fault "too large" never happened"#],
+    },
+    Mutant {
         name: "print-error-ends-the-rest",
         file: "crates/run-pipeline/src/run.rs",
         edits: &[(

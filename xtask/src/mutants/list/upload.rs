@@ -356,6 +356,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &[r#"the fault "denied" never happened"#],
     },
     Mutant {
+        name: "lost-completion-is-failure",
+        file: "crates/upload-data/src/store/parts.rs",
+        edits: &[("Ok(found) if is_made(", "Ok(found) if false && is_made(")],
+        scenario: "large-copies",
+        caught_by: &["upload-data ended with"],
+    },
+    Mutant {
         name: "parts-of-copies-left",
         file: "crates/upload-data/src/store/parts.rs",
         edits: &[("if copied.is_err() {", "if copied.is_err() && upload_id.is_empty() {")],
