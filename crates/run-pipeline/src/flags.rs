@@ -30,8 +30,9 @@ SetQueueAttributes, GetQueueAttributes, s3:CreateBucket, and CREATE in the schem
 Stopping, by SIGTERM or SIGINT, in this order: the generator, within 20 seconds; the consumers, which
 store what they hold or give it back (EVENTS_STOP_TIMEOUT, 20 seconds for services that do not
 answer); the upload, whose load Redshift has UPLOAD_STOP_GRACE (20) seconds to finish; the charts.
-With --final-upload one more load and the charts follow. A second signal ends all at once, with exit
-code 143 or 130; nothing is lost, and messages in hand come back after their visibility timeout.
+With --final-upload one more load and the charts follow, which have five minutes together; then they
+are stopped like the others. A second signal ends all at once, with exit code 143 or 130; nothing is
+lost, and messages in hand come back after their visibility timeout.
 
 Exit codes:
   0  all went well
@@ -145,7 +146,7 @@ pub struct RunArgs {
         value_parser = clap::value_parser!(u64).range(1..=31_536_000)
     )]
     pub duration: Option<u64>,
-    /// After a signal too, load and draw once more before the end.
+    /// After a signal too, load and draw once more before the end, for five minutes at most.
     #[arg(long, env = "PIPELINE_FINAL_UPLOAD")]
     pub final_upload: bool,
     /// Consumers at once; each polls the queue EVENTS_POLLERS times at once (4).

@@ -37,8 +37,12 @@ const VISUALIZE: &str = "visualize";
 /// How long the generator may take to end: longer than SQS has to answer for its last batches.
 const GENERATOR_ENDS_WITHIN: Duration = Duration::from_secs(20);
 
-/// How long any other part may: a COPY that has begun is finished.
+/// How long any other part may. Each ends by itself much sooner; the upload, after its grace.
 const ENDS_WITHIN: Duration = Duration::from_secs(30 * 60);
+
+/// How long the last load and the last charts have together after a signal; then they are stopped
+/// as those before were.
+const FINAL_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Everything a run needs.
 #[derive(Debug)]
@@ -118,7 +122,7 @@ impl Pipeline {
             .collect();
         let upload = has(PartName::UploadData).then(|| {
             let this = Arc::clone(&self);
-            let part = (UPLOAD, ENDS_WITHIN);
+            let part = (UPLOAD, self.upload_ends_within());
             spawn(part, &given_up, async move |stop| Ok(this.upload(&stop).await))
         });
         let charts = has(PartName::Visualize).then(|| {
@@ -134,22 +138,27 @@ impl Pipeline {
             self.settle(GENERATE, outcome, &mut codes);
         }
         self.end_consumers(consumers, end, shutdown, &mut codes).await;
-        // After a signal its token is cancelled already; the last load is to happen all the same.
-        let last = if end == End::Limit { shutdown.clone() } else { CancellationToken::new() };
         let once_more = end == End::Limit || (end == End::Signal && self.args.final_upload);
+        let is_loading = upload.is_some();
         if let Some(upload) = upload {
             codes.add(self.exit_code(UPLOAD, upload.end().await));
-            if once_more {
-                codes.add(self.upload_once(&last).await);
-            }
+        }
+        let last = once_more.then(|| stop_of_last_runs(end, shutdown));
+        if let (true, Some(last)) = (is_loading, &last) {
+            codes.add(self.upload_once(last).await);
         }
         if let Some(charts) = charts {
             codes.add(self.exit_code(VISUALIZE, charts.end().await));
-            if once_more {
-                codes.add(self.visualize_once(&last).await);
+            if let Some(last) = &last {
+                codes.add(self.visualize_once(last).await);
             }
         }
         Ok(codes.exit_code)
+    }
+
+    /// Longer than Redshift has for the load in hand.
+    fn upload_ends_within(&self) -> Duration {
+        ENDS_WITHIN + self.configs.upload.as_ref().map_or(Duration::ZERO, |it| it.stop_grace)
     }
 
     async fn wait(
@@ -272,8 +281,8 @@ impl Pipeline {
     async fn upload_once(&self, stop: &CancellationToken) -> u8 {
         let figures = upload_data::Figures::new(&self.metrics.part(UPLOAD));
         let config = self.configs.upload.as_ref().expect("upload-data runs");
-        let work = upload_data::run_counted(config, stop, &figures);
-        self.once(UPLOAD, Box::pin(work)).await
+        let work = Box::pin(upload_data::run_counted(config, stop, &figures));
+        self.once(UPLOAD, until_ceiling(stop, self.upload_ends_within(), work)).await
     }
 
     async fn visualize(&self, stop: &CancellationToken) -> Runs {
@@ -288,7 +297,8 @@ impl Pipeline {
     async fn visualize_once(&self, stop: &CancellationToken) -> u8 {
         let figures = visualize::Figures::new(&self.metrics.part(VISUALIZE));
         let config = self.configs.visualize.as_ref().expect("visualize runs");
-        self.once(VISUALIZE, Box::pin(visualize::run_counted(config, stop, &figures))).await
+        let work = Box::pin(visualize::run_counted(config, stop, &figures));
+        self.once(VISUALIZE, until_ceiling(stop, ENDS_WITHIN, work)).await
     }
 
     /// One run beside the schedule; a failure is logged, and the exit code says so.
@@ -374,16 +384,8 @@ where
         let part = tokio::task::spawn_blocking(move || {
             let work = Box::pin(work(part_stop.clone()));
             let work = work.instrument(tracing::info_span!("part", name));
-            let ceiling = async {
-                part_stop.cancelled().await;
-                tokio::time::sleep(ends_within).await;
-            };
-            tokio::runtime::Handle::current().block_on(async {
-                tokio::select! {
-                    outcome = work => outcome,
-                    () = ceiling => Err(anyhow!("no end within {ends_within:?} of the stop")),
-                }
-            })
+            let work = until_ceiling(&part_stop, ends_within, work);
+            tokio::runtime::Handle::current().block_on(work)
         });
         let outcome = part.await.unwrap_or_else(|panic| Err(anyhow!(panic)));
         if outcome.is_err() {
@@ -392,4 +394,76 @@ where
         outcome
     });
     Running { stop, task }
+}
+
+/// What the work gives, unless it goes on for so long after its stop.
+async fn until_ceiling<T>(
+    stop: &CancellationToken,
+    ends_within: Duration,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let ceiling = async {
+        stop.cancelled().await;
+        tokio::time::sleep(ends_within).await;
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        () = ceiling => Err(anyhow!("no end within {ends_within:?} of the stop")),
+    }
+}
+
+/// What stops the last load and the last charts: after a limit the signal, if it comes; after a
+/// signal, which is over, the end of their time.
+fn stop_of_last_runs(end: End, shutdown: &CancellationToken) -> CancellationToken {
+    if end == End::Limit {
+        return shutdown.clone();
+    }
+    let stop = CancellationToken::new();
+    let timer = stop.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(FINAL_TIME_MAX).await;
+        tracing::warn!(time_max = ?FINAL_TIME_MAX, "--final-upload had its time, stopping it");
+        timer.cancel();
+    });
+    stop
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_runs_after_a_signal_are_stopped_when_their_time_is_over() {
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let (stop, started) = (stop_of_last_runs(End::Signal, &shutdown), Instant::now());
+        assert!(!stop.is_cancelled(), "the signal stopped the last load before it began");
+        let stopped = tokio::time::timeout(2 * FINAL_TIME_MAX, stop.cancelled()).await;
+        stopped.expect("the last load is never stopped");
+        assert_eq!(started.elapsed(), FINAL_TIME_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_runs_after_a_limit_are_stopped_by_a_signal_alone() {
+        let shutdown = CancellationToken::new();
+        let stop = stop_of_last_runs(End::Limit, &shutdown);
+        let stopped = tokio::time::timeout(2 * FINAL_TIME_MAX, stop.cancelled()).await;
+        assert!(stopped.is_err(), "stopped without a signal");
+        shutdown.cancel();
+        assert!(stop.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_heeds_no_stop_is_given_up() {
+        let (stop, started) = (CancellationToken::new(), Instant::now());
+        stop.cancel();
+        let given_up = until_ceiling(&stop, ENDS_WITHIN, pending::<anyhow::Result<()>>());
+        let error = given_up.await.expect_err("it has no end");
+        assert_eq!(error.to_string(), "no end within 1800s of the stop");
+        assert_eq!(started.elapsed(), ENDS_WITHIN);
+    }
 }

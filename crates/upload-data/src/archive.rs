@@ -39,6 +39,8 @@ pub(crate) struct PutAway {
     /// They lie there still, because S3 refuses to copy or to delete them. The ledger knows that
     /// they are loaded, so that they cost no more than a line in its answer.
     pub unmoved: Unmoved,
+    /// They lie there still, because the program is stopped: the next run moves them.
+    pub left: u64,
 }
 
 /// Objects that S3 refuses to copy or to delete, as if they were to blame.
@@ -77,7 +79,7 @@ impl Unmoved {
 }
 
 /// Puts loaded objects away. All are tried, whatever S3 says of one; when it does not answer at all,
-/// the rest is left to the next run.
+/// the rest is left to the next run, as is what there is no time for after a stop.
 ///
 /// # Errors
 /// If S3 is not there: then nothing else can be done either. What S3 refuses of single objects is
@@ -107,6 +109,7 @@ pub(crate) async fn put_away(
     while let Some((object_key, outcome)) = outcomes.next().await {
         match outcome {
             Ok(is_moved) => done.moved += u64::from(is_moved),
+            Err(StoreError::NotBegun { .. }) => done.left += 1,
             Err(error) if error.is_about_object() => {
                 if done.unmoved.count < WARNINGS_MAX {
                     warn!(object_key, %error, "loaded object stays where it is");

@@ -29,7 +29,7 @@ impl Bound {
         Self::start(shutdown.clone().cancelled_owned(), grace, "the stop")
     }
 
-    /// Ends so long after now.
+    /// Ends so long after now, which is when the first statement is sent.
     pub(crate) fn from_now(time_max: Duration) -> Self {
         Self::start(std::future::ready(()), time_max, "the first statement")
     }
@@ -47,6 +47,16 @@ impl Bound {
             token.cancel();
         });
         Self { waited, since, is_over, timer }
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.is_cancelled()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn over(&self) {
+        self.is_over.cancelled().await;
     }
 
     fn unanswered(&self) -> StatementError {
@@ -71,7 +81,7 @@ impl<'a, W: Warehouse> Warehouse for Bounded<'a, W> {
 
     async fn connect(&self) -> Result<Self::Session, ConnectError> {
         let session = self.warehouse.connect().await?;
-        Ok(BoundedSession { session, bound: self.bound, is_given_up: false })
+        Ok(BoundedSession::new(session, self.bound))
     }
 }
 
@@ -82,9 +92,16 @@ pub(crate) struct BoundedSession<'a, S> {
     is_given_up: bool,
 }
 
+impl<'a, S> BoundedSession<'a, S> {
+    /// Nothing was sent yet.
+    pub(crate) fn new(session: S, bound: &'a Bound) -> Self {
+        Self { session, bound, is_given_up: false }
+    }
+}
+
 impl<S: Session> Session for BoundedSession<'_, S> {
     async fn run(&mut self, sql: &str) -> Result<Reply, StatementError> {
-        self.is_given_up |= self.bound.is_over.is_cancelled();
+        self.is_given_up |= self.bound.is_over();
         if !self.is_given_up {
             // Boxed: the upload's futures are large, and run-pipeline has many of them.
             let reply = Box::pin(self.session.run(sql));

@@ -47,14 +47,16 @@ Limits of time:
   S3        30 seconds for each of three attempts of a call; more for copies of gigabytes
   Redshift  60 seconds to log in; --lock-wait for other runs; a statement, such as COPY, may take as
             long as Redshift lets it (statement_timeout, WLM)
-  a stop    SIGTERM or SIGINT: --stop-grace for Redshift, 5 seconds for each answer of S3. A second
-            signal ends it at once, with exit code 143 or 130; then the next run completes what was
-            begun, as after a kill. If it is killed while it moves an object of more than 5 GB,
+  a stop    SIGTERM or SIGINT: --stop-grace for Redshift and for copies in S3, 5 seconds for every
+            other answer; then nothing is begun any more, so that it ends within --stop-grace and
+            20 seconds more, whatever does not answer. Loaded objects that are still in
+            <s3_prefix>events/ are for the next run to put away. A second signal ends it at once,
+            with exit code 143 or 130; then the next run completes what was begun, as after a kill. If it is killed while it moves an object of more than 5 GB,
             parts are left for a lifecycle rule with AbortIncompleteMultipartUpload to remove
 
 Exit codes:
-  0  everything that waited is loaded; or SIGTERM or SIGINT ended the run between two loads or while
-     it waited for another run, which the result says
+  0  everything that waited is loaded; or SIGTERM or SIGINT ended the run between two loads, while
+     it waited for another run, or while it put loaded objects away, which the result says
   1  failed: nothing of the failed load is in the table, and the next run starts over (if the answer
      to COMMIT was lost, it finds out); so also if another run was loading for longer than
      --lock-wait, or a stop for longer than --stop-grace
@@ -93,9 +95,10 @@ pub struct Args {
     pub lock_wait: u32,
     /// Seconds that Redshift has after SIGTERM or SIGINT to finish the load in hand. Then the
     /// statement is cancelled and the connection closed; nothing of that load is in the table, and
-    /// the next run starts it over, unless COMMIT was sent: then the ledger tells the next run. S3
-    /// has five seconds for each answer. Less than what systemd, Docker or Kubernetes wait before
-    /// they kill.
+    /// the next run starts it over, unless COMMIT was sent: then the ledger tells the next run. After
+    /// this time no call of S3 is begun either, and those under way have five seconds. Whoever may
+    /// kill the program should wait half a minute longer: of their defaults, systemd's 90 seconds are
+    /// enough, Docker's 10 and Kubernetes' 30 are not.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -207,7 +210,8 @@ pub struct Config {
     pub after_load: AfterLoad,
     /// How long another load may hold the ledger.
     pub lock_wait: Duration,
-    /// How long Redshift has, after a stop, to finish the load in hand.
+    /// How long Redshift has, after a stop, to finish the load in hand, and S3 to copy; nothing is
+    /// begun after it.
     pub stop_grace: Duration,
     /// How much one load takes at most.
     pub limits: LoadLimits,

@@ -93,6 +93,14 @@ pub enum StoreError {
         /// The SDK's words.
         reason: String,
     },
+    /// The program is stopped, and its time is over or S3 is silent: the next run does it.
+    #[error("bucket {bucket}: {operation} was not begun, since the program is stopped")]
+    NotBegun {
+        /// The bucket's name.
+        bucket: String,
+        /// What was to be asked, with the key or prefix.
+        operation: String,
+    },
     /// S3 did not answer, after the SDK's retries.
     #[error("bucket {bucket}: no answer to {operation}: {reason}")]
     Unreachable {
@@ -125,6 +133,10 @@ impl StoreError {
                 Some("may these credentials list, read, write and delete there?")
             }
             Self::Unreachable { .. } => Some(runtime::aws::UNREACHABLE_HINT),
+            Self::NotBegun { .. } => Some(
+                "the next run completes it; with a longer --stop-grace (UPLOAD_STOP_GRACE) this one \
+                 does",
+            ),
             Self::NoObject { .. } | Self::Changed { .. } | Self::Unreadable { .. } => None,
         }
     }

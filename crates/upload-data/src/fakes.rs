@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     Mute,
     /// It has its effect, and is never answered.
     MuteAfter,
+    /// The program is stopped, and it is too late to begin a call of S3.
+    TooLate,
     /// The program is killed before the call.
     KillBefore,
     /// The program is killed after the call.

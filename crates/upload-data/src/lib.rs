@@ -66,7 +66,7 @@ use warehouse::{Redshift, Warehouse};
 
 /// Loads everything that waits, then ends. `shutdown` is heeded between two loads, while Redshift
 /// is logged in to, and while another run holds the ledger. After it, Redshift has `stop_grace` to
-/// finish the load in hand, and S3 a few seconds for each answer.
+/// finish the load in hand, and S3 a few seconds for each answer; then nothing is begun any more.
 ///
 /// # Errors
 /// Whatever stands in [`error`], with a hint where we know the cure. What was committed before the
@@ -110,7 +110,8 @@ async fn bucket(config: &Config, shutdown: &CancellationToken) -> anyhow::Result
     let sdk = runtime::aws::load(&config.aws).await;
     let found = runtime::aws::check_account(&sdk).await;
     hinted(found, |error| Some(error.hint()))?;
-    Ok(Bucket::new(runtime::aws::s3(&sdk), config.bucket.bucket.clone(), shutdown.clone()))
+    let (client, name) = (runtime::aws::s3(&sdk), config.bucket.bucket.clone());
+    Ok(Bucket::new(client, name, shutdown.clone(), config.stop_grace))
 }
 
 async fn upload(
@@ -142,7 +143,8 @@ async fn upload_between(
     let mut unmoved = Unmoved::default();
     loop {
         if shutdown.is_cancelled() {
-            summary.stopped = (!pending.is_at_end()).then_some(Stopped::BetweenLoads);
+            let is_left = !pending.is_at_end();
+            summary.stopped = is_left.then_some(Stopped::BetweenLoads).or(summary.stopped);
             break;
         }
         let listing = shutdown.run_until_cancelled(Box::pin(pending.next(config.limits)));
@@ -175,6 +177,8 @@ async fn upload_between(
         hinted(rejects.settle(&loader, &mut summary).await, LoadError::hint)?;
     }
     unmoved.add(rejects.take_unmoved());
+    // After a stop nobody knows what S3 would have said of the others.
+    let unmoved = if summary.stopped.is_none() { unmoved } else { Unmoved::default() };
     hinted(unmoved.check(summary.archived + summary.deleted), StoreError::hint)
         .context("move objects out of events/, none of which S3 lets go")?;
     if 0 < pending.ignored_count() {
@@ -185,9 +189,8 @@ async fn upload_between(
             prefix, "objects ignored that are neither .json, .json.gz nor .json.zst"
         );
     }
-    if summary.stopped.is_none() {
-        summary.manifests_swept = sweep::sweep(store, prefix, OffsetDateTime::now_utc()).await;
-    }
+    summary.manifests_swept =
+        sweep::sweep(store, prefix, OffsetDateTime::now_utc(), shutdown).await;
     summary.count(tally.counts(), started.elapsed());
     Ok(summary)
 }
@@ -199,7 +202,7 @@ async fn put_away(
     loaded: &[StoredObject],
     summary: &mut Summary,
 ) -> anyhow::Result<Unmoved> {
-    let PutAway { moved, unmoved } =
+    let PutAway { moved, unmoved, left } =
         archive::put_away(store, &config.bucket.prefix, loaded, config.after_load)
             .await
             .context("put loaded objects away")
@@ -210,6 +213,10 @@ async fn put_away(
         AfterLoad::Keep => {}
     }
     summary.stuck += unmoved.count;
+    if 0 < left {
+        info!(object_count = left, "loaded objects left for the next run to put away");
+        summary.stopped = Some(Stopped::PuttingAway);
+    }
     if 0 < moved {
         info!(object_count = moved, after_load = ?config.after_load, "objects put away");
     }

@@ -10,7 +10,7 @@ use runtime::settings::RedshiftSettings;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::bounded::{Bound, Bounded};
+use crate::bounded::{Bound, BoundedSession};
 use crate::copy_sql::{BEGIN, LAST_COPY, ROLLBACK, SESSION_ID, Statements};
 use crate::error::{LoadError, QUERY_CANCELED, UNDEFINED_SCHEMA, UNDEFINED_TABLE};
 use crate::load::run;
@@ -21,7 +21,7 @@ use crate::window::Part;
 /// How long another load may hold the ledger before nothing can be said.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// How long all of it may take, the wait for the ledger included.
+/// How long all of it may take, the wait for the ledger included. The login has a time of its own.
 const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// How long every other statement may take: other sessions may hold the table, and a busy cluster
@@ -66,8 +66,9 @@ async fn rehearse_in(
     warehouse: &impl Warehouse,
     statements: &Statements,
 ) -> Result<Rehearsal, ConnectError> {
+    let session = warehouse.connect().await?;
     let bound = Bound::from_now(TIME_MAX);
-    let mut session = Bounded { warehouse, bound: &bound }.connect().await?;
+    let mut session = BoundedSession::new(session, &bound);
     let ledger = try_ledger(&mut session, statements).await;
     let table = try_table(&mut session, statements).await;
     // The end of the session does as much.
@@ -180,6 +181,27 @@ mod tests {
             assert_eq!(tried.ledger.is_ok(), call == "CREATE TEMP TABLE", "{call}: {error}");
             assert_eq!(count(&world.borrow(), "cancel"), 1, "{call}");
         }
+    }
+
+    /// A warehouse that lets nobody in for as long as a login may take, as one that resumes does.
+    struct Resuming<'a>(FakeWarehouse<'a>);
+
+    impl<'a> Warehouse for Resuming<'a> {
+        type Session = <FakeWarehouse<'a> as Warehouse>::Session;
+
+        async fn connect(&self) -> Result<Self::Session, ConnectError> {
+            tokio::time::sleep(TIME_MAX).await;
+            self.0.connect().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_may_take_as_long_as_all_that_follows() {
+        let world = RefCell::new(World { ledger: Some(Vec::new()), ..World::default() });
+        let warehouse = Resuming(FakeWarehouse::new(&world));
+        let tried = rehearse_in(&warehouse, &config().statements).await.expect("a session");
+        assert_eq!(tried.ledger.expect("it is there"), Ledger::Ready);
+        tried.table.expect("it is there");
     }
 
     async fn rehearsed(world: World) -> (Rehearsal, Vec<String>) {

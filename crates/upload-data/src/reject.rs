@@ -302,9 +302,9 @@ impl Rejects {
         }
         if !self.copy_works || self.bad.iter().any(|bad| bad.is_whole) {
             loader.try_copy().await.map_err(|error| match error {
-                LoadError::Statement { source, .. } if !source.is_transient() => {
-                    LoadError::NothingCopies(source)
-                }
+                // What Redshift leaves unanswered at the end of a stop says nothing about COPY.
+                error if error.is_transient() || error.is_of_a_stop() => error,
+                LoadError::Statement { source, .. } => LoadError::NothingCopies(source),
                 error => error,
             })?;
         }

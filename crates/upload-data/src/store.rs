@@ -3,6 +3,7 @@
 //! Knows keys and bytes. Knows neither events nor what the keys mean.
 
 mod parts;
+mod stop;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,8 +19,9 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
+use stop::{Call, GivenUp, Stop};
 
-/// How long an answer is awaited once the program is stopped.
+/// How long an answer is awaited once the program is stopped; that to a copy, at least so long.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// S3 copies faster than that, in bytes per second.
@@ -62,7 +64,8 @@ pub(crate) trait ObjectStore {
     async fn put(&self, key: &str, body: String) -> Result<(), StoreError>;
     /// Copies an object within the bucket, unless it is not the listed one any more.
     async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError>;
-    /// Deletes what is under that key; nothing there counts as deleted.
+    /// Deletes what is under that key; nothing there counts as deleted. As it takes back what the
+    /// program itself has put there, it is begun even at the end of a stop.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
     /// Deletes an object, if it is still the listed one; returns whether this call deleted it.
     async fn remove(&self, object: &StoredObject) -> Result<bool, StoreError>;
@@ -72,43 +75,50 @@ pub(crate) trait ObjectStore {
 pub(crate) struct Bucket {
     client: Client,
     name: String,
-    shutdown: CancellationToken,
+    stop: Stop,
     /// Whether it was said that this S3 deletes without a condition.
     is_told: AtomicBool,
 }
 
 impl Bucket {
-    /// Once `shutdown` is cancelled, S3 has [`STOP_GRACE`] to answer a call.
-    pub(crate) fn new(client: Client, name: String, shutdown: CancellationToken) -> Self {
-        Self { client, name, shutdown, is_told: AtomicBool::new(false) }
+    /// Once `shutdown` is cancelled, S3 has [`STOP_GRACE`] to answer a call, `grace` to copy, and
+    /// after `grace`, or a call that it left unanswered, no other is begun.
+    pub(crate) fn new(
+        client: Client,
+        name: String,
+        shutdown: CancellationToken,
+        grace: Duration,
+    ) -> Self {
+        Self { client, name, stop: Stop::new(shutdown, grace), is_told: AtomicBool::new(false) }
     }
 
-    /// What the call gives, unless the program is stopped and S3 does not answer: then the next run
-    /// finds out what came of it, as after a kill.
+    /// What the call gives, unless the program is stopped and it is too late to begin it, or S3 does
+    /// not answer: then the next run finds out what came of it, as after a kill.
     async fn unless_given_up<T>(
         &self,
+        kind: Call,
         operation: &str,
         key: &str,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let given_up = async {
-            self.shutdown.cancelled().await;
-            tokio::time::sleep(STOP_GRACE).await;
+        let given_up = match self.stop.unless_given_up(kind, call).await {
+            Ok(answer) => return answer,
+            Err(given_up) => given_up,
         };
-        tokio::select! {
-            biased;
-            answer = call => answer,
-            () = given_up => Err(StoreError::Unreachable {
-                bucket: self.name.clone(),
-                operation: format!("{operation} {key}"),
-                reason: format!("none within {STOP_GRACE:?} of the stop"),
-            }),
-        }
+        let (bucket, operation) = (self.name.clone(), format!("{operation} {key}"));
+        Err(match given_up {
+            GivenUp::NotBegun => StoreError::NotBegun { bucket, operation },
+            GivenUp::Silent(waited) => {
+                let reason = format!("none within {waited:?} of the stop");
+                StoreError::Unreachable { bucket, operation, reason }
+            }
+        })
     }
 
     /// One call, which ends in any case.
     async fn call<T, E>(
         &self,
+        kind: Call,
         operation: &str,
         key: &str,
         call: impl Future<Output = Result<T, SdkError<E>>>,
@@ -119,7 +129,7 @@ impl Bucket {
         // Boxed: the SDK's futures are large, and a part of run-pipeline has a thread's stack only.
         let call = Box::pin(call);
         let call = async { call.await.map_err(|error| self.error(operation, key, error)) };
-        self.unless_given_up(operation, key, call).await
+        self.unless_given_up(kind, operation, key, call).await
     }
 
     fn error<E>(&self, operation: &str, key: &str, error: SdkError<E>) -> StoreError
@@ -168,7 +178,7 @@ impl ObjectStore for Bucket {
             .prefix(prefix)
             .encoding_type(EncodingType::Url)
             .set_continuation_token(page.map(str::to_owned));
-        let listing = self.call("list", prefix, listing.send()).await?;
+        let listing = self.call(Call::Short, "list", prefix, listing.send()).await?;
         let is_encoded = listing.encoding_type == Some(EncodingType::Url);
         let next = listing.next_continuation_token().map(str::to_owned);
         let objects = listing.contents.unwrap_or_default();
@@ -196,7 +206,7 @@ impl ObjectStore for Bucket {
             .key(key)
             .content_type("application/json")
             .body(ByteStream::from(body.into_bytes()));
-        self.call("put", key, put.send()).await.map(drop)
+        self.call(Call::Short, "put", key, put.send()).await.map(drop)
     }
 
     async fn copy(&self, object: &StoredObject, to: &str) -> Result<(), StoreError> {
@@ -212,7 +222,7 @@ impl ObjectStore for Bucket {
             .set_copy_source_if_match(object.quoted_etag())
             .customize()
             .config_override(taking(copy_time_max(object.bytes)));
-        match self.call("copy", &object.key, copy.send()).await {
+        match self.call(Call::Copy, "copy", &object.key, copy.send()).await {
             // What S3 says of a source that is too large for it; another store may take less.
             Err(error @ StoreError::Refused { .. }) if 0 < object.bytes && is_too_large(&error) => {
                 let in_parts = self.copy_in_parts(object, to).await;
@@ -225,8 +235,12 @@ impl ObjectStore for Bucket {
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        if self.stop.is_silent() {
+            let operation = format!("delete {key}");
+            return Err(StoreError::NotBegun { bucket: self.name.clone(), operation });
+        }
         let delete = self.client.delete_object().bucket(&self.name).key(key);
-        self.call("delete", key, delete.send()).await.map(drop)
+        self.call(Call::TakeBack, "delete", key, delete.send()).await.map(drop)
     }
 
     /// S3 User Guide, "How to perform conditional deletes": 412 if it was written anew, 409 or 404
@@ -238,7 +252,7 @@ impl ObjectStore for Bucket {
             .bucket(&self.name)
             .key(&object.key)
             .set_if_match(object.quoted_etag());
-        match self.call("delete", &object.key, remove.send()).await {
+        match self.call(Call::Short, "delete", &object.key, remove.send()).await {
             Ok(_) => Ok(true),
             Err(StoreError::NoObject { .. } | StoreError::Changed { .. }) => Ok(false),
             // Not every store that speaks S3 knows conditional deletes.

@@ -43,7 +43,7 @@ pub struct Summary {
     /// How old the oldest of them was when the run began: how far the table is behind. Unknown if
     /// loaded objects stay there.
     pub oldest_object_seconds: Option<f64>,
-    /// Why the run ended before all was loaded that waited.
+    /// Why the run ended before all was loaded that waited, and put away.
     pub stopped: Option<Stopped>,
     /// How long COPY took, of all.
     pub copy_seconds: f64,
@@ -61,6 +61,8 @@ pub enum Stopped {
     WaitingForTheLedger,
     /// When one load was complete and another had not begun.
     BetweenLoads,
+    /// When all was loaded, but not all that is loaded had left `events/`.
+    PuttingAway,
 }
 
 impl Summary {
@@ -122,6 +124,7 @@ impl fmt::Display for Summary {
             let place = match stopped {
                 Stopped::WaitingForTheLedger => "while waiting for the ledger",
                 Stopped::BetweenLoads => "between two loads",
+                Stopped::PuttingAway => "while loaded objects were put away",
             };
             write!(formatter, "; STOPPED {place}, what is left waits for the next run")?;
         }
@@ -156,6 +159,8 @@ mod tests {
         let stopped = Some(Stopped::BetweenLoads);
         let stopped = Summary { stopped, deleted: 3, archived: 0, ..summary.clone() };
         insta::assert_snapshot!(stopped, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects deleted; STOPPED between two loads, what is left waits for the next run; 1.2 s");
+        let stopped = Summary { stopped: Some(Stopped::PuttingAway), ..summary.clone() };
+        insta::assert_snapshot!(stopped, @"2 objects loaded: 10 rows, 1 duplicates; 3 objects archived; STOPPED while loaded objects were put away, what is left waits for the next run; 1.2 s");
         let rejecting = Summary { rejected: 1, ..summary.clone() };
         assert!(rejecting.to_string().contains("; 1 objects REJECTED, see rejected/;"));
         let stuck = Summary { stuck: 2, ..summary.clone() };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::error::StoreError;
@@ -17,10 +18,15 @@ const CONCURRENT_MAX: usize = 16;
 
 /// Deletes manifests that are older than a day, by the time in their names; returns how many.
 /// Whatever else lies under `manifests/` stays. A failure is said and no more: the next run tries
-/// again.
-pub(crate) async fn sweep(store: &impl ObjectStore, prefix: &str, now: OffsetDateTime) -> u64 {
+/// again. After a stop nothing is begun.
+pub(crate) async fn sweep(
+    store: &impl ObjectStore,
+    prefix: &str,
+    now: OffsetDateTime,
+    shutdown: &CancellationToken,
+) -> u64 {
     let (mut swept, mut failure, mut token) = (0, None, None);
-    loop {
+    while !shutdown.is_cancelled() {
         let listed = store.list(&manifest::prefix(prefix), token.as_deref()).await;
         let page = match listed {
             Ok(page) => page,
@@ -32,7 +38,8 @@ pub(crate) async fn sweep(store: &impl ObjectStore, prefix: &str, now: OffsetDat
         let keys = page.objects.iter().map(|object| object.key.as_str());
         let is_old =
             |key: &&str| manifest::written_at(prefix, key).is_some_and(|at| AGE_MIN <= now - at);
-        let deletes = keys.filter(is_old).map(|key| store.delete(key));
+        let deletes = keys.filter(is_old).take_while(|_| !shutdown.is_cancelled());
+        let deletes = deletes.map(|key| store.delete(key));
         let mut outcomes = futures_util::stream::iter(deletes).buffer_unordered(CONCURRENT_MAX);
         while let Some(outcome) = outcomes.next().await {
             match outcome {
@@ -84,18 +91,29 @@ mod tests {
     async fn only_manifests_that_are_ours_and_a_day_old_are_deleted() {
         let world = RefCell::new(world());
         let now = datetime!(2026-02-03 00:00 UTC);
-        assert_eq!(sweep(&FakeStore(&world), "", now).await, 1);
+        let (store, shutdown) = (FakeStore(&world), CancellationToken::new());
+        assert_eq!(sweep(&store, "", now, &shutdown).await, 1);
         assert_eq!(world.borrow().objects.len(), 3);
         assert!(!world.borrow().objects.contains_key(OLD));
-        assert_eq!(sweep(&FakeStore(&world), "", now).await, 0, "again");
+        assert_eq!(sweep(&store, "", now, &shutdown).await, 0, "again");
     }
 
     #[tokio::test]
     async fn a_bucket_that_refuses_does_not_fail_the_run() {
         for at in 0..2 {
             let world = RefCell::new(World { fault: Some((at, Fault::Refuse)), ..world() });
-            assert_eq!(sweep(&FakeStore(&world), "", datetime!(2026-02-03 00:00 UTC)).await, 0);
+            let (now, shutdown) = (datetime!(2026-02-03 00:00 UTC), CancellationToken::new());
+            assert_eq!(sweep(&FakeStore(&world), "", now, &shutdown).await, 0);
             assert_eq!(world.borrow().objects.len(), 4, "call {at}");
         }
+    }
+
+    #[tokio::test]
+    async fn after_a_stop_nothing_is_looked_for() {
+        let (world, shutdown) = (RefCell::new(world()), CancellationToken::new());
+        shutdown.cancel();
+        let now = datetime!(2026-02-03 00:00 UTC);
+        assert_eq!(sweep(&FakeStore(&world), "", now, &shutdown).await, 0);
+        assert!(world.borrow().journal.is_empty(), "{:?}", world.borrow().journal);
     }
 }

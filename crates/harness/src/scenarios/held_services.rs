@@ -107,17 +107,20 @@ async fn stop_at_calls_of_s3(run: &mut Run, waiting: &[String]) -> anyhow::Resul
     ensure!(ended.success(), "{listing}: upload-data ended with {ended}");
     // What S3 says of an object that it does not copy in one call.
     let parts = || vec![refuse("too large", "CopyObject", 400, "InvalidRequest").on("*/archive/*")];
-    for (point, others, is_loaded) in [
-        (Point::before("PutObject", "*/manifests/*"), vec![], false),
-        (Point::before("CopyObject", "*/archive/*"), vec![], true),
-        (Point::before("DeleteObject", "*/events/*"), vec![], true),
-        (Point::before("HeadObject", "*/events/*"), parts(), true),
-        (Point::before("CreateMultipartUpload", "*/archive/*"), parts(), true),
-        (Point::before("UploadPartCopy", "*/archive/*"), parts(), true),
+    // Copies have the whole grace, everything else has five seconds.
+    let grace = ["--stop-grace", "7"];
+    for (point, others, is_loaded, waited) in [
+        (Point::before("PutObject", "*/manifests/*"), vec![], false, "5s"),
+        (Point::before("CopyObject", "*/archive/*"), vec![], true, "7s"),
+        (Point::before("DeleteObject", "*/events/*"), vec![], true, "5s"),
+        (Point::before("HeadObject", "*/events/*"), parts(), true, "5s"),
+        (Point::before("CreateMultipartUpload", "*/archive/*"), parts(), true, "5s"),
+        (Point::before("UploadPartCopy", "*/archive/*"), parts(), true, "7s"),
     ] {
-        let (ended, said) = stop_among(run, "upload-data", &[], &point, others).await?;
+        let (ended, said) = stop_among(run, "upload-data", &grace, &point, others).await?;
         ensure!(ended.code() == Some(1), "{point}: upload-data ended with {ended}");
-        ensure!(said.contains("none within 5s of the stop"), "{point}: it said {said}");
+        let reason = format!("none within {waited} of the stop");
+        ensure!(said.contains(&reason), "{point}: it said {said}");
         let rows = run.probe.row_count().await?;
         ensure!((rows != 0) == is_loaded, "{point}: {rows} rows are in the table");
         let left = run.probe.objects("events/").await?;

@@ -29,6 +29,9 @@ impl FakeStore<'_> {
                 code: world.refusal_code.unwrap_or("AccessDenied").to_owned(),
                 message: "on command".to_owned(),
             }),
+            Err(Fault::TooLate) => {
+                Err(StoreError::NotBegun { bucket: "lake".to_owned(), operation: call })
+            }
             Err(_) => Err(unreachable),
         }
     }

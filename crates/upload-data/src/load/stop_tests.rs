@@ -79,6 +79,7 @@ async fn no_statement_that_is_never_answered_holds_up_a_stop_and_the_next_run_co
                     let said = format!("{error:#}");
                     let is_known = call == "ROLLBACK" || said.contains("within 20s of the stop");
                     assert!(is_known, "{case}");
+                    assert!(!said.contains("COPY fails"), "{case}: COPY is not to blame");
                     assert_eq!(said.contains("COMMIT is unknown"), call == "COMMIT", "{case}");
                 }
             }
@@ -100,4 +101,42 @@ async fn a_load_that_ends_in_time_is_finished_after_a_stop() {
     stop_at(&world, at).await.0.unwrap();
     assert_eq!(count(&world.borrow(), "cancel"), 0);
     assert_eq!(count(&world.borrow(), "COMMIT"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_there_is_no_time_to_put_away_after_a_stop_is_left_to_the_next_run() {
+    for call in ["copy events/", "delete events/"] {
+        let late = World { lasting_fault: Some((call, Fault::TooLate)), ..world() };
+        let world = RefCell::new(late);
+        let calm = RefCell::new(crate::load::tests::world());
+        upload(&config(), &calm).await.unwrap();
+        let at = calm.into_inner().journal.iter().position(|call| call == "COMMIT").unwrap();
+        let summary = stop_at(&world, at).await.0.unwrap();
+        assert_eq!((summary.rows_loaded, summary.archived, summary.stuck), (4, 0, 0), "{call}");
+        assert_eq!(summary.stopped, Some(Stopped::PuttingAway), "{call}");
+        world.borrow_mut().lasting_fault = None;
+        let next = upload(&config(), &world).await.unwrap();
+        assert_eq!((next.rows_loaded, next.archived), (0, 3), "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_rows_that_there_is_no_time_to_keep_after_a_stop_are_not_committed() {
+    let calm = RefCell::new(bad_world());
+    upload(&config(), &calm).await.unwrap();
+    let late = ["copy events/", "put rejected/"];
+    for call in late {
+        let is_late = |made: &String| made.starts_with(call);
+        let at = calm.borrow().journal.iter().position(is_late).unwrap();
+        let world =
+            RefCell::new(World { lasting_fault: Some((call, Fault::TooLate)), ..bad_world() });
+        let error = stop_at(&world, at).await.0.expect_err("too late");
+        let said = format!("{error:#}");
+        assert!(said.contains("was not begun, since the program is stopped"), "{said}");
+        assert!(runtime::failure::hint(&error).unwrap().contains("--stop-grace"), "{call}");
+        assert_eq!(count(&world.borrow(), "COMMIT"), 0, "{call}");
+        world.borrow_mut().lasting_fault = None;
+        upload(&config(), &world).await.unwrap();
+        assert_complete(&world.borrow(), call);
+    }
 }

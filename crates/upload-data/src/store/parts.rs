@@ -8,7 +8,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{Bucket, StoredObject, copy_source, copy_time_max, taking};
+use super::{Bucket, Call, StoredObject, copy_source, copy_time_max, taking};
 use crate::error::StoreError;
 
 /// Bytes of an object that one `CopyObject` copies.
@@ -41,10 +41,10 @@ impl Bucket {
             .set_content_type(head.content_type)
             .set_content_encoding(head.content_encoding)
             .set_metadata(head.metadata);
-        let begun = self.call("copy in parts", key, begin.send()).await?;
+        let begun = self.call(Call::Short, "copy in parts", key, begin.send()).await?;
         let upload_id = begun.upload_id.unwrap_or_default();
         let copying = self.copy_parts(object, to, &upload_id);
-        let copied = match self.unless_given_up("copy", key, copying).await {
+        let copied = match self.unless_given_up(Call::Copy, "copy", key, copying).await {
             Err(error) if is_gone(&error) => match self.head(to).await {
                 Ok(found) if is_made(&found, before.as_deref(), object.bytes) => Ok(()),
                 Err(StoreError::NoObject { .. }) | Ok(_) => Err(error),
@@ -55,7 +55,7 @@ impl Bucket {
         if copied.is_err() {
             let abort = self.client.abort_multipart_upload().bucket(&self.name).key(to);
             let abort = abort.upload_id(upload_id).send();
-            match self.call("abort the copy in parts of", key, abort).await {
+            match self.call(Call::TakeBack, "abort the copy in parts of", key, abort).await {
                 Err(error) if !is_gone(&error) => {
                     tracing::warn!(%error, "parts of a copy are left in the bucket");
                 }
@@ -68,7 +68,7 @@ impl Bucket {
     /// What is written about an object.
     async fn head(&self, key: &str) -> Result<HeadObjectOutput, StoreError> {
         let head = self.client.head_object().bucket(&self.name).key(key).send();
-        self.call("look at", key, head).await
+        self.call(Call::Short, "look at", key, head).await
     }
 
     async fn copy_parts(

@@ -306,8 +306,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "upload-waits-for-s3",
-        file: "crates/upload-data/src/store.rs",
-        edits: &[("tokio::time::sleep(STOP_GRACE).await;", "std::future::pending::<()>().await;")],
+        file: "crates/upload-data/src/store/stop.rs",
+        edits: &[("tokio::time::sleep(STOP_GRACE);", "std::future::pending::<()>();")],
         scenario: "held-services",
         caught_by: &["Before PutObject on */manifests/*: it still runs"],
     },
