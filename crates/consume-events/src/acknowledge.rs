@@ -52,7 +52,7 @@ impl<Q: Queue> Acknowledger<Q> {
         // Every call that has begun is finished, also when another one was refused.
         stream::iter(receipt_handles.chunks(ENTRIES_MAX))
             .for_each_concurrent(self.concurrency, |chunk| async {
-                if leftovers.is_refused() {
+                if leftovers.is_refused() || self.sqs.is_over() {
                     return leftovers.add("NotTried", chunk.len());
                 }
                 let delete = |pending: Vec<Receipt>| async move {
@@ -94,12 +94,12 @@ impl<Q: Queue> Acknowledger<Q> {
         let leftovers = Leftovers::default();
         stream::iter(receipt_handles.chunks(ENTRIES_MAX))
             .for_each_concurrent(self.concurrency, |chunk| async {
-                if leftovers.is_refused() {
+                if leftovers.is_refused() || self.sqs.is_over() {
                     return leftovers.add("NotTried", chunk.len());
                 }
                 // A call that fails as a whole is not repeated: giving back does not wait for SQS.
                 let show = |pending: Vec<Receipt>| async move {
-                    self.sqs.in_time(self.queue.change_visibility(&pending, pause)).await
+                    self.sqs.once(self.queue.change_visibility(&pending, pause)).await
                 };
                 self.settle_entries(chunk, &leftovers, show).await;
             })

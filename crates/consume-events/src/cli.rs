@@ -73,9 +73,10 @@ Limits of time:
             what is not answered is tried again for as long as it takes
   queue     SQS deletes messages at the end of the queue's retention (4 days, if nobody changed it),
             taken or not: an outage may last less. run-pipeline doctor warns of less than a day
-  a stop    SIGTERM or SIGINT: what is open is stored, within --stop-timeout and what a call under
-            way takes; the rest is given back to the queue. A second signal ends it at once, with
-            exit code 143 or 130: messages in hand come back after --visibility-timeout
+  a stop    SIGTERM or SIGINT: what is open is stored, within --stop-timeout and 5 seconds for a
+            call under way; the rest is given back to the queue, 30 seconds later at the latest.
+            A second signal ends it at once, with exit code 143 or 130. What was not given back
+            comes again after --visibility-timeout; dead-letters ends within 30 seconds
 Killed while a large object (--batch-bytes) is on its way, it leaves parts in the bucket, which cost
 until a lifecycle rule with AbortIncompleteMultipartUpload removes them.
 

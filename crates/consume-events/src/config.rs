@@ -133,8 +133,9 @@ struct ConsumeArgs {
     )]
     visibility_timeout: Option<u64>,
     /// Seconds to try on with S3 and SQS after a stop, if they do not answer, before the messages
-    /// are given back. A call under way has 5 seconds more; whatever happens, the end comes within
-    /// 40 seconds after that.
+    /// are given back. A call under way has 5 seconds more. However slow they are, all ends within
+    /// 30 seconds after that; what is not stored, deleted or given back by then comes again after
+    /// --visibility-timeout.
     #[arg(
         long,
         value_name = "SECONDS",

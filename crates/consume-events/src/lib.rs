@@ -15,6 +15,7 @@
 
 mod acknowledge;
 pub mod batch;
+mod ceiling;
 pub mod cli;
 mod collect;
 pub mod config;
@@ -56,13 +57,14 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Args, Config};
 
+use crate::ceiling::Ceiling;
 use crate::config::{ANOTHER_QUEUE, ConfigError, Shared};
 use crate::error::CallError;
 use crate::pipeline::{Pipeline, Tuning};
 use crate::progress::Progress;
 use crate::queue::SqsQueue;
 use crate::receive::{LAST_ANSWER_MAX, Polling};
-use crate::retry::{Ceiling, Outage, Persistence};
+use crate::retry::{Outage, Persistence};
 use crate::s3_bucket::S3Bucket;
 use crate::state::Counters;
 use crate::upload::PART_BYTES;

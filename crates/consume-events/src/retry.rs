@@ -207,6 +207,8 @@ impl Drop for Checkup {
 pub(crate) struct Persistence {
     outage: Arc<Outage>,
     give_up: CancellationToken,
+    /// From then on no call is made, and none is waited for.
+    end: CancellationToken,
     has_worked: Arc<AtomicBool>,
     outlasts_refusals: bool,
     /// For how long it is worth trying.
@@ -233,6 +235,7 @@ impl Persistence {
         Self {
             outage,
             give_up,
+            end: CancellationToken::new(),
             has_worked: Arc::default(),
             outlasts_refusals: false,
             patience: Duration::MAX,
@@ -250,6 +253,12 @@ impl Persistence {
     /// would each wait for the same silent service.
     pub(crate) fn hurried_until_silence(self) -> Self {
         Self { late: Late::HurriedUntilSilence, ..self }
+    }
+
+    /// Once `end` is cancelled, some time after all is given up, no call is made any more, and none
+    /// is waited for: however slow a service is, and however many calls there are to make.
+    pub(crate) fn ending_at(self, end: CancellationToken) -> Self {
+        Self { end, ..self }
     }
 
     /// For what has a substitute: a failure is for good when the call, or the outage, has lasted so
@@ -270,10 +279,7 @@ impl Persistence {
         let mut failure_count = 0;
         let began_at = Instant::now();
         loop {
-            if self.late == Late::HurriedUntilSilence && self.is_silent.load(Ordering::Relaxed) {
-                return Err(CallError::GivenUp("the service does not answer"));
-            }
-            let error = match self.in_time(attempt()).await {
+            let error = match self.once(attempt()).await {
                 Ok(answer) => {
                     self.has_worked.store(true, Ordering::Relaxed);
                     self.outage.answered();
@@ -281,7 +287,7 @@ impl Persistence {
                 }
                 Err(error) => error,
             };
-            if !self.may_pass(&error) || self.give_up.is_cancelled() {
+            if !self.may_pass(&error) || self.give_up.is_cancelled() || self.is_over() {
                 // Whoever says no is there; a call that ends so may be the last one for long, and
                 // those who wait for the end of the outage must not wait for the next.
                 if !error.is_transient() {
@@ -302,26 +308,46 @@ impl Persistence {
         }
     }
 
+    /// One call, if there is still any use in it, and its answer, if that comes in time.
+    pub(crate) async fn once<T>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        if self.is_over() {
+            return Err(CallError::GivenUp("the service does not answer, or not soon enough"));
+        }
+        self.in_time(call).await
+    }
+
     /// One call's answer, if it comes in time.
     pub(crate) async fn in_time<T>(
         &self,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        if self.late == Late::Made {
-            return call.await;
+        if self.end.is_cancelled() {
+            return Err(CallError::GivenUp("no time is left"));
         }
         let too_late = async {
+            if self.late == Late::Made {
+                std::future::pending::<()>().await;
+            }
             self.give_up.cancelled().await;
             tokio::time::sleep(STOP_GRACE).await;
         };
         tokio::select! {
             biased;
-            answer = call => answer,
-            () = too_late => {
-                self.is_silent.store(true, Ordering::Relaxed);
-                Err(CallError::GivenUp("no answer came in time"))
-            }
+            answer = call => return answer,
+            () = too_late => {}
+            () = self.end.cancelled() => {}
         }
+        self.is_silent.store(true, Ordering::Relaxed);
+        Err(CallError::GivenUp("no answer came in time"))
+    }
+
+    /// Whether no call is made any more.
+    pub(crate) fn is_over(&self) -> bool {
+        let is_silent = || self.is_silent.load(Ordering::Relaxed);
+        self.end.is_cancelled() || self.late == Late::HurriedUntilSilence && is_silent()
     }
 
     /// Whether there is no time left for anything.
@@ -342,33 +368,6 @@ impl Persistence {
 
     async fn wait(&self, pause: Duration) {
         self.give_up.run_until_cancelled(tokio::time::sleep(pause)).await;
-    }
-}
-
-/// Cancels a token some time after something has happened. Dropping it calls that off.
-#[derive(Debug)]
-pub(crate) struct Ceiling {
-    timer: JoinHandle<()>,
-}
-
-impl Ceiling {
-    pub(crate) fn start(
-        begin: impl Future<Output = ()> + Send + 'static,
-        delay: Duration,
-        token: CancellationToken,
-    ) -> Self {
-        let timer = tokio::spawn(async move {
-            begin.await;
-            tokio::time::sleep(delay).await;
-            token.cancel();
-        });
-        Self { timer }
-    }
-}
-
-impl Drop for Ceiling {
-    fn drop(&mut self) {
-        self.timer.abort();
     }
 }
 

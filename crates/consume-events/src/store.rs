@@ -98,14 +98,15 @@ impl<Q: Queue> Keeper<Q> {
         // The bytes are gone from memory when this returns.
         let stored = batch.upload.finish(batch.last).await;
         if let Err((error, remains)) = stored {
-            self.acknowledger.give_back(&batch.receipt_handles).await;
-            remains.abort().await;
             match error {
                 CallError::Gone(_) => {
                     tracing::warn!(%error, object_key, "object lost, its messages come again");
                 }
+                // Stops our own pollers before they can have again what is given back.
                 error => self.failure.record(error),
             }
+            self.acknowledger.give_back(&batch.receipt_handles).await;
+            remains.abort().await;
             return;
         }
         let Fill { event_count, bytes } = batch.fill;

@@ -34,11 +34,13 @@ use runtime::telemetry::Format;
 use tokio_util::sync::CancellationToken;
 
 use crate::acknowledge::Acknowledger;
+use crate::ceiling::Ceiling;
 use crate::config::Shared;
 use crate::custody::Custody;
 use crate::error::CallError;
+use crate::pipeline::END_WITHIN;
 use crate::queue::SqsQueue;
-use crate::retry::{Ceiling, Outage, Persistence};
+use crate::retry::{Outage, Persistence};
 use crate::state::Counters;
 use crate::{PROGRAM, START_TIMEOUT, connect_both, hinted};
 
@@ -78,6 +80,8 @@ pub(crate) struct Desk<Q> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) format: Format,
     pub(crate) shutdown: CancellationToken,
+    /// After a signal all has an end, however much is to be handed back.
+    _ceiling: Ceiling,
 }
 
 impl<Q: DeadLetterQueue> Desk<Q> {
@@ -88,8 +92,12 @@ impl<Q: DeadLetterQueue> Desk<Q> {
         shutdown: CancellationToken,
     ) -> Self {
         let [(dead_letters, dead_letters_name), (events, events_name)] = queues;
-        // A second SIGINT ends the process; the first one ends the patience.
-        let sqs = Persistence::new(outage, shutdown.clone());
+        // A second SIGINT ends the process; the first one ends the patience. What is sent and not
+        // known to be becomes a double at most.
+        let end = CancellationToken::new();
+        let signalled = shutdown.clone().cancelled_owned();
+        let ceiling = Ceiling::start(signalled, END_WITHIN, end.clone());
+        let sqs = Persistence::new(outage, shutdown.clone()).hurried_in_the_end().ending_at(end);
         let counters = Arc::new(Counters::new(&Metrics::new(PROGRAM)));
         let custody = Arc::<Custody>::default();
         let acknowledger = Acknowledger::new(
@@ -110,6 +118,7 @@ impl<Q: DeadLetterQueue> Desk<Q> {
             counters,
             format,
             shutdown,
+            _ceiling: ceiling,
         }
     }
 

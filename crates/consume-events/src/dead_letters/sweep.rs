@@ -85,7 +85,12 @@ impl<'a, Q: DeadLetterQueue> Sweep<'a, Q> {
         while !self.must_end() {
             let read = || self.desk.dead_letters.read(HIDDEN_FOR, WAIT);
             let hidden_until = Instant::now() + HIDDEN_FOR;
-            let mut letters = self.desk.sqs.call(read).await?;
+            let mut letters = if self.desk.dead_letters.hides() {
+                self.desk.sqs.call(read).await?
+            } else {
+                // A bucket has its own patience, and what it settles first must not be broken off.
+                read().await?
+            };
             if letters.is_empty() {
                 empty_answers += 1;
                 if EMPTY_ANSWERS <= empty_answers {

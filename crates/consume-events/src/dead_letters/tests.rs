@@ -15,6 +15,7 @@ use super::sqs::{DeadLetterQueue, Sent};
 use super::{Action, DeadLetter, DeadLetters, Desk, Outcome};
 use crate::dead_letter::Letter;
 use crate::error::{CallError, FailedCall};
+use crate::pipeline::END_WITHIN;
 use crate::queue::{Depth, EntryFailure, Message, Queue, Receipt};
 use crate::retry::Outage;
 
@@ -23,6 +24,8 @@ use crate::retry::Outage;
 enum Fault {
     Unavailable,
     Denied,
+    /// No answer ever.
+    Mute,
     /// The first entry fails: with the blame on us, or not.
     FirstEntry(bool),
 }
@@ -86,13 +89,14 @@ impl Memory {
         self.world().faults.entry(operation).or_default().extend(faults);
     }
 
-    fn enter(&self, operation: &'static str) -> Result<Option<Fault>, CallError> {
+    async fn enter(&self, operation: &'static str) -> Result<Option<Fault>, CallError> {
         let fault = self.world().faults.get_mut(operation).and_then(VecDeque::pop_front);
         let (resource, reason) = ("fake".to_owned(), "injected".to_owned());
         let call = FailedCall { operation, resource, reason };
         match fault {
             Some(Fault::Unavailable) => Err(CallError::Unavailable(call)),
             Some(Fault::Denied) => Err(CallError::Denied(call)),
+            Some(Fault::Mute) => std::future::pending().await,
             fault => Ok(fault),
         }
     }
@@ -162,7 +166,7 @@ impl Queue for Memory {
     }
 
     async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<EntryFailure>, CallError> {
-        let fault = self.enter("delete")?;
+        let fault = self.enter("delete").await?;
         let mut world = self.world();
         Ok(batch(fault, receipts.len(), |index| world.held.remove(&receipts[index]).is_some()))
     }
@@ -172,6 +176,7 @@ impl Queue for Memory {
         receipts: &[Receipt],
         visibility_timeout: Duration,
     ) -> Result<Vec<EntryFailure>, CallError> {
+        self.enter("show").await?;
         let mut world = self.world();
         Ok(batch(None, receipts.len(), |index| {
             if !visibility_timeout.is_zero() {
@@ -197,7 +202,7 @@ impl Queue for Memory {
 
 impl DeadLetterQueue for Memory {
     async fn read(&self, _: Duration, _: Duration) -> Result<Vec<DeadLetter>, CallError> {
-        self.enter("read")?;
+        self.enter("read").await?;
         let slowness = self.world().slowness;
         tokio::time::sleep(slowness).await;
         let mut world = self.world();
@@ -221,7 +226,7 @@ impl DeadLetterQueue for Memory {
         &self,
         bodies: &[&str],
     ) -> Result<(Vec<Sent>, Vec<EntryFailure>), CallError> {
-        let fault = self.enter("send")?;
+        let fault = self.enter("send").await?;
         let mut sent = Vec::new();
         let mut refused = Vec::new();
         let mut world = self.world();
@@ -373,6 +378,26 @@ async fn a_stop_hands_back_what_is_held() {
     let outcome = memory.act_until(&["redrive"], shutdown).await.expect("it ends");
     assert!(outcome.failure.expect("not all was seen").to_string().contains("run it again"));
     assert_eq!(memory.left(), (20, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_queue_that_does_not_answer() {
+    for operation in ["read", "send", "delete", "show"] {
+        let memory = Memory::filled();
+        memory.fail(operation, &[Fault::Mute; 100]);
+        let shutdown = CancellationToken::new();
+        let stop = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            shutdown.cancel();
+        };
+        let line = ["redrive", "--code", "missing"];
+        let act = memory.act_until(&line, shutdown.clone());
+        let ended = tokio::time::timeout(END_WITHIN, async { tokio::join!(act, stop) });
+        let (outcome, ()) = ended.await.expect(operation);
+        outcome.expect("it says what it did");
+        let (visible, held, sent) = memory.left();
+        assert!(20 <= visible + held + sent, "{operation}: {visible} {held} {sent}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

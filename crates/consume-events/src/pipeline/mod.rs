@@ -13,7 +13,9 @@
 //! A stop ends the pollers; with them gone the collector stores what is open, the carriers send
 //! what they have, and only then is the run over. What an unavailable service still prevents when
 //! `stop_timeout` has passed is given back to the queue: from then on no call is waited for
-//! longer than [`crate::retry::STOP_GRACE`], and a silent S3 is waited for once.
+//! longer than [`crate::retry::STOP_GRACE`], and a silent service is waited for once. One that is
+//! slow is waited for no longer than [`STORE_WITHIN`] for what stores, and [`END_WITHIN`] for what
+//! deletes and gives back: whatever is left then comes again after its visibility timeout.
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Summary;
 use crate::acknowledge::Acknowledger;
 use crate::batch::BatchLimits;
+use crate::ceiling::Ceiling;
 use crate::collect::{Collector, Destination, Portion};
 use crate::custody::{Custody, Extender};
 use crate::dead_letter::{self, Carrier, Inbox, Undeliverable};
@@ -44,7 +47,7 @@ use crate::progress::Progress;
 use crate::queue::Queue;
 use crate::receive::{Poller, Polling, ROOM_BYTES};
 use crate::rejected::{self, Rejecter, Shelf};
-use crate::retry::{Ceiling, Checkup, Outage, Persistence};
+use crate::retry::{Checkup, Outage, Persistence};
 use crate::state::{Counters, Failure};
 use crate::store::{Keeper, ObjectStore};
 use crate::until_empty::{Silence, Watch};
@@ -67,6 +70,13 @@ const WAIT_AGAIN_UNTIL_EMPTY: Duration = Duration::ZERO;
 
 /// How much later than a long poll's end its answer is no sign of trouble.
 const LAG_GRACE: Duration = Duration::from_secs(5);
+
+/// How long, when all is given up, S3 and the dead-letter queue may still take for all calls
+/// together. Less than below, so that there is time to give back what they did not take.
+const STORE_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long, when all is given up, all the rest may take: then the run is over.
+pub(crate) const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// The numbers that shape a run.
 #[derive(Debug, Clone)]
@@ -101,6 +111,10 @@ pub(crate) struct Pipeline<Q, S> {
 struct Shared {
     stop: CancellationToken,
     give_up: CancellationToken,
+    /// Nothing is stored any more.
+    store_end: CancellationToken,
+    /// Nothing is done any more.
+    end: CancellationToken,
     sqs: Arc<Outage>,
     /// Of the deletes: answers to receives, and there are many, say nothing about them.
     deletes: Arc<Outage>,
@@ -124,6 +138,8 @@ impl Shared {
     fn new(stop: CancellationToken, tuning: &Tuning, metrics: &Metrics) -> Self {
         Self {
             give_up: CancellationToken::new(),
+            store_end: CancellationToken::new(),
+            end: CancellationToken::new(),
             sqs: Arc::new(Outage::new("sqs", metrics)),
             deletes: Arc::new(Outage::new("deletes", metrics)),
             s3: Arc::new(Outage::new("s3", metrics)),
@@ -143,8 +159,9 @@ impl Shared {
     }
 
     /// For what must be done before the end: given up only when the end has waited long enough.
-    fn persist(&self, outage: &Arc<Outage>) -> Persistence {
-        self.outlasting(Persistence::new(Arc::clone(outage), self.give_up.clone()))
+    fn persist(&self, outage: &Arc<Outage>, end: &CancellationToken) -> Persistence {
+        let persistence = Persistence::new(Arc::clone(outage), self.give_up.clone());
+        self.outlasting(persistence).hurried_until_silence().ending_at(end.clone())
     }
 
     fn outlasting(&self, persistence: Persistence) -> Persistence {
@@ -154,7 +171,20 @@ impl Shared {
     /// For what has a substitute: a refusal is for good, and so is an outage of some seconds.
     fn persist_for(&self, patience: Duration, outage: &Arc<Outage>) -> Persistence {
         let persistence = Persistence::new(Arc::clone(outage), self.give_up.clone());
-        persistence.for_at_most(patience).hurried_until_silence()
+        let end = self.store_end.clone();
+        persistence.for_at_most(patience).hurried_until_silence().ending_at(end)
+    }
+
+    /// Gives up when the stop has waited long enough, and ends all soon after that.
+    fn start_ceilings(&self, stop_timeout: Duration) -> [Ceiling; 3] {
+        [
+            (stop_timeout, &self.give_up),
+            (stop_timeout + STORE_WITHIN, &self.store_end),
+            (stop_timeout + END_WITHIN, &self.end),
+        ]
+        .map(|(delay, token)| {
+            Ceiling::start(self.stop.clone().cancelled_owned(), delay, token.clone())
+        })
     }
 
     /// For what the stop makes needless.
@@ -173,7 +203,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
     pub(crate) async fn run(self, shutdown: &CancellationToken) -> Result<Summary, CallError> {
         let started = Instant::now();
         let stop = shutdown.child_token();
-        let shared = Shared::new(stop.clone(), &self.tuning, &self.metrics);
+        let shared = Shared::new(stop, &self.tuning, &self.metrics);
         let progress = self.progress.clone();
         let outages = [&shared.sqs, &shared.deletes, &shared.s3].map(Arc::clone).to_vec();
         let usual = self.tuning.polling.wait + LAG_GRACE;
@@ -190,11 +220,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
             self.tuning.polling.visibility_timeout,
             Arc::clone(&shared.counters),
         );
-        let ceiling = Ceiling::start(
-            stop.cancelled_owned(),
-            self.tuning.stop_timeout,
-            shared.give_up.clone(),
-        );
+        let ceilings = shared.start_ceilings(self.tuning.stop_timeout);
         let mut stages = self.start(&shared);
         let work = async {
             while let Some(ended) = stages.join_next().await {
@@ -205,7 +231,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
             () = work => {}
             () = progress.follow(&shared.counters) => {}
         }
-        drop((ceiling, checkup, extender));
+        drop((ceilings, checkup, extender));
         shared.counters.set_in_flight(shared.in_flight.held());
         progress.clear();
         match shared.failure.first() {
@@ -221,7 +247,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         let acknowledger = Acknowledger::new(
             self.queue.clone(),
             // What has just been stored is deleted, if SQS answers soon.
-            shared.persist(&shared.deletes).hurried_in_the_end(),
+            shared.persist(&shared.deletes, &shared.end),
             Arc::clone(&shared.custody),
             Arc::clone(&shared.counters),
             poller_count.max(ACKNOWLEDGE_CONCURRENCY_MIN),
@@ -234,7 +260,7 @@ impl<Q: Queue, S: ObjectStore> Pipeline<Q, S> {
         };
         let destination = Destination {
             store: self.store.clone(),
-            s3: shared.persist(&shared.s3).hurried_until_silence(),
+            s3: shared.persist(&shared.s3, &shared.store_end),
             prefix: self.tuning.prefix.clone(),
             compression: self.tuning.compression,
             part_bytes: self.tuning.part_bytes,

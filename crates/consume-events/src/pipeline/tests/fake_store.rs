@@ -103,6 +103,9 @@ impl ObjectStore for Fakes {
             tokio::time::sleep(HANGS_FOR).await;
             return Err(error(operation, Fault::Hung));
         }
+        if fault == Some(Fault::SlowAnswer) {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
         let gate = self.world().put_gate.clone();
         if let Some(gate) = gate {
             self.world().puts_waiting += 1;
@@ -113,7 +116,7 @@ impl ObjectStore for Fakes {
             return Err(error(operation, fault));
         }
         self.world().store(key, &body);
-        answer(operation, fault, ())
+        answer(operation, fault.filter(|fault| *fault != Fault::SlowAnswer), ())
     }
 
     async fn begin(&self, key: &str) -> Result<String, CallError> {

@@ -29,7 +29,7 @@ pub(super) enum Fault {
     Unavailable,
     /// No answer, but the effect.
     AnswerLost,
-    /// It takes effect, and the answer comes two seconds later; heeded by `receive`.
+    /// The answer comes two seconds later; heeded by SQS and by puts.
     SlowAnswer,
     /// No answer for long, then none at all; heeded by `send` and the puts.
     Hung,
@@ -180,6 +180,9 @@ impl Fakes {
             Some(Fault::Unavailable | Fault::Denied | Fault::Hung) => true,
             _ => false,
         };
+        if fault == Some(Fault::SlowAnswer) {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
         if is_undone {
             return Err(error(operation, fault.expect("looked at above")));
         }

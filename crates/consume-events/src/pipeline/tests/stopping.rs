@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::fakes::{Fakes, Fault, all_good, start, tuning, until};
 use crate::batch::BatchLimits;
-use crate::pipeline::Tuning;
+use crate::error::CallError;
+use crate::pipeline::{END_WITHIN, Tuning};
 use crate::retry::STOP_GRACE;
 
 fn endless() -> Tuning {
@@ -103,6 +104,76 @@ async fn a_stop_while_nobody_answers_ends_all_the_same() {
     }
     let seconds = seconds_to_the_end(&shutdown, running).await;
     assert!(seconds <= 60, "{seconds} s");
+}
+
+/// Many pollers whose every receive is a batch of its own: as many calls, one after the other.
+fn many_small_batches() -> Tuning {
+    let limits = BatchLimits { events_max: 10, ..endless().limits };
+    Tuning { poller_count: 64, limits, ..endless() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_once_for_a_queue_that_does_not_answer_however_many_batches_there_are() {
+    let fakes = Fakes::with_events(2_000);
+    for operation in ["delete", "give_back"] {
+        fakes.world().always.insert(operation, Fault::Mute);
+    }
+    let (shutdown, running) = start(&fakes, many_small_batches());
+    until("a delete is under way, the rest waits", || 1_000 < fakes.left().1).await;
+    let seconds = seconds_to_the_end(&shutdown, running).await;
+    let longest = endless().stop_timeout + STOP_GRACE;
+    assert!(seconds <= longest.as_secs() + 1, "{seconds} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_in_time_while_all_calls_are_slow_and_nothing_is_lost() {
+    for (slow, mute) in [(&["delete"][..], None), (&["give_back"], Some("put"))] {
+        let fakes = Fakes::with_events(20_000);
+        let limits = BatchLimits { events_max: 20_000, bytes_max: usize::MAX, ..endless().limits };
+        let tuning = Tuning { limits, ..endless() };
+        for operation in slow {
+            fakes.world().always.insert(operation, Fault::SlowAnswer);
+        }
+        mute.map(|operation| fakes.world().always.insert(operation, Fault::Mute));
+        let (shutdown, running) = start(&fakes, tuning);
+        until("a full batch is closed", || 0 < fakes.calls("put")).await;
+        let seconds = seconds_to_the_end(&shutdown, running).await;
+        let longest = endless().stop_timeout + END_WITHIN;
+        assert!(seconds <= longest.as_secs(), "{slow:?}: {seconds} s");
+        let (visible, hidden) = fakes.left();
+        let deleted = 20_000 - visible - hidden;
+        assert_eq!(fakes.given_back(), visible, "{slow:?}");
+        assert!(0 < deleted + visible && 0 < hidden, "{slow:?}: {deleted} {visible} {hidden}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_slow_s3_cannot_take_before_the_end_is_given_back_before_it() {
+    let fakes = Fakes::with_events(2_000);
+    fakes.world().always.insert("put", Fault::SlowAnswer);
+    let (shutdown, running) = start(&fakes, many_small_batches());
+    until("all hands are full", || 1_000 < fakes.left().1).await;
+    let seconds = seconds_to_the_end(&shutdown, running).await;
+    assert!(seconds <= (endless().stop_timeout + END_WITHIN).as_secs(), "{seconds} s");
+    assert_eq!(fakes.left().1, 0, "others can have them at once");
+    assert!(0 < fakes.given_back());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_object_stops_the_run_before_its_parts_are_thrown_away() {
+    let fakes = Fakes::with_events(5_000);
+    let tuning = Tuning { part_bytes: 1_000, until_empty: true, ..endless() };
+    let limits = BatchLimits { events_max: 5_000, bytes_max: usize::MAX, ..tuning.limits };
+    fakes.world().always.insert("complete", Fault::Denied);
+    fakes.world().always.insert("abort", Fault::Mute);
+    let (_shutdown, running) = start(&fakes, Tuning { limits, ..tuning });
+    until("the parts are thrown away", || 0 < fakes.calls("abort")).await;
+    let receives = fakes.calls("receive");
+    let ended = tokio::time::timeout(Duration::from_secs(3_600), running).await;
+    let error = ended.expect("it ends").unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Denied(_)), "{error}");
+    assert_eq!(fakes.calls("receive"), receives, "what is given back is for others");
+    assert_eq!(fakes.left().1, 0);
 }
 
 #[tokio::test(start_paused = true)]
