@@ -11,8 +11,10 @@ BEGIN
         function_name, a, b, result, a_as, name, b_as
     );
     EXECUTE format(
-        'CREATE OPERATOR pg_catalog.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = %s)',
-        name, a, b, function_name
+        'CREATE OPERATOR pg_catalog.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = %s%s)',
+        name, a, b, function_name,
+        -- Rows that are unlike are found by it.
+        CASE name WHEN '<>' THEN ', NEGATOR = OPERATOR(pg_catalog.=)' ELSE '' END
     );
 END
 $body$;
@@ -60,6 +62,40 @@ BEGIN
     LOOP
         PERFORM pg_catalog.blueshift_make_operator(
             made.name, made.a, made.b, made.result, made.a_as, made.b_as
+        );
+    END LOOP;
+END
+$body$;
+
+-- Rows are compared only by operators of a family.
+DO $body$
+DECLARE
+    made record;
+BEGIN
+    FOR made IN
+        SELECT a, b, common, 'pg_catalog.' || family AS family,
+            'pg_catalog.blueshift_compare_' || a || '_' || b AS function_name, comparison
+        FROM (
+            SELECT 'numeric', other, 'numeric', 'numeric_ops', 'numeric_cmp'
+            FROM unnest(ARRAY['int2', 'int4', 'int8']) AS other
+            UNION ALL SELECT other, 'numeric', 'numeric', 'numeric_ops', 'numeric_cmp'
+            FROM unnest(ARRAY['int2', 'int4', 'int8']) AS other
+            UNION ALL VALUES
+                ('numeric', 'float4', 'float8', 'float_ops', 'btfloat8cmp'),
+                ('float4', 'numeric', 'float8', 'float_ops', 'btfloat8cmp')
+        ) AS compared (a, b, common, family, comparison)
+    LOOP
+        EXECUTE format(
+            'CREATE FUNCTION %s(%s, %s) RETURNS int LANGUAGE sql STABLE STRICT PARALLEL SAFE '
+            'AS ''SELECT pg_catalog.%s($1::%s, $2::%s)''',
+            made.function_name, made.a, made.b, made.comparison, made.common, made.common
+        );
+        EXECUTE format(
+            'ALTER OPERATOR FAMILY %1$s USING btree ADD '
+            'OPERATOR 1 pg_catalog.<(%2$s, %3$s), OPERATOR 2 pg_catalog.<=(%2$s, %3$s), '
+            'OPERATOR 3 pg_catalog.=(%2$s, %3$s), OPERATOR 4 pg_catalog.>=(%2$s, %3$s), '
+            'OPERATOR 5 pg_catalog.>(%2$s, %3$s), FUNCTION 1 (%2$s, %3$s) %4$s(%2$s, %3$s)',
+            made.family, made.a, made.b, made.function_name
         );
     END LOOP;
 END
