@@ -208,7 +208,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "deletes-share-receives-outage",
         file: "crates/consume-events/src/pipeline/mod.rs",
-        edits: &[("shared.persist(&shared.deletes)", "shared.persist(&shared.sqs)")],
+        edits: &[("persist(&shared.deletes, &", "persist(&shared.sqs, &")],
         scenario: "denied-calls",
         caught_by: &["outages of deletes began and"],
     },
